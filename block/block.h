@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block layer, device side: a BlockBackend is what a disk device holds; behind it stands a graph of BlockNodes (format
+ * over protocol), each with a name. block/node.h is the inside.
+ *
+ * Requests are byte-granular coroutine calls; the asynchronous form serves devices that are state machines. A request
+ * goes through the node's event loop. Errors are negative errno values.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include <sys/uio.h>
+
+#include "core/coroutine.h"
+#include "core/object.h"
+
+typedef struct BlockNode BlockNode;
+typedef struct BlockBackend BlockBackend;
+typedef struct IoVec { struct iovec *iov; int count; size_t size; } IoVec;
+
+typedef enum BlockPermission {
+    BLOCK_PERM_READ = 1, BLOCK_PERM_WRITE = 2, BLOCK_PERM_WRITE_UNCHANGED = 4, BLOCK_PERM_RESIZE = 8, BLOCK_PERM_ALL = 15
+} BlockPermission;
+
+typedef enum BlockErrorAction { BLOCK_ERROR_REPORT, BLOCK_ERROR_IGNORE, BLOCK_ERROR_STOP, BLOCK_ERROR_ENOSPC } BlockErrorAction;
+
+/** block_add: -blockdev / blockdev-add: @args as in BlockdevOptions, nested. Adds a named node. */
+bool block_add(json_object *args, GError **err);
+bool block_del(const char *node_name, GError **err);
+/** block_drive_add: -drive text's dictionary (file, format, if, id, index, media, readonly, cache, snapshot ...). */
+bool block_drive_add(json_object *args, GError **err);
+
+/* A -drive for the board to plug: taken by (interface, index). */
+typedef struct DriveInfo { const char *id; const char *interface; int index; bool cdrom, read_only; BlockBackend *blk; bool claimed; } DriveInfo;
+DriveInfo *block_drive_get(const char *interface, int index);   /* NULL: none */
+void block_drives_check(void);                  /* warns about if= drives that no board claimed */
+
+BlockBackend *block_backend_find(const char *drive_id_or_node_name);
+/** block_backend_attach: @dev begins to use @blk with @perm, letting others have @shared. One device at a time. */
+bool block_backend_attach(BlockBackend *blk, Object *dev, BlockPermission perm, BlockPermission shared, GError **err);
+void block_backend_detach(BlockBackend *blk, Object *dev);      /* drains first */
+bool block_backend_has_medium(BlockBackend *blk);
+bool block_backend_read_only(BlockBackend *blk);
+int64_t block_backend_length(BlockBackend *blk);                /* bytes or -errno */
+
+int COROUTINE_FN block_co_preadv(BlockBackend *blk, int64_t offset, const IoVec *v);
+int COROUTINE_FN block_co_pwritev(BlockBackend *blk, int64_t offset, const IoVec *v, bool fua);
+int COROUTINE_FN block_co_flush(BlockBackend *blk);
+typedef struct BlockRequest BlockRequest;
+typedef void BlockDoneFn(void *opaque, int ret);
+/* Asynchronous; @v must live until @done, which runs in the back end's loop. */
+BlockRequest *block_preadv(BlockBackend *blk, int64_t offset, const IoVec *v, BlockDoneFn *done, void *opaque);
+BlockRequest *block_pwritev(BlockBackend *blk, int64_t offset, const IoVec *v, BlockDoneFn *done, void *opaque);
+BlockRequest *block_flush(BlockBackend *blk, BlockDoneFn *done, void *opaque);
+/** block_cancel: asks an outstanding request to end soon; @done still runs. */
+void block_cancel(BlockRequest *req);
+/** block_drain: waits, turning the loop, until no request of @blk is in flight. */
+void block_drain(BlockBackend *blk);
+void block_drain_all(void);
+bool block_flush_all(GError **err);             /* at exit and on stop */
+void block_close_all(void);
+/** block_error_action: what werror/rerror of the drive say about errno @error of a read or write. */
+BlockErrorAction block_error_action(BlockBackend *blk, bool is_read, int error);
+void block_print_info(GString *out);            /* `info block` */
+
+/* drive= of a disk device: field is a BlockBackend *. */
+extern const PropertyKind prop_kind_drive;
+#define PROP_DRIVE(n, S, f, text, ...) PROP_ROW(n, prop_kind_drive, S, f, BlockBackend *, 0, text, ##__VA_ARGS__)
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Errors: GError in one domain, whose codes are QMP's error classes.
+ *
+ * A function that can fail takes a last argument `GError **err`, sets it and returns false or NULL in one act.
+ * A message is one phrase that names the culprit: no newline, no full stop. Outer context (option, device id, file)
+ * is added once, with g_prefix_error(), by whoever knows it.
+ */
+#ifndef CORE_ERROR_H
+#define CORE_ERROR_H
+
+#include <glib.h>
+
+#define RHEA_ERROR (rhea_error_quark())
+
+typedef enum ErrorClass {
+    ERR_GENERIC,                /* GenericError */
+    ERR_COMMAND_NOT_FOUND,      /* CommandNotFound */
+    ERR_DEVICE_NOT_ACTIVE,      /* DeviceNotActive */
+    ERR_DEVICE_NOT_FOUND,       /* DeviceNotFound */
+    ERR_KVM_MISSING_CAP,        /* KVMMissingCap */
+    ERR_CLASS_COUNT
+} ErrorClass;
+
+GQuark rhea_error_quark(void);
+
+/** error_class_name: the spelling of @err's class in a QMP reply; "GenericError" for an error of any other domain. */
+const char *error_class_name(const GError *err);
+
+/** error_set: sets a GenericError; for the common case. Always returns false, so that `return error_set(...)` reads well. */
+bool error_set(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/** error_set_errno: as error_set(), with ": " and the text of errno value @os_errno (positive) appended. */
+bool error_set_errno(GError **err, int os_errno, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/** error_report / warn_report: prints "PROGRAM: message" on stderr, or on the monitor whose command is running. */
+void error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+void warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+
+/** error_fatal: reports @err and exits with status 1. For start-up only. */
+G_NORETURN void error_fatal(GError *err);
+
+/**
+ * NearestWord: finds the candidate closest to a misspelt word (Damerau-Levenshtein distance, at most a third of the
+ * word's length, at least 1). Feed candidates one by one; nearest_hint() gives "; did you mean 'X'?" or "".
+ * No allocation; the candidates' strings must outlive the finder.
+ */
+typedef struct NearestWord {
+    const char *word;
+    const char *best;
+    unsigned best_distance;
+    char hint[128];
+} NearestWord;
+
+void nearest_init(NearestWord *n, const char *word);
+void nearest_add(NearestWord *n, const char *candidate);
+const char *nearest_hint(NearestWord *n);
+
+#endif
