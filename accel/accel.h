@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Accelerators and vCPUs, the target-independent half.
+ *
+ * A Cpu is a device with a thread. An Accel (tcg, kvm, qtest) runs it: cpu_start() makes a thread that calls
+ * accel->vcpu_thread(cpu). What the target knows is in CpuOps. A vCPU leaves guest code when cpu->exit_request is set
+ * and it is kicked; interrupts are bits of cpu->interrupt_request, set by cpu_interrupt() from any thread.
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include <pthread.h>
+#include <setjmp.h>
+
+#include "core/device.h"
+#include "memory/memory.h"
+
+typedef struct Cpu Cpu;
+typedef struct Accel Accel;
+
+typedef struct CpuOps {
+    bool (*has_work)(Cpu *cpu);                 /* halted vCPU: is there something that ends HLT? */
+    void (*reset)(Cpu *cpu);
+    /* TCG: runs guest code until exit_request, halt or reset; returns with the reason acted upon. No big lock. */
+    void (*tcg_run)(Cpu *cpu);
+    bool (*tcg_init)(Cpu *cpu, GError **err);   /* per-vCPU TLBs, caches; in the vCPU thread before its first run */
+    void (*tcg_tlb_flush_all)(Cpu *cpu);        /* in the vCPU's own thread */
+} CpuOps;
+
+struct Cpu {
+    Device device;
+    const CpuOps *ops;
+    int index;
+    pthread_t thread;
+    pthread_cond_t halt_cond;                   /* with the big lock */
+    bool created, stopped, stop, unplug;        /* big lock */
+    uint32_t halted;                            /* atomic */
+    uint32_t exit_request;                      /* atomic: leave guest code soon */
+    uint32_t interrupt_request;                 /* atomic; bits are the target's */
+    GQueue work;                                /* run_on_cpu items; under work_lock */
+    pthread_mutex_t work_lock;
+    uint64_t thread_id;                         /* host tid for query-cpus-fast */
+    AddressSpace *as;
+};
+extern const DeviceType cpu_type;               /* "cpu": abstract */
+
+typedef struct AccelType {
+    union { Type type; struct Type; };
+    bool (*init_machine)(Accel *accel, GError **err);
+    void *(*vcpu_thread)(void *cpu);
+    void (*kick)(Cpu *cpu);                     /* after exit_request was set; NULL: nothing more */
+} AccelType;
+struct Accel { Object object; };
+extern const AccelType accel_type;              /* "accel": abstract; types are called NAME-accel */
+extern Accel *current_accel;                    /* NULL until accel_init() */
+/** accel_init: -accel / -machine accel=: @list of keyval dictionaries in order of preference; first that works. */
+bool accel_init(GPtrArray *list, GError **err);
+bool accel_is(const char *name);                /* "tcg", "qtest", "kvm" */
+
+extern __thread Cpu *current_cpu;               /* NULL in other threads */
+Cpu *cpu_by_index(int index);                   /* NULL: none */
+int cpu_count(void);
+#define CPU_FOREACH(c) for (int c##_i = 0; (c = cpu_by_index(c##_i)) != NULL; c##_i++)
+
+void cpu_register(Cpu *cpu);                    /* at realize: gives it an index */
+void cpu_start(Cpu *cpu);                       /* creates the thread, stopped */
+void cpu_interrupt(Cpu *cpu, uint32_t mask);    /* sets bits and wakes or kicks; any thread */
+void cpu_interrupt_clear(Cpu *cpu, uint32_t mask);
+void cpu_kick(Cpu *cpu);                        /* leave guest code and look at requests; any thread */
+/** cpu_run_on: @fn in @cpu's thread; sync: waits (big lock is released meanwhile, taken for @fn); async: soon, no lock. */
+typedef void CpuWorkFn(Cpu *cpu, void *arg);
+void cpu_run_on(Cpu *cpu, CpuWorkFn *fn, void *arg);
+void cpu_run_on_async(Cpu *cpu, CpuWorkFn *fn, void *arg);
+/** cpu_exclusive_start/end: all other vCPUs are outside of guest code in between (rare atomics, invalidation). */
+void cpu_exclusive_start(void);
+void cpu_exclusive_end(void);
+/** cpus_pause_all: returns when every vCPU is stopped. cpus_resume_all: lets them go. Main loop, under the big lock. */
+void cpus_pause_all(void);
+void cpus_resume_all(void);
+void cpus_join_all(void);                       /* at exit */
+/* For accelerators' thread functions. Big lock held. */
+bool cpu_can_run(Cpu *cpu);
+void cpu_wait_for_work(Cpu *cpu);               /* sleeps while stopped, or halted without work; runs queued work */
+
+#endif

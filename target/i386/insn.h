@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instructions: the table's row, the decoded form, and the contract between decoder, families and run loop.
+ *
+ *   bytes -> insn_decode() -> Insn { row, operands } -> row's family `bind` picks the function for these operand kinds
+ *         -> Insn.fn(cpu, insn) executes it.
+ *
+ * Contract of an InsnFn:
+ *  - insn_next_rip()/insn_this_rip() give addresses; cpu->rip is not valid on entry. A row with BRANCH must set cpu->rip;
+ *    any other must not touch it.
+ *  - It checks and reads everything that can fault before it changes guest state; a fault is cpu_raise*(), which
+ *    does not return. REP string instructions commit each iteration.
+ *  - Memory goes through access.h. LOCK prefix on a row without LOCKABLE, or with a register destination, is decoded
+ *    as UD; a family sees `lock` only where it must honour it.
+ *  - Modes, CPUID features, CR0.EM/TS, OSFXSR, VEX/EVEX state enables, CPL 0 and LOCK are checked by the
+ *    decoder from the row: a block's mode_flags are fixed, so the check costs nothing at run time (fn becomes insn_ud or
+ *    insn_nm, insn_gp0).
+ */
+#ifndef TARGET_I386_INSN_H
+#define TARGET_I386_INSN_H
+
+#include "target/i386/cpu.h"
+
+typedef void InsnFn(CpuX86 *cpu, const Insn *insn);
+typedef struct InsnRow InsnRow;
+
+#define REG_NONE 0xff
+#define REG_RIP 0xfe            /* base of RIP-relative operands */
+/* Byte registers AH, CH, DH, BH have the numbers 16..19 in reg/rm/opcode-register fields of byte operands. */
+#define REG_AH 16
+
+/* 64 bytes: one cache line. */
+struct Insn {
+    InsnFn *fn;
+    uint64_t imm;               /* sign- or zero-extended as the row says; far pointers: offset in bits 0-31, selector in 32-47 */
+    int32_t disp;
+    uint16_t row;               /* index into insn_rows */
+    uint16_t offset;            /* of the first byte from the block's start */
+    uint8_t length;
+    uint8_t size;               /* operand size in bytes: 1, 2, 4, 8; vector length 16, 32, 64 for vector rows */
+    uint8_t addr_size;          /* 2, 4, 8 */
+    uint8_t reg;                /* ModRM.reg with extension; for opcode-register forms (push r, mov r, imm) rm holds it */
+    uint8_t rm;                 /* register operand ModRM.rm, or REG_NONE if memory */
+    uint8_t base, index, scale; /* memory operand: REG_NONE, REG_RIP; scale is the shift 0..3 */
+    uint8_t seg;                /* effective segment R_* of the memory operand, override applied (ignored ones dropped) */
+    uint8_t prefixes;           /* INSN_* below */
+    uint8_t vvvv;               /* VEX/EVEX second source; REG_NONE */
+    uint8_t evex;               /* EVEX: bits 0-2 opmask, 3 z, 4 b, 5-6 L'L (rounding when b and register); */
+    uint8_t imm2;               /* ENTER's level, EXTRQ/INSERTQ second byte */
+    uint8_t bytes[15];          /* as fetched; for re-encoding and logs */
+    void *host;                 /* native rows: host code stub */
+};
+enum { INSN_LOCK = 1, INSN_REP = 2, INSN_REPNE = 4, INSN_OPSIZE = 8, INSN_REX = 16, INSN_REXW = 32, INSN_VEX = 64, INSN_EVEX = 128 };
+_Static_assert(sizeof(struct Insn) <= 72, "Insn should stay near one cache line");
+
+static inline bool insn_has_mem(const Insn *i) { return i->rm == REG_NONE; }
+static inline uint64_t insn_this_rip(const CpuX86 *cpu, const Insn *i) { return cpu->block_rip + i->offset; }
+static inline uint64_t insn_next_rip(const CpuX86 *cpu, const Insn *i)
+{
+    uint64_t rip = cpu->block_rip + i->offset + i->length;
+    return cpu->mode_flags & MODE_CS64 ? rip : cpu->mode_flags & MODE_CS32 ? (uint32_t)rip : (uint16_t)rip;
+}
+
+/* What a row says; filled from insn.def, see its head for the columns. */
+struct InsnRow {
+    const char *name;
+    InsnFn *(*bind)(const CpuX86 *cpu, Insn *insn);     /* family: the function for these operands; may set insn->host; NULL: #UD */
+    uint8_t map;                /* 0 one-byte, 1 0F, 2 0F38, 3 0F3A, 4.. EVEX maps 5, 6; x87 rows use map 0 D8-DF */
+    uint8_t opcode;
+    uint8_t operands[4];        /* OPERAND_* kinds, destination first */
+    uint16_t flags_read, flags_written, flags_undefined;    /* RFLAGS_* arithmetic bits (DF too where read) */
+    uint16_t feature;           /* FEATURE_*; 0: always there */
+    uint32_t properties;        /* ROW_* */
+    uint8_t undefined_rule;     /* which operand-dependent rule narrows flags_undefined (shift counts, ...) */
+};
+enum {
+    ROW_LOCKABLE = 1 << 0, ROW_BRANCH = 1 << 1,         /* BRANCH: sets rip; ends the block */
+    ROW_ENDS_BLOCK = 1 << 2,                            /* changes mode, paging, interrupt state ...: block ends after it */
+    ROW_PRIVILEGED = 1 << 3,                            /* CPL 0 or #GP(0) */
+    ROW_NO_64 = 1 << 4, ROW_ONLY_64 = 1 << 5,           /* #UD in / outside 64-bit mode */
+    ROW_DEFAULT_64 = 1 << 6,                            /* operand size is 8 in 64-bit mode without REX.W (push, jmp ...) */
+    ROW_PROTECTED_ONLY = 1 << 7,                        /* #UD in real mode and vm86 */
+    ROW_X87 = 1 << 8, ROW_MMX = 1 << 9, ROW_SSE = 1 << 10,  /* CR0.EM/TS and CR4.OSFXSR checks */
+    ROW_FP = 1 << 11,                                   /* uses MXCSR */
+    ROW_ALIGNED = 1 << 12,                              /* memory operand must be aligned to its size, else #GP(0) */
+    ROW_STRING = 1 << 13, ROW_FORCE_64 = 1 << 14,       /* 66 is ignored in 64-bit mode (near branches, Intel way) */
+    ROW_SERIALIZING = 1 << 15, ROW_NO_TEST = 1 << 16,   /* the differential test cannot run it on the host (says why in the .def) */
+    ROW_IO = 1 << 17, ROW_VM_SENSITIVE = 1 << 18        /* IOPL-sensitive in vm86/protected mode */
+};
+extern const InsnRow insn_rows[];
+extern const unsigned insn_row_count;
+
+/**
+ * insn_decode: decodes one instruction.
+ * @cpu:   mode_flags and features tell what is legal; nothing else of it is read
+ * @code:  bytes at hand, @avail of them (1..15)
+ *
+ * Returns its length, with *@insn filled and bound; 0 if more bytes are needed than @avail (and avail < 15). Invalid
+ * instructions (also over 15 bytes: fn raises #GP) decode to an Insn whose fn raises; never fails otherwise.
+ */
+unsigned insn_decode(const CpuX86 *cpu, Insn *insn, const uint8_t *code, unsigned avail);
+
+/* Functions for what the row's checks forbid. */
+void insn_ud(CpuX86 *cpu, const Insn *insn);
+void insn_nm(CpuX86 *cpu, const Insn *insn);
+void insn_gp0(CpuX86 *cpu, const Insn *insn);
+
+/* Families: one bind function each, in the insn folder (reached only from the row). The list is generated from insn.def. */
+
+#endif
