@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Machines: what -machine chooses, and what the command line says of it.
+ *
+ * system/ makes the Machine object, sets properties (-machine keys), fills the configuration below from other options,
+ * and calls the type's init(), which builds the board: RAM, vCPUs, buses, devices, firmware. The object stands at
+ * /machine. Afterwards -device options are created, then machine_done notifiers run (ACPI tables, boot order, fw_cfg).
+ */
+#ifndef HW_MACHINE_H
+#define HW_MACHINE_H
+
+#include "accel/accel.h"
+#include "chardev/chardev.h"
+#include "core/device.h"
+#include "memory/memory.h"
+
+typedef struct Machine Machine;
+
+typedef struct MachineType {
+    union { Type type; struct Type; };          /* name: "pc-i440fx-11.1-machine" */
+    const char *machine_name;                   /* "pc-i440fx-11.1" */
+    const char *alias;                          /* "pc"; NULL */
+    bool is_default, deprecated;
+    const char *default_cpu;                    /* "qemu64" */
+    int max_cpus;
+    const char *default_display;                /* "std" */
+    const GlobalProperty *compat;               /* older versions' differences */
+    bool (*init_board)(Machine *machine, GError **err);
+} MachineType;
+extern const MachineType machine_type;          /* "machine": abstract */
+
+typedef struct SmpConfig { unsigned cpus, max_cpus, sockets, dies, clusters, modules, cores, threads, drawers, books; } SmpConfig;
+
+struct Machine {
+    Object object;
+    /* From options; strings owned. */
+    uint64_t ram_size, max_ram_size;            /* bytes */
+    unsigned ram_slots;
+    SmpConfig smp;
+    char *cpu_type;                             /* resolved QOM type name, "qemu64-x86_64-cpu" */
+    json_object *cpu_args;                      /* -cpu features as a dictionary, applied to every vCPU */
+    char *kernel, *initrd, *append, *dtb, *shim;
+    char *firmware;                             /* -bios */
+    char *vga;                                  /* "std", "none", "cirrus" ... */
+    bool default_serial, default_parallel, default_floppy, default_cdrom;    /* false under -nodefaults or if given explicitly */
+    bool nographic;
+    char *boot_order, *boot_once; bool boot_menu, boot_strict; int boot_splash_time, boot_reboot_timeout;
+    uint8_t uuid[16]; bool uuid_set;
+    char *vm_name;
+    Chardev *serials[4];                        /* NULL: none */
+    Object *memory_backend;                     /* memory-backend=; NULL: the board makes "pc.ram" itself */
+    /* Own properties of every machine (-machine key=value); boards add theirs. */
+    char *memory_backend_id; bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc;
+    char *accel;
+    /* Set by the board. */
+    MemoryRegion *ram;                          /* all of guest RAM */
+    void (*set_boot_order)(Machine *m, const char *order);
+    void (*inject_nmi)(void);
+};
+extern Machine *current_machine;                /* NULL until made */
+/** machine_type_find: by name or alias; NULL: none. */
+const MachineType *machine_type_find(const char *name);
+void machine_type_foreach(void (*fn)(const MachineType *t, void *opaque), void *opaque);
+
+/** machine_create_cpus: -smp: realizes smp.cpus vCPUs of cpu_type with topology ids; apic ids as QEMU computes them. */
+bool machine_create_cpus(Machine *machine, GError **err);
+
+/* Run, in order of registration, after all devices exist and before the first reset. */
+void machine_on_done(void (*fn)(void *opaque), void *opaque);
+void machine_run_done(void);
+
+/** firmware_find: path of a firmware file by name: -L directories in order, the build's and the installed data directory,
+ * the distribution's (/usr/share/seabios, /usr/share/qemu, ...). NULL: not found. g_free(). */
+char *firmware_find(const char *name);
+void firmware_add_dir(const char *dir);         /* -L */
+void firmware_print_dirs(void);                 /* -L help */
+
+#endif
