@@ -74,6 +74,9 @@ void cpu_run_on_async(Cpu *cpu, CpuWorkFn *fn, void *arg);
 /** cpu_exclusive_start/end: all other vCPUs are outside of guest code in between (rare atomics, invalidation). */
 void cpu_exclusive_start(void);
 void cpu_exclusive_end(void);
+/* Around guest code, by the accelerator's thread function, without the big lock; cpu_guest_enter() waits for sections to end. */
+void cpu_guest_enter(void);
+void cpu_guest_leave(void);
 /** cpus_pause_all: returns when every vCPU is stopped. cpus_resume_all: lets them go. Main loop, under the big lock. */
 void cpus_pause_all(void);
 void cpus_resume_all(void);
