@@ -153,6 +153,7 @@ struct CpuX86 {
     CpuEvent events[CPU_EVENTS];
     uint32_t event_count;
 
+    AddressSpace *smm_as;                       /* memory as seen in SMM (SMRAM open); set by the board; NULL: cpu.as */
     Apic *apic;
     uint32_t apic_id;                           /* initial, from topology */
     int32_t node_id, socket_id, die_id, core_id, thread_id;
