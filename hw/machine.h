@@ -52,6 +52,9 @@ struct Machine {
     /* Own properties of every machine (-machine key=value); boards add theirs. */
     char *memory_backend_id; bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc;
     char *accel;
+    /* -rtc: the guest's wall clock starts at rtc_start (seconds since 1970, in the time it shows) and follows rtc_clock. */
+    int64_t rtc_start; bool rtc_follows_host;   /* follows: offset from the host's clock is kept; else counts from start-up */
+    ClockType rtc_clock; bool rtc_slew;
     /* Set by the board. */
     MemoryRegion *ram;                          /* all of guest RAM */
     void (*set_boot_order)(Machine *m, const char *order);

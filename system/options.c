@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Command line: one row an option, from which parsing, -help and the refusal of the unknown are derived.
+ *
+ * A row's handler checks the argument's form and notes it in Config. QEMU options that Rhea does not have yet are listed
+ * by name, so that they are told apart from misspellings.
+ */
+#include "system/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chardev/chardev.h"
+#include "core/device.h"
+#include "core/log.h"
+#include "core/option.h"
+#include "hw/machine.h"
+#include "system/help.h"
+#include "target/i386/system/cpu_models.h"
+
+typedef struct OptionRow OptionRow;
+struct OptionRow {
+    const char *name;           /* without dash */
+    const char *arg;            /* placeholder in the help; NULL: takes no argument */
+    const char *help;
+    void (*fn)(Config *c, const OptionRow *row, const char *text);
+    size_t offset;              /* of the Config field, for the generic handlers */
+    const char *const *keys;    /* keyval handlers: what may be said; NULL: checked later */
+    const char *implied;        /* keyval handlers: key of a first bare word */
+};
+
+G_NORETURN void option_fail(const OptionUse *use, GError *err)
+{
+    if (use->text) {
+        g_prefix_error(&err, "%s %s: ", use->option, use->text);
+    } else if (use->option) {
+        g_prefix_error(&err, "%s: ", use->option);
+    }
+    error_fatal(err);
+}
+
+static G_NORETURN void fail(const OptionRow *row, const char *text, GError *err)
+{
+    g_autofree char *dashed = g_strconcat("-", row->name, NULL);
+    option_fail(&(OptionUse){ .option = dashed, .text = text }, err);
+}
+
+bool keys_check(json_object *dict, const char *const *keys, GError **err)
+{
+    json_object_object_foreach(dict, key, value) {
+        (void)value;
+        if (!g_strv_contains(keys, key)) {
+            NearestWord nearest;
+            nearest_init(&nearest, key);
+            for (const char *const *k = keys; *k; k++) {
+                nearest_add(&nearest, *k);
+            }
+            return error_set(err, "invalid parameter '%s'%s", key, nearest_hint(&nearest));
+        }
+    }
+    return true;
+}
+
+/* Generic handlers: where the value goes is the row's offset. */
+
+#define CONFIG_FIELD(c, row, T) (*(T *)((char *)(c) + (row)->offset))
+
+static void set_text(Config *c, const OptionRow *row, const char *text)
+{
+    CONFIG_FIELD(c, row, const char *) = text;
+}
+
+static void set_flag(Config *c, const OptionRow *row, const char *text)
+{
+    CONFIG_FIELD(c, row, bool) = true;
+}
+
+static void ignore(Config *c, const OptionRow *row, const char *text)
+{
+}
+
+static OptionUse *use_new(const OptionRow *row, const char *text, json_object *args)
+{
+    OptionUse *use = g_new0(OptionUse, 1);
+    use->option = g_strconcat("-", row->name, NULL);
+    use->text = text;
+    use->args = args;
+    return use;
+}
+
+static void add_text(Config *c, const OptionRow *row, const char *text)
+{
+    g_ptr_array_add(CONFIG_FIELD(c, row, GPtrArray *), (gpointer)text);
+}
+
+/* Parses keyval or JSON text of @row; help is printed by @help if the user asked for it. */
+static json_object *parse_args(const OptionRow *row, const char *text, bool *help)
+{
+    GError *err = NULL;
+    json_object *args = option_parse(text, row->implied, help, &err);
+    if (!args || (row->keys && !*help && !keys_check(args, row->keys, &err))) {
+        fail(row, text, err);
+    }
+    return args;
+}
+
+static void add_args(Config *c, const OptionRow *row, const char *text)
+{
+    bool help = false;
+    json_object *args = parse_args(row, text, &help);
+    if (help) {
+        help_for_option(row->name, args);
+        exit(0);
+    }
+    g_ptr_array_add(CONFIG_FIELD(c, row, GPtrArray *), use_new(row, text, args));
+}
+
+/* One dictionary whose later occurrences override members of earlier ones, as QEMU merges -m, -smp and -machine. */
+static void merge_args(Config *c, const OptionRow *row, const char *text)
+{
+    bool help = false;
+    OptionUse *use = &CONFIG_FIELD(c, row, OptionUse);
+    json_object *args = parse_args(row, text, &help);
+    if (help) {
+        help_for_option(row->name, args);
+        exit(0);
+    }
+    if (use->args) {
+        json_object_object_foreach(args, key, value) {
+            json_object_object_add(use->args, key, json_object_get(value));
+        }
+        json_object_put(args);
+    } else {
+        use->args = args;
+        use->option = g_strconcat("-", row->name, NULL);
+    }
+    use->text = text;
+}
+
+/* Handlers of single options. */
+
+static void set_cpu(Config *c, const OptionRow *row, const char *text)
+{
+    if (!strcmp(text, "help") || !strcmp(text, "?")) {
+        x86_cpu_print_help();
+        exit(0);
+    }
+    c->cpu = (OptionUse){ .option = "-cpu", .text = text };
+}
+
+static void set_display(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    static const char *const qemu_displays[] = { "gtk", "sdl", "egl-headless", "curses", "spice-app", "dbus", "cocoa", "vnc", NULL };
+    if (!strcmp(text, "help")) {
+        printf("Available display backend types:\nnone\n");
+        exit(0);
+    }
+    g_autofree char *type = g_strndup(text, strcspn(text, ",="));
+    if (!strcmp(type, "none")) {
+        c->display_none = true;
+        return;
+    }
+    if (g_strv_contains(qemu_displays, type)) {
+        error_set(&err, "display '%s' is not supported yet", type);
+    } else {
+        NearestWord nearest;
+        nearest_init(&nearest, type);
+        nearest_add(&nearest, "none");
+        for (const char *const *d = qemu_displays; *d; d++) {
+            nearest_add(&nearest, *d);
+        }
+        error_set(&err, "there is no display '%s'%s", type, nearest_hint(&nearest));
+    }
+    fail(row, text, err);
+}
+
+static void set_vga(Config *c, const OptionRow *row, const char *text)
+{
+    static const char *const qemu_vgas[] = { "cirrus", "qxl", "vmware", "virtio", "xenfb", NULL };
+    if (!strcmp(text, "help")) {
+        printf("none                 no graphic card\nstd                  standard VGA (default)\n");
+        exit(0);
+    }
+    if (strcmp(text, "none") && strcmp(text, "std")) {
+        GError *err = NULL;
+        if (g_strv_contains(qemu_vgas, text)) {
+            error_set(&err, "VGA '%s' is not supported yet", text);
+        } else {
+            NearestWord nearest;
+            nearest_init(&nearest, text);
+            nearest_add(&nearest, "none");
+            nearest_add(&nearest, "std");
+            for (const char *const *v = qemu_vgas; *v; v++) {
+                nearest_add(&nearest, *v);
+            }
+            error_set(&err, "unknown vga type: %s%s", text, nearest_hint(&nearest));
+        }
+        fail(row, text, err);
+    }
+    c->vga = text;
+}
+
+static void add_global(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    json_object *args = NULL;
+    /* DRIVER.PROPERTY=VALUE, where VALUE may hold anything, or the long form. */
+    const char *dot = strchr(text, '.'), *equals = strchr(text, '=');
+    if (dot && equals && dot < equals) {
+        args = json_object_new_object();
+        json_object_object_add(args, "driver", json_object_new_string_len(text, dot - text));
+        json_object_object_add(args, "property", json_object_new_string_len(dot + 1, equals - dot - 1));
+        json_object_object_add(args, "value", json_object_new_string(equals + 1));
+    } else {
+        args = option_parse(text, NULL, NULL, &err);
+        if (args && !keys_check(args, row->keys, &err)) {
+            fail(row, text, err);
+        }
+        for (const char *const *key = row->keys; args && *key; key++) {
+            if (!dict_str(args, *key)) {
+                error_set(&err, "parameter '%s' is missing", *key);
+                fail(row, text, err);
+            }
+        }
+    }
+    if (!args) {
+        fail(row, text, err);
+    }
+    g_ptr_array_add(c->globals, use_new(row, text, args));
+}
+
+static void add_chardev(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    bool help = false;
+    json_object *args = *text == '{' ? json_parse_text(text, strlen(text), &err)
+                                     : keyval_parse(text, "backend", true, &help, &err);
+    if (!args) {
+        fail(row, text, err);
+    }
+    if (help) {
+        chardev_print_help();
+        exit(0);
+    }
+    g_ptr_array_add(c->chardevs, use_new(row, text, args));
+}
+
+/* -monitor, -qmp, -qmp-pretty: a monitor on a chardev in short form; kept with the -mon ones. */
+static void add_short_monitor(Config *c, const OptionRow *row, const char *text)
+{
+    c->monitor_given = true;
+    g_ptr_array_add(c->monitors, use_new(row, text, NULL));
+}
+
+static void add_mon(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    c->monitor_given = true;
+    json_object *args = keyval_parse(text, "chardev", true, NULL, &err);
+    if (!args || !keys_check(args, row->keys, &err)) {
+        fail(row, text, err);
+    }
+    g_ptr_array_add(c->monitors, use_new(row, text, args));
+}
+
+/* -hda ... -hdd: sugar for -drive. */
+static void add_hd(Config *c, const OptionRow *row, const char *text)
+{
+    json_object *args = json_object_new_object();
+    char index[2] = { '0' + (row->name[2] - 'a'), 0 };
+    json_object_object_add(args, "file", json_object_new_string(text));
+    json_object_object_add(args, "if", json_object_new_string("ide"));
+    json_object_object_add(args, "index", json_object_new_string(index));
+    json_object_object_add(args, "media", json_object_new_string("disk"));
+    g_ptr_array_add(c->drives, use_new(row, text, args));
+}
+
+static void add_drive(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    json_object *args = keyval_parse(text, NULL, false, NULL, &err);
+    if (!args) {
+        fail(row, text, err);
+    }
+    g_ptr_array_add(c->drives, use_new(row, text, args));
+}
+
+static void set_firmware_dir(Config *c, const OptionRow *row, const char *text)
+{
+    if (!strcmp(text, "help")) {
+        firmware_print_dirs();
+        exit(0);
+    }
+    firmware_add_dir(text);
+}
+
+static void print_version(Config *c, const OptionRow *row, const char *text)
+{
+    printf("QEMU emulator version 11.1.0 (Rhea " RHEA_VERSION ")\n"
+           "Rhea is free software under the GNU General Public License, version 2 or later\n");
+    exit(0);
+}
+
+static void print_help(Config *c, const OptionRow *row, const char *text);
+
+#define KEYS(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define AT(f) .offset = offsetof(Config, f)
+
+static const OptionRow option_rows[] = {
+    { "h", NULL, "show this help and exit", print_help },
+    { "help", NULL, NULL, print_help },
+    { "version", NULL, "show the version and exit", print_version },
+    { "machine", "[type=]NAME[,KEY=VALUE...]", "choose the machine and its properties; help lists both", merge_args, AT(machine), .implied = "type" },
+    { "M", "NAME[,...]", "same as -machine", merge_args, AT(machine), .implied = "type" },
+    { "accel", "[accel=]NAME[,KEY=VALUE...]", "choose what runs the vCPUs; given again: fallbacks", add_args, AT(accels), .implied = "accel" },
+    { "cpu", "MODEL[,[+|-]FEATURE...]", "choose the CPU model and its features; help lists them", set_cpu },
+    { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,modules=N][,cores=N][,threads=N]", "number of vCPUs and their topology",
+      merge_args, AT(smp), .implied = "cpus",
+      .keys = KEYS("cpus", "maxcpus", "sockets", "dies", "clusters", "modules", "cores", "threads", "drawers", "books") },
+    { "m", "[size=]MiB[,slots=N,maxmem=SIZE]", "guest memory (default 128 MiB)", merge_args, AT(memory), .implied = "size",
+      .keys = KEYS("size", "slots", "maxmem") },
+    { "object", "TYPE,id=ID[,PROPERTY=VALUE...]", "create an object (memory back ends ...)", add_args, AT(objects), .implied = "qom-type" },
+    { "device", "DRIVER[,PROPERTY=VALUE...]", "add a device; help lists drivers, DRIVER,help its properties", add_args, AT(devices), .implied = "driver" },
+    { "global", "DRIVER.PROPERTY=VALUE", "set a default for every device of a kind", add_global, AT(globals), .keys = KEYS("driver", "property", "value") },
+    { "kernel", "FILE", "boot this Linux kernel", set_text, AT(kernel) },
+    { "initrd", "FILE", "initial RAM disk for -kernel", set_text, AT(initrd) },
+    { "append", "TEXT", "command line for -kernel", set_text, AT(append) },
+    { "bios", "FILE", "system firmware instead of SeaBIOS", set_text, AT(bios) },
+    { "L", "DIR", "search firmware in DIR first; help lists the directories", set_firmware_dir },
+    { "hda", "FILE", "disk image of the first IDE disk; -hdb, -hdc, -hdd likewise", add_hd },
+    { "hdb", "FILE", NULL, add_hd },
+    { "hdc", "FILE", NULL, add_hd },
+    { "hdd", "FILE", NULL, add_hd },
+    { "drive", "file=FILE[,if=ide|none][,format=raw][,id=ID][,KEY=VALUE...]", "add a drive", add_drive },
+    { "blockdev", "driver=NAME,node-name=ID[,KEY=VALUE...]", "add a node to the block graph", add_args, AT(blockdevs), .implied = "driver" },
+    { "chardev", "BACKEND,id=ID[,KEY=VALUE...]", "add a character device", add_chardev },
+    { "serial", "DEV", "connect a serial port (stdio, mon:stdio, pty, file:F, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID)",
+      add_text, AT(serials) },
+    { "monitor", "DEV", "HMP monitor on DEV", add_short_monitor },
+    { "mon", "[chardev=]ID[,mode=readline|control][,pretty=on|off]", "monitor on a -chardev", add_mon, .keys = KEYS("chardev", "mode", "pretty") },
+    { "qmp", "DEV", "QMP monitor on DEV", add_short_monitor },
+    { "qmp-pretty", "DEV", "same, with indented replies", add_short_monitor },
+    { "debugcon", "DEV", "send the guest's debug port (0x402) to DEV", set_text, AT(debugcon) },
+    { "nographic", NULL, "no display; first serial port and monitor on the terminal", set_flag, AT(nographic) },
+    { "display", "none", "where the screen is shown", set_display },
+    { "vga", "none|std", "graphics card", set_vga },
+    { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", merge_args, AT(name), .implied = "guest",
+      .keys = KEYS("guest", "process", "debug-threads") },
+    { "uuid", "UUID", "machine UUID", set_text, AT(uuid) },
+    { "rtc", "[base=utc|localtime|DATETIME][,clock=host|rt|vm][,driftfix=none|slew]", "time of day of the guest", merge_args, AT(rtc), .implied = "base",
+      .keys = KEYS("base", "clock", "driftfix") },
+    { "no-reboot", NULL, "exit instead of rebooting", set_flag, AT(no_reboot) },
+    { "no-shutdown", NULL, "stop instead of exiting when the guest powers off", set_flag, AT(no_shutdown) },
+    { "S", NULL, "do not start the vCPUs until told to", set_flag, AT(start_stopped) },
+    { "d", "ITEM[,ITEM...]", "log these items; help lists them", set_text, AT(log_items) },
+    { "D", "FILE", "write the log to FILE", set_text, AT(log_file) },
+    { "pidfile", "FILE", "write the process id to FILE", set_text, AT(pidfile) },
+    { "nodefaults", NULL, "no default devices", set_flag, AT(nodefaults) },
+    { "no-user-config", NULL, "accepted for compatibility: there is no user configuration file", ignore },
+    { "qtest", "DEV", "serve the qtest protocol on DEV", set_text, AT(qtest) },
+    { "qtest-log", "FILE", "log of the qtest traffic", set_text, AT(qtest_log) },
+    { }
+};
+
+/* Options of QEMU 11.1 that are refused by name. */
+static const char *const options_not_yet[] = {
+    "acpitable", "action", "add-fd", "audio", "audiodev", "boot", "cdrom", "compat", "daemonize", "dfilter", "dtb",
+    "dump-vmstate", "echr", "enable-kvm", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "fw_cfg", "gdb",
+    "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
+    "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "option-rom", "overcommit", "parallel", "perfmap",
+    "pflash", "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set", "shim", "smbios",
+    "snapshot", "spice", "tpmdev", "trace", "usb", "usbdevice", "virtfs", "vnc", "watchdog-action", "win2k-hack",
+    "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
+};
+
+static void print_help(Config *c, const OptionRow *unused, const char *text)
+{
+    printf("QEMU emulator version 11.1.0 (Rhea " RHEA_VERSION ")\n"
+           "usage: %s [options] [disk image]\n\n", g_get_prgname());
+    for (const OptionRow *row = option_rows; row->name; row++) {
+        if (row->help) {
+            printf("-%s%s%s\n                %s\n", row->name, row->arg ? " " : "", row->arg ? row->arg : "", row->help);
+        } else {
+            printf("-%s%s%s\n", row->name, row->arg ? " " : "", row->arg ? row->arg : "");
+        }
+    }
+    exit(0);
+}
+
+static const OptionRow *row_find(const char *name)
+{
+    for (const OptionRow *row = option_rows; row->name; row++) {
+        if (!strcmp(row->name, name)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static G_NORETURN void fail_unknown(const char *word, const char *name)
+{
+    if (g_strv_contains(options_not_yet, name)) {
+        error_report("%s: this QEMU option is not supported yet", word);
+        exit(1);
+    }
+    NearestWord nearest;
+    nearest_init(&nearest, name);
+    for (const OptionRow *row = option_rows; row->name; row++) {
+        nearest_add(&nearest, row->name);
+    }
+    for (const char *const *n = options_not_yet; *n; n++) {
+        nearest_add(&nearest, *n);
+    }
+    nearest_hint(&nearest);
+    if (nearest.best) {
+        error_report("%s: invalid option; did you mean '-%s'?", word, nearest.best);
+    } else {
+        error_report("%s: invalid option", word);
+    }
+    exit(1);
+}
+
+void options_parse(Config *config, int argc, char **argv)
+{
+    *config = (Config){ 0 };
+    GPtrArray **const lists[] = { &config->accels, &config->objects, &config->chardevs, &config->blockdevs, &config->drives,
+                                  &config->devices, &config->globals, &config->monitors, &config->serials };
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        *lists[i] = g_ptr_array_new();
+    }
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (*word != '-') {
+            add_hd(config, row_find("hda"), word);      /* a bare word is the first disk */
+            continue;
+        }
+        const char *name = word + 1 + (word[1] == '-');
+        const OptionRow *row = row_find(name);
+        if (!row) {
+            fail_unknown(word, name);
+        }
+        const char *text = NULL;
+        if (row->arg) {
+            if (++i == argc) {
+                error_report("%s: requires an argument", word);
+                exit(1);
+            }
+            text = argv[i];
+        }
+        row->fn(config, row, text);
+    }
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine's run state and the main loop that acts on requests.
+ *
+ *   prelaunch --cont--> running <--stop/cont--> paused
+ *   running --guest powers off--> (process ends) or, under -no-shutdown, shutdown --system_reset--> prelaunch
+ *   running --panic--> guest-panicked, --S3--> suspended --wakeup--> running
+ */
+#include "system/runstate.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "accel/accel.h"
+#include "block/block.h"
+#include "core/loop.h"
+#include "core/thread.h"
+#include "core/timer.h"
+#include "qapi/qapi.h"
+
+static RunPolicy policy;
+
+static void wake_main_loop(void)
+{
+    event_loop_wake(event_loop_main());
+}
+
+bool machine_start(GError **err)
+{
+    switch (vm_run_state()) {
+    case RUN_STATE_RUNNING:
+    case RUN_STATE_SUSPENDED:
+        return true;
+    case RUN_STATE_SHUTDOWN:
+    case RUN_STATE_INTERNAL_ERROR:
+    case RUN_STATE_GUEST_PANICKED:
+        return error_set(err, "Resetting the Virtual Machine is required");
+    case RUN_STATE_INMIGRATE:
+        return error_set(err, "Migration is not finished yet");
+    default:
+        break;
+    }
+    clock_virtual_run(true);
+    vm_set_run_state(RUN_STATE_RUNNING);
+    cpus_resume_all();
+    qapi_event_send_resume();
+    return true;
+}
+
+void machine_stop(RunState state)
+{
+    bool was_running = vm_running();
+    if (was_running) {
+        cpus_pause_all();
+        clock_virtual_run(false);
+    }
+    if (was_running || vm_run_state() != RUN_STATE_PRELAUNCH || state == RUN_STATE_PRELAUNCH) {
+        vm_set_run_state(state);
+    }
+    if (was_running) {
+        GError *err = NULL;
+        block_drain_all();
+        if (!block_flush_all(&err)) {
+            warn_report("%s", err->message);
+            g_error_free(err);
+        }
+        qapi_event_send_stop();
+    }
+}
+
+static bool cause_is_guest(ShutdownCause cause)
+{
+    return cause == SHUTDOWN_CAUSE_GUEST_SHUTDOWN || cause == SHUTDOWN_CAUSE_GUEST_RESET || cause == SHUTDOWN_CAUSE_GUEST_PANIC;
+}
+
+void machine_reset(ShutdownCause cause)
+{
+    bool was_running = vm_running();
+    cpus_pause_all();
+    reset_all(RESET_COLD);
+    qapi_event_send_reset(cause_is_guest(cause), (QapiShutdownCause)cause);
+    if (vm_run_state() == RUN_STATE_SHUTDOWN || vm_run_state() == RUN_STATE_INTERNAL_ERROR ||
+        vm_run_state() == RUN_STATE_GUEST_PANICKED) {
+        vm_set_run_state(RUN_STATE_PRELAUNCH);
+    }
+    if (was_running) {
+        cpus_resume_all();
+    }
+}
+
+static void suspend(void)
+{
+    cpus_pause_all();
+    clock_virtual_run(false);
+    vm_set_run_state(RUN_STATE_SUSPENDED);
+    qapi_event_send_suspend();
+}
+
+static void wakeup(void)
+{
+    if (vm_run_state() != RUN_STATE_SUSPENDED) {
+        return;
+    }
+    reset_all(RESET_WAKEUP);
+    vm_notify_wakeup();
+    clock_virtual_run(true);
+    vm_set_run_state(RUN_STATE_RUNNING);
+    cpus_resume_all();
+    qapi_event_send_wakeup();
+}
+
+static void panic(void)
+{
+    QapiGuestPanicAction action = QAPI_GUEST_PANIC_ACTION_PAUSE;
+    qapi_event_send_guest_panicked(action, NULL);
+    vm_request_stop(RUN_STATE_GUEST_PANICKED);
+    if (!policy.no_shutdown) {
+        qapi_event_send_guest_panicked(QAPI_GUEST_PANIC_ACTION_POWEROFF, NULL);
+        vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_PANIC);
+    }
+}
+
+/* Acts on what was asked; true when the process should end, with its status in *@status. */
+static bool requests_handle(int *status)
+{
+    VmRequests r = vm_take_requests();
+    if (r.stop) {
+        machine_stop(r.stop_state);
+    }
+    if (r.reset && policy.no_reboot && r.reset_cause != SHUTDOWN_CAUSE_SUBSYSTEM_RESET && !r.shutdown) {
+        r.reset = false;
+        r.shutdown = true;
+        r.shutdown_cause = r.reset_cause;
+    }
+    if (r.suspend) {
+        suspend();
+    }
+    if (r.shutdown) {
+        qapi_event_send_shutdown(cause_is_guest(r.shutdown_cause), (QapiShutdownCause)r.shutdown_cause);
+        bool asked_by_host = r.shutdown_cause == SHUTDOWN_CAUSE_HOST_QMP_QUIT || r.shutdown_cause == SHUTDOWN_CAUSE_HOST_SIGNAL ||
+                             r.shutdown_cause == SHUTDOWN_CAUSE_HOST_UI;
+        if (policy.no_shutdown && !asked_by_host) {
+            machine_stop(RUN_STATE_SHUTDOWN);
+        } else {
+            *status = r.exit_code >= 0 ? r.exit_code : 0;
+            return true;
+        }
+    }
+    if (r.reset) {
+        machine_reset(r.reset_cause);
+    }
+    if (r.wakeup) {
+        wakeup();
+    }
+    if (r.powerdown) {
+        qapi_event_send_powerdown();
+        vm_notify_powerdown();
+    }
+    return false;
+}
+
+int main_loop(void)
+{
+    int status = 0;
+    while (!requests_handle(&status)) {
+        event_loop_run_once(event_loop_main(), true);
+    }
+    return status;
+}
+
+/* SIGINT, SIGTERM, SIGHUP end the machine in order; they come through a descriptor. */
+static void signal_ready(void *opaque)
+{
+    struct signalfd_siginfo info;
+    int fd = GPOINTER_TO_INT(opaque);
+    if (read(fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGINT || info.ssi_pid) {
+            error_report("terminating on signal %u from pid %u", info.ssi_signo, info.ssi_pid);
+        } else {
+            error_report("terminating on signal %u", info.ssi_signo);
+        }
+        vm_request_shutdown(SHUTDOWN_CAUSE_HOST_SIGNAL);
+    }
+}
+
+void runstate_init(RunPolicy p)
+{
+    policy = p;
+    vm_request_hook = wake_main_loop;
+    vm_panic_hook = panic;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    event_loop_set_fd(event_loop_main(), fd, signal_ready, NULL, GINT_TO_POINTER(fd));
+    signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Starting, pausing, resetting and ending the machine. Main loop thread, under the big lock.
+ */
+#ifndef SYSTEM_RUNSTATE_H
+#define SYSTEM_RUNSTATE_H
+
+#include "core/vm.h"
+#include "core/error.h"
+
+typedef struct RunPolicy { bool no_reboot, no_shutdown; } RunPolicy;
+
+void runstate_init(RunPolicy policy);
+
+/** machine_start: runs the vCPUs (QMP cont); an error if the state does not allow it. */
+bool machine_start(GError **err);
+/** machine_stop: pauses the vCPUs and enters @state; flushes disks. No-op if already stopped (state is changed). */
+void machine_stop(RunState state);
+/** machine_reset: devices and vCPUs; paused meanwhile. Emits RESET. */
+void machine_reset(ShutdownCause cause);
+/** main_loop: until the process should end; returns its exit status. */
+int main_loop(void);
+
+#endif
