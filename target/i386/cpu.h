@@ -77,7 +77,7 @@ enum {
 enum {
     MODE_CS32 = 1 << 0, MODE_CS64 = 1 << 1, MODE_SS32 = 1 << 2, MODE_PE = 1 << 3, MODE_VM86 = 1 << 4, MODE_LMA = 1 << 5,
     MODE_CPL_SHIFT = 6, MODE_CPL = 3 << 6,      /* 0 in real mode, 3 in vm86 */
-    MODE_FLAT_DATA = 1 << 8,                    /* ES, SS, DS have base 0 and no limit: skip the checks */
+    MODE_FLAT_DATA = 1 << 8,                    /* ES, SS, DS: base 0, limit 4 GiB, writable, expand-up: skip the checks */
     MODE_FLAT_CODE = 1 << 9,
     MODE_TS = 1 << 10, MODE_EM = 1 << 11, MODE_MP = 1 << 12, MODE_OSFXSR = 1 << 13, MODE_OSXSAVE = 1 << 14,
     MODE_AVX = 1 << 15, MODE_AVX512 = 1 << 16,  /* XCR0 enables them */
@@ -124,12 +124,16 @@ struct CpuX86 {
 
     /* Hot: integer state. */
     uint64_t regs[16];
+    uint64_t regs_zero[16];                     /* always 0: what REG_NONE reads in insn_ea() */
     uint64_t rip;
-    uint64_t lazy_result, lazy_aux;             /* arithmetic flags, see flags.h */
+    uint64_t lazy_result, lazy_aux;             /* arithmetic flags, see exec/flags.h */
+    uint32_t lazy_carry;
     uint64_t rflags;                            /* everything but the arithmetic flags, which are 0 here; bit 1 set */
     uint32_t mode_flags;
-    uint32_t tlb_index;                         /* of the current privilege, for access.h */
-    const Insn *insn;                           /* being executed: tells rip of a fault */
+    uint32_t tlb_index;                         /* of the current privilege: exec/exec.h, cpu_select_tlb() */
+    struct TlbEntry *tlb;                       /* the table of that index */
+    const Insn *insn;                           /* being executed: tells rip of a fault; NULL between blocks */
+    const Insn *block_end;                      /* where the run loop stops; moved up to end a block early */
     uint64_t block_rip;                         /* rip of the current block's first instruction */
     SegmentCache seg[SEG_COUNT];
     uint64_t cr0, cr2, cr3, cr4, cr8_unused, xcr0;
