@@ -25,6 +25,7 @@ typedef void InsnFn(CpuX86 *cpu, const Insn *insn);
 typedef struct InsnRow InsnRow;
 
 #define REG_NONE 0xff
+#undef REG_RIP                  /* <ucontext.h> has its own */
 #define REG_RIP 0xfe            /* base of RIP-relative operands */
 /* Byte registers AH, CH, DH, BH have the numbers 16..19 in reg/rm/opcode-register fields of byte operands. */
 #define REG_AH 16
@@ -32,7 +33,8 @@ typedef struct InsnRow InsnRow;
 /* 64 bytes: one cache line. */
 struct Insn {
     InsnFn *fn;
-    uint64_t imm;               /* sign- or zero-extended as the row says; far pointers: offset in bits 0-31, selector in 32-47 */
+    uint64_t imm;               /* sign- or zero-extended as the row says; far pointers: offset in bits 0-31, selector in 32-47;
+                                   operands of kind O (moffs): the offset */
     int32_t disp;
     uint16_t row;               /* index into insn_rows */
     uint16_t offset;            /* of the first byte from the block's start */
@@ -40,7 +42,7 @@ struct Insn {
     uint8_t size;               /* operand size in bytes: 1, 2, 4, 8; vector length 16, 32, 64 for vector rows */
     uint8_t addr_size;          /* 2, 4, 8 */
     uint8_t reg;                /* ModRM.reg with extension; for opcode-register forms (push r, mov r, imm) rm holds it */
-    uint8_t rm;                 /* register operand ModRM.rm, or REG_NONE if memory */
+    uint8_t rm;                 /* register operand ModRM.rm, or REG_NONE if memory; 0 if there is no ModRM byte */
     uint8_t base, index, scale; /* memory operand: REG_NONE, REG_RIP; scale is the shift 0..3 */
     uint8_t seg;                /* effective segment R_* of the memory operand, override applied (ignored ones dropped) */
     uint8_t prefixes;           /* INSN_* below */
@@ -71,7 +73,24 @@ struct InsnRow {
     uint16_t flags_read, flags_written, flags_undefined;    /* RFLAGS_* arithmetic bits (DF too where read) */
     uint16_t feature;           /* FEATURE_*; 0: always there */
     uint32_t properties;        /* ROW_* */
-    uint8_t undefined_rule;     /* which operand-dependent rule narrows flags_undefined (shift counts, ...) */
+    uint8_t undefined_rule;     /* which operand-dependent rule narrows flags_undefined (shift counts, ...): UNDEFINED_* */
+    uint8_t encoding;           /* ENCODING_* */
+    uint8_t prefixes;           /* bit p: mandatory prefix class p matches; 0 none, 1 66, 2 F3, 3 F2 */
+    uint16_t op;                /* OP_*, the mnemonic (insn-gen.h); OP_Jcc, OP_SETcc, OP_CMOVcc: condition is opcode & 15 */
+    uint32_t select_mask, select_value;     /* SELECT_* bits of the encoding that this row fixes */
+    uint8_t size_kind;          /* SIZE_*: how Insn.size comes about */
+    uint8_t imm_kind[2];        /* OPERAND_* of immediates in order of bytes; 0 none */
+    uint8_t mem_operand;        /* number of the operand that ModRM.rm encodes, 4: none */
+};
+enum { ENCODING_LEGACY, ENCODING_VEX, ENCODING_EVEX };
+enum { UNDEFINED_ALWAYS, UNDEFINED_SHIFT, UNDEFINED_ROTATE, UNDEFINED_SHIFTD };
+enum {
+    SELECT_MODRM = 0xff, SELECT_RM_REG = 1 << 8, SELECT_W = 1 << 9, SELECT_L = 3 << 10, SELECT_MODE64 = 1 << 12,
+    SELECT_REX_B = 1 << 13
+};
+enum {
+    SIZE_V, SIZE_Z, SIZE_Y, SIZE_N, SIZE_B, SIZE_W, SIZE_D, SIZE_Q, SIZE_DQ,    /* operand size, at most 4, by W, native, fixed */
+    SIZE_MMX, SIZE_XMM, SIZE_VL                                                 /* 8, 16, by L */
 };
 enum {
     ROW_LOCKABLE = 1 << 0, ROW_BRANCH = 1 << 1,         /* BRANCH: sets rip; ends the block */
@@ -85,8 +104,15 @@ enum {
     ROW_ALIGNED = 1 << 12,                              /* memory operand must be aligned to its size, else #GP(0) */
     ROW_STRING = 1 << 13, ROW_FORCE_64 = 1 << 14,       /* 66 is ignored in 64-bit mode (near branches, Intel way) */
     ROW_SERIALIZING = 1 << 15, ROW_NO_TEST = 1 << 16,   /* the differential test cannot run it on the host (says why in the .def) */
-    ROW_IO = 1 << 17, ROW_VM_SENSITIVE = 1 << 18        /* IOPL-sensitive in vm86/protected mode */
+    ROW_IO = 1 << 17, ROW_VM_SENSITIVE = 1 << 18,       /* IOPL-sensitive in vm86/protected mode */
+    ROW_UMIP = 1 << 19, ROW_OR_PLAIN = 1 << 20,         /* #GP(0) under UMIP; without the feature: as if unprefixed */
+    ROW_BCST = 1 << 21, ROW_ER = 1 << 22, ROW_SAE = 1 << 23,    /* what EVEX.b may mean */
+    ROW_NO_MASK = 1 << 24, ROW_NO_ZERO = 1 << 25,       /* EVEX opmask, zeroing forbidden */
+    ROW_VSIB = 1 << 26, ROW_NO_WAIT = 1 << 27,          /* x87: does not look at pending exceptions */
+    ROW_MODRM = 1 << 28, ROW_VVVV = 1 << 29,            /* has a ModRM byte; uses VEX.vvvv (else it must be 1111) */
+    ROW_XSAVE = 1 << 30                                 /* #UD without CR4.OSXSAVE; #NM under CR0.TS */
 };
+#define ROW_TUPLE1 (1u << 31)                           /* EVEX disp8 counts elements though the operand is a vector */
 extern const InsnRow insn_rows[];
 extern const unsigned insn_row_count;
 
@@ -105,6 +131,10 @@ void insn_ud(CpuX86 *cpu, const Insn *insn);
 void insn_nm(CpuX86 *cpu, const Insn *insn);
 void insn_gp0(CpuX86 *cpu, const Insn *insn);
 
-/* Families: one bind function each, in the insn folder (reached only from the row). The list is generated from insn.def. */
+/** insn_operand_bytes: bytes of operand @n (memory form if it has one) of a decoded instruction. */
+unsigned insn_operand_bytes(const CpuX86 *cpu, const Insn *insn, unsigned n);
+static inline const InsnRow *insn_row(const Insn *i) { return &insn_rows[i->row]; }
+
+/* Families: one bind function each (reached only from the row); prototypes, OP_* and OPERAND_*: target/i386/insn-gen.h. */
 
 #endif
