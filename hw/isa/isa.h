@@ -30,7 +30,8 @@ extern const BusType isa_bus_type;              /* "ISA" */
 typedef struct IsaBus {
     Bus bus;
     MemoryRegion *memory, *io;
-    IrqLine *irqs[ISA_IRQS];    /* inputs of the interrupt controllers; set by the board before devices use them */
+    IrqLine *lines[ISA_IRQS];   /* the board's: inputs of the interrupt controllers; NULL: not connected */
+    IrqLine *inputs;            /* the 16 wires that devices drive */
 } IsaBus;
 #define ISA_BUS(b) ((IsaBus *)(b))
 
@@ -46,7 +47,8 @@ static inline IsaBus *isa_device_bus(IsaDevice *dev) { return ISA_BUS(dev->devic
  * more than 15, naming the device.
  */
 IrqLine *isa_irq(IsaDevice *dev, unsigned n, GError **err);
-/** isa_register_ioport: maps @region at @port of the bus's I/O space until the device is removed. */
+IrqLine *isa_bus_irq(IsaBus *bus, unsigned n);  /* same for code of the board; @n at most 15 */
+/** isa_register_ioport: maps @region at @port of the bus's I/O space; the device destroys its region in unrealize(). */
 void isa_register_ioport(IsaDevice *dev, MemoryRegion *region, uint32_t port);
 /** isa_new: new device of the board, properties still to be set; finish with device_realize_onboard(dev, isa_bus()). */
 IsaDevice *isa_new(const DeviceType *type);

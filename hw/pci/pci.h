@@ -76,7 +76,7 @@ typedef struct PciBar { MemoryRegion *region; uint64_t size, addr; PciBarType ty
 
 typedef struct MsiMessage { uint64_t addr; uint32_t data; } MsiMessage;
 typedef struct PciMsix {
-    MemoryRegion table_region, pba_region, exclusive_bar;
+    MemoryRegion table_region, pba_region, *exclusive_bar;  /* the last: NULL unless of pci_msix_init_exclusive_bar() */
     uint8_t *table, *pba;                       /* 16 bytes a vector; a bit a vector */
     uint32_t table_len, pba_len;
     uint16_t vectors;
@@ -101,8 +101,7 @@ struct PciDevice {
     uint8_t irq_level;                          /* INTx as driven by the device (before INTERRUPT_DISABLE) */
     bool irq_asserted;                          /* as seen by the bus */
     PciMsix *msix;
-    AddressSpace dma_as;                        /* system memory while COMMAND.MASTER, else nothing */
-    MemoryRegion dma_root, dma_alias;
+    AddressSpace *dma_as;                       /* system memory while COMMAND.MASTER, else an empty space */
 };
 #define PCI_DEVICE(d) ((PciDevice *)(d))
 #define PCI_BUS(b) ((PciBus *)(b))
@@ -136,8 +135,8 @@ void pci_default_config_write(PciDevice *dev, unsigned offset, uint32_t value, u
 void pci_set_irq(PciDevice *dev, int level);
 /** pci_irq_line: the same as a wire, for code that takes an IrqLine. g_free(). */
 IrqLine *pci_irq_line(PciDevice *dev);
-/** pci_dma: what the device sees as a bus master; reads ones and drops writes while COMMAND.MASTER is 0. */
-static inline AddressSpace *pci_dma(PciDevice *dev) { return &dev->dma_as; }
+/** pci_dma: what the device sees as a bus master; ask at every use: it is an empty space while COMMAND.MASTER is 0. */
+static inline AddressSpace *pci_dma(PciDevice *dev) { return dev->dma_as; }
 static inline uint16_t pci_requester_id(const PciDevice *dev);
 
 /** pci_msi_init: MSI capability at @offset (0: any) with @vectors (1, 2, 4 ... 32). */
@@ -178,7 +177,10 @@ struct PciBus {
 /** pci_bus_init: a root bus; @memory and @io take the BARs. */
 void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char *name, MemoryRegion *memory, MemoryRegion *io, int devfn_min);
 void pci_bus_set_irqs(PciBus *bus, PciSetIrqFn *set_irq, PciMapIrqFn *map_irq, void *opaque, int lines);
-PciBus *pci_device_bus(const PciDevice *dev);   /* NULL before attach */
+/** pci_bus_irq_level: whether any device asserts @line of root @bus. pci_bus_recount_irqs(): after map_irq's answers changed. */
+bool pci_bus_irq_level(const PciBus *bus, int line);
+void pci_bus_recount_irqs(PciBus *bus);
+static inline PciBus *pci_device_bus(const PciDevice *dev) { return PCI_BUS(dev->device.bus); }    /* NULL before attach */
 PciBus *pci_root_bus(void);                     /* the machine's first root bus; NULL: no PCI */
 int pci_bus_number(const PciBus *bus);          /* 0 for a root, else the bridge's secondary bus number */
 bool pci_bus_is_express(const PciBus *bus);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The PC's pair of 8259A interrupt controllers. Spec: Intel 8259A data sheet; ELCR: 82371AB (PIIX4), section 4.2.1.7. */
+#ifndef HW_INTC_I8259_H
+#define HW_INTC_I8259_H
+
+#include "hw/isa/isa.h"
+
+/**
+ * i8259_create_pair: master at 0x20, slave at 0xa0, cascaded on IR2, with their edge/level registers at 0x4d0.
+ * @intr:   driven by the master's INT output
+ * @inputs: filled with the 16 interrupt inputs (entry 2, the cascade, is NULL)
+ */
+void i8259_create_pair(IsaBus *bus, IrqLine *intr, IrqLine *inputs[ISA_IRQS]);
+/** i8259_acknowledge: the CPU's INTA cycles: returns the vector (a spurious IR7 one if nothing is pending). */
+int i8259_acknowledge(void *unused);
+void i8259_print(GString *out);                 /* info pic */
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* IO APIC with 24 inputs. Spec: Intel 82093AA data sheet; version 0x20 adds the EOI register. */
+#ifndef HW_INTC_IOAPIC_H
+#define HW_INTC_IOAPIC_H
+
+#include "core/device.h"
+#include "memory/memory.h"
+
+#define IOAPIC_PINS 24
+#define IOAPIC_BASE 0xfec00000u
+
+extern const DeviceType ioapic_type;            /* "ioapic"; inputs "" 0-23 are the pins */
+/** ioapic_create: mapped at @base; @inputs gets the 24 pins. */
+Device *ioapic_create(GuestAddr base, IrqLine *inputs[IOAPIC_PINS]);
+/** ioapic_eoi_broadcast: a local APIC ended level-triggered @vector; all IO APICs look. Fits apic_set_eoi_hook(). */
+void ioapic_eoi_broadcast(void *unused, uint8_t vector);
+void ioapic_print(GString *out);
+
+#endif

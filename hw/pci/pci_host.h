@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's two ways to configuration space: ports 0xcf8/0xcfc (PCI Local Bus 3.0, 3.2.2.3.2, "mechanism #1") and the
+ * memory-mapped window of PCI Express (ECAM). Embedded in a host bridge's device.
+ */
+#ifndef HW_PCI_PCI_HOST_H
+#define HW_PCI_PCI_HOST_H
+
+#include "hw/pci/pci.h"
+
+#define PCI_CONFIG_ADDRESS 0xcf8
+#define PCI_CONFIG_DATA 0xcfc
+#define PCI_CONFIG_ENABLE 0x80000000u
+#define ECAM_BYTES_MAX (256u << 20)               /* a megabyte a bus */
+
+typedef struct PciHost {
+    PciBus *bus;
+    MemoryRegion address_region, data_region;
+    MemoryRegion ecam_region;
+    bool ecam_mapped;
+    uint32_t config_address;                    /* CONFIG_ADDRESS: the only guest-visible state; the owner saves and resets it */
+} PciHost;
+
+/** pci_host_init: maps both ports into @io, for devices of @bus and below. */
+void pci_host_init(PciHost *host, Device *owner, PciBus *bus, MemoryRegion *io);
+/** pci_host_map_ecam: the window of @size bytes (a megabyte a bus) at @addr of @memory; @size 0 removes it. */
+void pci_host_map_ecam(PciHost *host, MemoryRegion *memory, uint64_t addr, uint64_t size);
+
+#endif
