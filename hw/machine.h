@@ -72,6 +72,17 @@ bool machine_create_cpus(Machine *machine, GError **err);
 void machine_on_done(void (*fn)(void *opaque), void *opaque);
 void machine_run_done(void);
 
+/*
+ * Boot order: devices with a bootindex= join at realize. A device has PROP_BOOTINDEX, and calls
+ * machine_add_boot_device() in realize() and machine_remove_boot_device() in unrealize().
+ */
+#define PROP_BOOTINDEX(S, f) PROP_INT32("bootindex", S, f, -1, "Place in the order of boot devices, from 0; -1: none")
+/** machine_add_boot_device: @suffix follows the bus's path of the device ("/drive@0/disk@0"; NULL: nothing). -1 does nothing; a taken index fails. */
+bool machine_add_boot_device(Device *dev, int32_t bootindex, const char *suffix, GError **err);
+void machine_remove_boot_device(Device *dev);
+/** machine_boot_order: content of fw_cfg's "bootorder" (lines, final zero counted in @len); NULL and 0 if no device has an index. g_free(). */
+char *machine_boot_order(const Machine *machine, size_t *len);
+
 /** firmware_find: path of a firmware file by name: -L directories in order, the build's and the installed data directory,
  * the distribution's (/usr/share/seabios, /usr/share/qemu, ...). NULL: not found. g_free(). */
 char *firmware_find(const char *name);
