@@ -9,9 +9,18 @@
  *
  * Accesses: RAM is reached by host pointer. MMIO calls MemoryOps under the big lock, split and merged to the sizes the
  * ops implement. Unassigned addresses answer as the bus does: reads give all ones, writes vanish.
+ *
+ * Life of what a reader sees: a view holds a reference on the owner of each of its regions, and is freed (with the RAM
+ * blocks that went with it) by call_rcu(), in the background. So a reader may wait for the big lock inside its read
+ * section; and nobody may call synchronize_rcu() with the big lock held.
  */
 #ifndef MEMORY_MEMORY_H
 #define MEMORY_MEMORY_H
+
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE                            /* liburcu: read-side functions inline */
+#endif
+#include <urcu.h>
 
 #include "core/object.h"
 
@@ -37,8 +46,16 @@ typedef struct MemoryOps {
     MemTxResult (*read_attrs)(void *opaque, uint64_t offset, uint64_t *value, unsigned size, MemTxAttrs attrs);
     MemTxResult (*write_attrs)(void *opaque, uint64_t offset, uint64_t value, unsigned size, MemTxAttrs attrs);
     Endianness endianness;
-    struct { unsigned min, max; bool unaligned; } valid;    /* what a guest may use, else as unassigned; max 0: 1..4 (QEMU's rule: 0 means up to 8 allowed) */
-    struct { unsigned min, max; bool unaligned; } impl;     /* what the callbacks handle; 0: 1 and 4 */
+    /*
+     * What a guest may use. Wider accesses, and unaligned ones where not allowed, arrive in naturally aligned pieces,
+     * as over a bus; a piece narrower than min is answered as unassigned. max 0: every size up to 8.
+     */
+    struct { unsigned min, max; bool unaligned; } valid;
+    /*
+     * What the callbacks handle; 0: 1 and 4. A wider access is split, a narrower one (or the part of a word that an
+     * unaligned one covers) reaches them as an aligned word of min bytes; its other bytes are written as zero.
+     */
+    struct { unsigned min, max; bool unaligned; } impl;
 } MemoryOps;
 
 typedef enum RegionKind { REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_ROM_DEVICE, REGION_IO, REGION_ALIAS } RegionKind;
@@ -72,7 +89,10 @@ bool memory_region_init_rom(MemoryRegion *mr, Object *owner, const char *name, u
 bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque, const char *name, uint64_t size, GError **err);
 void memory_region_init_ram_block(MemoryRegion *mr, Object *owner, const char *name, RamBlock *ram); /* takes over @ram */
 void memory_region_init_alias(MemoryRegion *mr, Object *owner, const char *name, MemoryRegion *target, GuestAddr offset, uint64_t size);
-/** memory_region_destroy: removes @mr from its container and frees what it holds once no reader can see it. */
+/**
+ * memory_region_destroy: removes @mr from its container and frees what it holds once no reader can see it. From now on
+ * it answers as unassigned. @mr's memory must stay until then too: embed regions in their owner, whom views keep alive.
+ */
 void memory_region_destroy(MemoryRegion *mr);
 
 void memory_region_add(MemoryRegion *container, GuestAddr addr, MemoryRegion *mr);                /* priority 0 */
@@ -109,13 +129,25 @@ struct RamBlock {
     unsigned long *dirty[DIRTY_CLIENTS];
     RamBlock *next;
     void *accel_data;                           /* owned by the accelerator (code tracking) */
+    unsigned refs;                              /* atomic: the owner's and one a dma_map(); private to memory/ */
+    bool dead, discard_data;
+    struct rcu_head rcu;
 };
 typedef struct RamBlockParams {
     const char *name; uint64_t size; bool share, prealloc, memfd, hugetlb, readonly, reserve; uint64_t hugetlb_size;
     const char *path; uint64_t offset; bool discard_data, dump, merge;
+    bool open_readonly;                         /* path: opened read-only; writes stay private unless also readonly */
+    bool seal, pmem;
+    uint64_t align;                             /* of the host mapping; 0: the page's (2 MiB if large enough) */
+    unsigned prealloc_threads;                  /* 0: 1 */
+    int numa_policy;                            /* MPOL_* of Linux: 0 default, 1 preferred, 2 bind, 3 interleave */
+    const unsigned long *numa_nodes; unsigned numa_node_bits;
 } RamBlockParams;
 RamBlock *ram_block_new(const RamBlockParams *params, GError **err);
+/** ram_block_free: gives up the owner's reference; memory goes when no reader and no dma_map() holds it. NULL allowed. */
 void ram_block_free(RamBlock *ram);
+/** ram_block_fail_countdown: for tests: N > 0 makes the Nth mapping or bitmap allocation from now fail. */
+extern int ram_block_fail_countdown;
 RamBlock *ram_block_find(const char *name);
 void ram_block_foreach(void (*fn)(RamBlock *ram, void *opaque), void *opaque);
 /** ram_block_from_host: block and offset of host address @ptr; NULL: not guest RAM. */
@@ -145,6 +177,13 @@ MemoryRegion *system_memory(void);              /* root of the former */
 MemoryRegion *system_io(void);
 void address_space_init(AddressSpace *as, MemoryRegion *root, const char *name);
 void address_space_destroy(AddressSpace *as);
+
+/*
+ * Readers. A thread that calls rcu_read_lock() itself, or runs for long, registers; functions of this header register
+ * their caller at first use (it is unregistered when it ends). Registering twice is harmless.
+ */
+void memory_thread_register(void);
+void memory_thread_unregister(void);
 
 /* A resolved physical range, valid until rcu_read_unlock() or, for the section's region, while it stays mapped. */
 typedef struct MemorySection {
