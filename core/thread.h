@@ -18,6 +18,8 @@
 void bql_lock(void);
 void bql_unlock(void);
 bool bql_held(void);
+/* Called with true before and false after a thread sleeps for the big lock (contended bql_lock(), bql_wait()); NULL: nobody cares. */
+extern void (*bql_blocking_hook)(bool blocking);
 void bql_wait(pthread_cond_t *cond);                    /* releases the BQL while waiting */
 /* Takes the lock for the rest of the scope unless this thread has it already (MMIO from a vCPU inside or outside). */
 typedef struct BqlGuard { bool taken; } BqlGuard;
