@@ -180,7 +180,8 @@ void address_space_destroy(AddressSpace *as);
 
 /*
  * Readers. A thread that calls rcu_read_lock() itself, or runs for long, registers; functions of this header register
- * their caller at first use (it is unregistered when it ends). Registering twice is harmless.
+ * their caller at first use (it is unregistered when it ends). Registering twice is harmless; calling
+ * rcu_register_thread() directly is not.
  */
 void memory_thread_register(void);
 void memory_thread_unregister(void);

@@ -51,21 +51,27 @@ void memory_thread_register(void)
 
 void memory_thread_unregister(void) { thread_ended(NULL); }
 
+/* The library's own thread is registered by the library. */
+static void reclaim_thread_begins(struct rcu_head *head) { memory_thread_registered = true; }
+
+static void reclaim_thread_make(void)
+{
+    static struct rcu_head first;
+    sigset_t all, old;
+
+    /* It must take none of our signals; it inherits the mask of whoever needs it first. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    call_rcu(&first, reclaim_thread_begins);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 void memory_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head))
 {
-    static bool started;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     memory_thread_register();
-    if (!__atomic_load_n(&started, __ATOMIC_ACQUIRE)) {
-        /* The library's thread must take none of our signals; it inherits the mask of whoever needs it first. */
-        sigset_t all, old;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &old);
-        get_default_call_rcu_data();
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        __atomic_store_n(&started, true, __ATOMIC_RELEASE);
-    }
+    pthread_once(&once, reclaim_thread_make);
     call_rcu(head, fn);
 }
 
