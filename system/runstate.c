@@ -79,7 +79,7 @@ void machine_reset(ShutdownCause cause)
     bool was_running = vm_running();
     cpus_pause_all();
     reset_all(RESET_COLD);
-    qapi_event_send_reset(cause_is_guest(cause), (QapiShutdownCause)cause);
+    qapi_event_send_reset(cause_is_guest(cause), cause);
     if (vm_run_state() == RUN_STATE_SHUTDOWN || vm_run_state() == RUN_STATE_INTERNAL_ERROR ||
         vm_run_state() == RUN_STATE_GUEST_PANICKED) {
         vm_set_run_state(RUN_STATE_PRELAUNCH);
@@ -112,11 +112,11 @@ static void wakeup(void)
 
 static void panic(void)
 {
-    QapiGuestPanicAction action = QAPI_GUEST_PANIC_ACTION_PAUSE;
+    GuestPanicAction action = GUEST_PANIC_ACTION_PAUSE;
     qapi_event_send_guest_panicked(action, NULL);
     vm_request_stop(RUN_STATE_GUEST_PANICKED);
     if (!policy.no_shutdown) {
-        qapi_event_send_guest_panicked(QAPI_GUEST_PANIC_ACTION_POWEROFF, NULL);
+        qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_POWEROFF, NULL);
         vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_PANIC);
     }
 }
@@ -137,7 +137,7 @@ static bool requests_handle(int *status)
         suspend();
     }
     if (r.shutdown) {
-        qapi_event_send_shutdown(cause_is_guest(r.shutdown_cause), (QapiShutdownCause)r.shutdown_cause);
+        qapi_event_send_shutdown(cause_is_guest(r.shutdown_cause), r.shutdown_cause);
         bool asked_by_host = r.shutdown_cause == SHUTDOWN_CAUSE_HOST_QMP_QUIT || r.shutdown_cause == SHUTDOWN_CAUSE_HOST_SIGNAL ||
                              r.shutdown_cause == SHUTDOWN_CAUSE_HOST_UI;
         if (policy.no_shutdown && !asked_by_host) {

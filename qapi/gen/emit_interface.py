@@ -6,7 +6,7 @@ qapi-schema.c holds facts only and refers to no handler, so that anything can li
 qmp_NAME() of the program.
 """
 from emit import Writer, c_string, doc_comment
-from emit_types import feature_list, table_name
+from emit_types import feature_list, has_flag, table_name
 
 
 def flag(name, value):
@@ -102,7 +102,24 @@ def emit_commands(schema):
 
 
 def event_prototype(e):
-    return f'void qapi_event_send_{e.c_name.lower()}({f"const {e.arg.c_type} *data" if e.arg else "void"})'
+    """Members of data given inline are parameters; a named type is passed whole."""
+    args = []
+    if e.arg and not e.arg.implicit:
+        args.append(f'const {e.arg.c_type} *data')
+    for m in e.arg.members if e.arg and e.arg.implicit else []:
+        if has_flag(m):
+            args.append(f'bool has_{m.c_name.rstrip("_")}')
+        args.append(('const ' if m.type.is_pointer else '') + m.type.c_value + m.c_name)
+    return f'void qapi_event_send_{e.c_name.lower()}({", ".join(args) or "void"})'
+
+
+def event_fields(e):
+    """Initialisers of the data struct from the parameters."""
+    for m in e.arg.members:
+        if has_flag(m):
+            yield f'.has_{m.c_name.rstrip("_")} = has_{m.c_name.rstrip("_")}'
+        cast = f'({m.type.c_value.strip()})' if m.type.is_pointer else ''
+        yield f'.{m.c_name} = {cast}{m.c_name}'
 
 
 def emit_events_header(schema):
@@ -113,7 +130,10 @@ def emit_events_header(schema):
     w.line('#include "qapi/qapi-types.h"')
     w.line('#include "qapi/schema.h"')
     w.line()
-    w.line('/* Under the big lock. Costs nothing to speak of when no monitor listens. @data stays the caller\'s. */')
+    w.line('/*')
+    w.line(' * Under the big lock. Costs nothing to speak of when no monitor listens. Pointers stay the caller\'s; NULL for an')
+    w.line(' * optional member leaves it out.')
+    w.line(' */')
     w.line()
     for e in schema.events:
         doc_comment(w, e.doc)
@@ -130,10 +150,18 @@ def emit_events(schema):
     for e in schema.events:
         w.line(event_prototype(e))
         w.line('{')
-        w.line('    if (qapi_event_hook) {')
-        w.line(f'        qapi_event_hook(&qapi_interface[{schema.interface.index(e)}], '
-               + (f'qapi_to_json({ref(e.arg)}, data)' if e.arg else 'NULL') + ');')
+        w.line('    if (!qapi_event_hook) {')
+        w.line('        return;')
         w.line('    }')
+        data = 'NULL'
+        if e.arg and not e.arg.implicit:
+            data = f'qapi_to_json({ref(e.arg)}, data)'
+        elif e.arg:
+            w.line(f'    const {e.arg.c_type} data = {{')
+            w.wrapped(event_fields(e), indent='        ')
+            w.line('    };')
+            data = f'qapi_to_json({ref(e.arg)}, &data)'
+        w.line(f'    qapi_event_hook(&qapi_interface[{schema.interface.index(e)}], {data});')
         w.line('}')
         w.line()
     return w
