@@ -43,17 +43,37 @@ typedef struct SerialParams { int speed, data_bits, stop_bits; char parity; } Se
 void chardev_set_serial_params(CharFrontend *fe, const SerialParams *p);
 void chardev_set_echo(CharFrontend *fe, bool echo);
 void chardev_send_break(CharFrontend *fe);
+/** chardev_take_fd: the oldest descriptor that came with the bytes (unix socket, SCM_RIGHTS); the caller owns it. -1: none. */
+int chardev_take_fd(CharFrontend *fe);
 
 Chardev *chardev_find(const char *id);
 /** chardev_new_from_args: -chardev / chardev-add in keyval form: "backend", "id", back end's own. Registered at /chardevs/ID. */
 Chardev *chardev_new_from_args(json_object *args, GError **err);
-/** chardev_new_from_text: the short forms of -serial, -monitor, -qmp ...: "stdio", "mon:stdio", "pty", "file:F", "unix:...", "tcp:...", "null", "none" (NULL, no error), "chardev:ID". */
+/**
+ * chardev_new_from_text: the short forms of -serial, -monitor, -qmp ...: "stdio", "pty", "file:F", "unix:...", "tcp:...",
+ * "telnet:...", "pipe:P", "null", "vc", "none" (NULL, no error), "chardev:ID" (an existing one). "mon:" before it, or
+ * @with_mux, puts a mux in front; who calls with "mon:" text also attaches a monitor (stdio then passes Ctrl-C on).
+ */
 Chardev *chardev_new_from_text(const char *id, const char *text, bool with_mux, GError **err);
 void chardev_foreach(void (*fn)(const char *id, const char *filename, Chardev *chr, void *opaque), void *opaque);
 void chardev_cleanup(void);                     /* at exit: restores terminals, removes sockets */
 void chardev_print_help(void);                  /* -chardev help */
-/** chardev_mux_hook_monitor: tells the mux layer how to stop the machine on Ctrl-A x. */
-extern void (*chardev_mux_exit)(void);
+/** chardev_remove: chardev-remove; fails while a front end uses it. */
+bool chardev_remove(const char *id, GError **err);
+void chardev_inject_break(Chardev *chr);        /* chardev-send-break: the front end sees a break */
+const char *chardev_filename(const Chardev *chr);       /* as query-chardev prints it */
+bool chardev_frontend_open(Chardev *chr);
+/** chardev_pty_path: "/dev/pts/N" of a pty, NULL of another back end. */
+const char *chardev_pty_path(const Chardev *chr);
+/* ringbuf-write, ringbuf-read. Both fail on a chardev that is not a ringbuf. */
+bool chardev_ringbuf_write(Chardev *chr, const uint8_t *buf, size_t len, GError **err);
+bool chardev_ringbuf_read(Chardev *chr, size_t max, GByteArray *out, GError **err);
+
+/* The multiplexer. The front end attached last has the input, until Ctrl-A c or chardev_take_focus(). */
+void chardev_take_focus(CharFrontend *fe);      /* no-op if its chardev is not a mux */
+void chardev_mux_set_escape(int c);             /* -echr; 1 (Ctrl-A) at start; 0: no escape */
+extern void (*chardev_mux_exit)(void);          /* Ctrl-A x: ends the emulator; NULL: ignored */
+extern void (*chardev_mux_save)(void);          /* Ctrl-A s: writes back what disks hold; NULL: ignored */
 
 /* Property of a device that takes a chardev by id: field is a CharFrontend. */
 extern const PropertyKind prop_kind_chardev;
