@@ -30,23 +30,24 @@ static const MemoryOps run_ops = {
     .read = run_read, .write = run_write, .valid = { 1, 4, .unaligned = true }, .impl = { 1, 4, .unaligned = true },
 };
 
-static void run_free(void *p)
-{
-    PortRun *run = p;
-    memory_region_destroy(&run->region);
-    g_free(run);
-}
-
 /* The lowest row that starts at or after @from; NULL: none. Rows need not be in order. */
 static const Register *next_row(const Register *rows, uint32_t from)
 {
     const Register *best = NULL;
     for (const Register *r = rows; r->width; r++) {
-        if (r->offset >= from && (!best || r->offset < best->offset)) {
+        if (r->offset >= from && (!best || r->offset < best->offset || (r->offset == best->offset && r->width > best->width))) {
             best = r;
         }
     }
     return best;
+}
+
+/* The runs' memory stays until finalize: views that readers still hold refer to it. */
+static void unmap_ports(IsaDevice *dev)
+{
+    for (guint i = 0; dev->regions && i < dev->regions->len; i++) {
+        memory_region_destroy(&((PortRun *)g_ptr_array_index(dev->regions, i))->region);
+    }
 }
 
 static bool map_ports(IsaDevice *dev, const Register *rows, GError **err)
@@ -54,14 +55,14 @@ static bool map_ports(IsaDevice *dev, const Register *rows, GError **err)
     IsaBus *bus = isa_device_bus(dev);
     uint32_t from = 0;
 
-    dev->regions = g_ptr_array_new_with_free_func(run_free);
+    dev->regions = g_ptr_array_new_with_free_func(g_free);
     for (const Register *row = next_row(rows, 0); row; row = next_row(rows, from)) {
         uint32_t first = row->offset, end = first;
         for (; row && row->offset <= end; row = next_row(rows, row->offset + 1)) {
             end = MAX(end, row->offset + row->width);
         }
         if ((uint64_t)dev->iobase + end > 0x10000) {
-            g_clear_pointer(&dev->regions, g_ptr_array_unref);
+            unmap_ports(dev);
             return error_set(err, "iobase 0x%x puts ports of %s beyond 0xffff", dev->iobase, dev->device.object.type->name);
         }
         PortRun *run = g_new0(PortRun, 1);
@@ -84,12 +85,17 @@ static bool isa_device_realize(Device *d, GError **err)
 
 static void isa_device_unrealize(Device *d)
 {
-    g_clear_pointer(&ISA_DEVICE(d)->regions, g_ptr_array_unref);
+    unmap_ports(ISA_DEVICE(d));
+}
+
+static void isa_device_finalize(Object *obj)
+{
+    g_clear_pointer(&ISA_DEVICE(obj)->regions, g_ptr_array_unref);
 }
 
 const DeviceType isa_device_type = {
     .name = "isa-device", .parent = &device_type.type, .size = sizeof(IsaDevice), .is_abstract = true, .bus = &isa_bus_type.type,
-    .realize = isa_device_realize, .unrealize = isa_device_unrealize,
+    .realize = isa_device_realize, .unrealize = isa_device_unrealize, .finalize = isa_device_finalize,
 };
 TYPE_REGISTER(isa_device_type);
 

@@ -10,7 +10,7 @@
 
 #include "core/log.h"
 
-TRACE_EVENT(pci_msi_send, "%s addr 0x%" PRIx64 " data 0x%x")
+TRACE_EVENT(pci_msi_send, "%s addr 0x%" PRIx64 " data 0x%x");
 
 void pci_send_msi(PciDevice *dev, MsiMessage msg)
 {

@@ -118,13 +118,12 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
     if (!cap) {
         return false;
     }
-    PciMsix *m = g_new0(PciMsix, 1);
+    PciMsix *m = dev->msix = dev->msix ? dev->msix : g_new0(PciMsix, 1);
     m->vectors = vectors;
     m->table_len = vectors * PCI_MSIX_ENTRY_SIZE;
     m->pba_len = (vectors + 63) / 64 * 8;
     m->table = g_malloc0(m->table_len);
     m->pba = g_malloc0(m->pba_len);
-    dev->msix = m;
     dev->msix_cap = cap;
     pci_set16(dev, cap + PCI_MSIX_CONTROL, vectors - 1);
     pci_set_writable16(dev, cap + PCI_MSIX_CONTROL, PCI_MSIX_ENABLE | PCI_MSIX_MASK_ALL);
@@ -145,15 +144,15 @@ bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_
     while (half < vectors * PCI_MSIX_ENTRY_SIZE) {
         half *= 2;
     }
-    MemoryRegion *bar = g_new0(MemoryRegion, 1);
     g_autofree char *name = g_strdup_printf("%s-msix", dev->device.object.type->name);
+    dev->msix = g_new0(PciMsix, 1);
+    MemoryRegion *bar = &dev->msix->exclusive_bar;
     memory_region_init(bar, OBJECT(dev), name, 2 * half);
     if (!pci_msix_init(dev, vectors, bar, bar_nr, 0, bar, bar_nr, half, 0, err)) {
         memory_region_destroy(bar);
-        g_free(bar);
+        g_clear_pointer(&dev->msix, g_free);
         return false;
     }
-    dev->msix->exclusive_bar = bar;
     pci_register_bar(dev, bar_nr, PCI_BAR_MEM32, bar);
     return true;
 }
@@ -166,20 +165,23 @@ void pci_msix_reset(PciDevice *dev)
     }
 }
 
-void pci_msix_free(PciDevice *dev)
+void pci_msix_unmap(PciDevice *dev)
 {
     PciMsix *m = dev->msix;
-    if (!m) {
-        return;
+    if (m) {
+        memory_region_destroy(&m->table_region);
+        memory_region_destroy(&m->pba_region);
+        if (m->exclusive_bar.name) {
+            memory_region_destroy(&m->exclusive_bar);
+        }
     }
-    pci_bars_unmap(dev);                                /* nothing of a BAR decodes once its parts go */
-    memory_region_destroy(&m->table_region);
-    memory_region_destroy(&m->pba_region);
-    if (m->exclusive_bar) {
-        memory_region_destroy(m->exclusive_bar);
-        g_free(m->exclusive_bar);
+}
+
+void pci_msix_free(PciDevice *dev)
+{
+    if (dev->msix) {
+        g_free(dev->msix->table);
+        g_free(dev->msix->pba);
+        g_clear_pointer(&dev->msix, g_free);
     }
-    g_free(m->table);
-    g_free(m->pba);
-    g_clear_pointer(&dev->msix, g_free);
 }

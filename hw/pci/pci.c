@@ -206,11 +206,16 @@ static void pci_device_unrealize(Device *d)
     PciDevice *dev = PCI_DEVICE(d);
 
     pci_set_irq(dev, 0);
-    pci_msix_free(dev);
     pci_bars_unmap(dev);
+    pci_msix_unmap(dev);
     pci_rom_free(dev);
     dev->msi_cap = dev->msix_cap = dev->pcie_cap = dev->pm_cap = 0;
     pci_config_free(dev);
+}
+
+static void pci_device_finalize(Object *obj)
+{
+    pci_msix_free(PCI_DEVICE(obj));
 }
 
 static void pci_device_reset(Device *d, ResetKind kind)
@@ -272,7 +277,7 @@ static const StateField pci_device_state[] = {
 
 const PciDeviceType pci_device_type = {
     .name = "pci-device", .parent = &device_type.type, .size = sizeof(PciDevice), .is_abstract = true, .init = pci_device_init,
-    .properties = pci_device_properties, .bus = &pci_bus_type.type, .state = pci_device_state, .post_load = pci_device_post_load,
+    .finalize = pci_device_finalize, .properties = pci_device_properties, .bus = &pci_bus_type.type, .state = pci_device_state, .post_load = pci_device_post_load,
     .realize = pci_device_realize, .unrealize = pci_device_unrealize, .reset = pci_device_reset, .print_info = pci_device_print,
 };
 TYPE_REGISTER(pci_device_type);

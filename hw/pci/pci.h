@@ -76,7 +76,7 @@ typedef struct PciBar { MemoryRegion *region; uint64_t size, addr; PciBarType ty
 
 typedef struct MsiMessage { uint64_t addr; uint32_t data; } MsiMessage;
 typedef struct PciMsix {
-    MemoryRegion table_region, pba_region, *exclusive_bar;  /* the last: NULL unless of pci_msix_init_exclusive_bar() */
+    MemoryRegion table_region, pba_region, exclusive_bar;   /* the last: of pci_msix_init_exclusive_bar() only */
     uint8_t *table, *pba;                       /* 16 bytes a vector; a bit a vector */
     uint32_t table_len, pba_len;
     uint16_t vectors;

@@ -12,9 +12,9 @@
 
 #include "core/log.h"
 
-TRACE_EVENT(pci_config_read, "%s %02x.%x @0x%x -> 0x%x")
-TRACE_EVENT(pci_config_write, "%s %02x.%x @0x%x <- 0x%x")
-TRACE_EVENT(pci_bar_map, "%s %02x.%x BAR%u at 0x%" PRIx64 " size 0x%" PRIx64)
+TRACE_EVENT(pci_config_read, "%s %02x.%x @0x%x -> 0x%x");
+TRACE_EVENT(pci_config_write, "%s %02x.%x @0x%x <- 0x%x");
+TRACE_EVENT(pci_bar_map, "%s %02x.%x BAR%u at 0x%" PRIx64 " size 0x%" PRIx64);
 
 uint8_t pci_get8(const PciDevice *dev, unsigned offset)
 {
@@ -114,7 +114,7 @@ void pci_config_init(PciDevice *dev)
     memset(dev->cap_used, 0xff, PCI_HEADER_END / 8);
 
     set_identity(dev);
-    pci_set_writable16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
+    pci_set_writable16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
                                          PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
     store(dev->write_1_clear, PCI_STATUS, PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |
           PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY, 2);

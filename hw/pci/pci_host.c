@@ -68,6 +68,7 @@ static const MemoryOps ecam_ops = { .read = ecam_read, .write = ecam_write, .val
 
 void pci_host_init(PciHost *host, Device *owner, PciBus *bus, MemoryRegion *io)
 {
+    host->owner = OBJECT(owner);
     host->bus = bus;
     memory_region_init_io(&host->address_region, OBJECT(owner), &address_ops, host, "pci-conf-idx", 4);
     memory_region_init_io(&host->data_region, OBJECT(owner), &data_ops, host, "pci-conf-data", 4);
@@ -81,7 +82,7 @@ void pci_host_map_ecam(PciHost *host, MemoryRegion *memory, uint64_t addr, uint6
     if (host->ecam_mapped) {
         memory_region_del(memory, &host->ecam_region);
     } else if (!host->ecam_region.name) {
-        memory_region_init_io(&host->ecam_region, memory->owner, &ecam_ops, host, "pcie-mmcfg-mmio", ECAM_BYTES_MAX);
+        memory_region_init_io(&host->ecam_region, host->owner, &ecam_ops, host, "pcie-mmcfg-mmio", ECAM_BYTES_MAX);
     }
     host->ecam_mapped = size != 0;
     if (size) {

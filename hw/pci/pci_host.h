@@ -14,6 +14,7 @@
 #define ECAM_BYTES_MAX (256u << 20)               /* a megabyte a bus */
 
 typedef struct PciHost {
+    Object *owner;
     PciBus *bus;
     MemoryRegion address_region, data_region;
     MemoryRegion ecam_region;
