@@ -248,13 +248,13 @@ static unsigned bytes_of_kind(const CpuX86 *cpu, const Insn *insn, unsigned byte
     switch (bytes) {
     case BYTES_B: case BYTES_BS: return 1;
     case BYTES_W: return 2;
-    case BYTES_D: return 4;
+    case BYTES_D: case BYTES_DB: case BYTES_DW: return 4;
     case BYTES_Q: return 8;
     case BYTES_T: return 10;
     case BYTES_DQ: return 16;
     case BYTES_QQ: return 32;
     case BYTES_OQ: return 64;
-    case BYTES_V: case BYTES_X: return v;
+    case BYTES_V: case BYTES_VW: case BYTES_X: return v;
     case BYTES_Z: return MIN(v, 4);
     case BYTES_Y: return w && mode64 ? 8 : 4;
     case BYTES_N: return mode64 ? 8 : 4;
@@ -285,8 +285,9 @@ unsigned insn_operand_bytes(const CpuX86 *cpu, const Insn *insn, unsigned n)
         if (insn->evex & 0x10 && row->properties & ROW_BCST) {
             return broadcast_bytes(insn);
         }
-        if (row->operands[n] == OPERAND_Evw) {
-            return 2;
+        switch (operand_kinds[row->operands[n]].bytes) {
+        case BYTES_VW: case BYTES_DW: return 2;
+        case BYTES_DB: return 1;
         }
     }
     return bytes_of_kind(cpu, insn, operand_kinds[row->operands[n]].bytes);

@@ -21,10 +21,18 @@ FLAGS = {"O": "OF", "S": "SF", "Z": "ZF", "A": "AF", "P": "PF", "C": "CF", "D": 
 RULES = {"shift": "OAC", "rotate": "O", "shiftd": "OSZAPC"}
 PROPERTIES = """LOCKABLE BRANCH ENDS_BLOCK PRIVILEGED NO_64 ONLY_64 DEFAULT_64 PROTECTED_ONLY X87 MMX SSE FP ALIGNED STRING FORCE_64
 SERIALIZING NO_TEST IO VM_SENSITIVE UMIP OR_PLAIN BCST ER SAE NO_MASK NO_ZERO VSIB NO_WAIT MODRM VVVV XSAVE TUPLE1""".split()
+# Words of the properties column that only steer what is derived.
+HINTS = ["UNALIGNED"]
 ABBREVIATIONS = {
+    "D64": ["DEFAULT_64"],
+    "VM": ["VM_SENSITIVE"],
     "NEAR": ["BRANCH", "DEFAULT_64", "FORCE_64"],
+    "END": ["ENDS_BLOCK", "NO_TEST"],
     "FAR": ["BRANCH", "ENDS_BLOCK", "NO_TEST"],
+    "PRIV": ["PRIVILEGED", "NO_TEST"],
     "SYSTEM": ["PRIVILEGED", "ENDS_BLOCK", "NO_TEST"],
+    "PM": ["PROTECTED_ONLY", "NO_TEST"],
+    "IO_INSN": ["IO", "NO_TEST"],
 }
 # Lookup spaces: (encoding, map number in the row) in the order the decoder numbers them.
 SPACES = ["0", "1", "2", "3", "V1", "V2", "V3", "E1", "E2", "E3", "E5", "E6"]
@@ -37,7 +45,7 @@ FIXED = {"AL": "b", "rAX": "v", "rAXz": "z", "CL": "b", "DX": "w", "ONE": "", "E
 GROUPS = ["KG", "KE", "KR", "KH", "KM", "E", "M", "R", "G", "B", "Z", "I", "J", "O", "A", "S", "C", "D", "X", "Y", "P", "Q", "N",
           "V", "W", "U", "H", "L"]
 SUFFIXES = {"b": "B", "w": "W", "d": "D", "q": "Q", "dq": "DQ", "qq": "QQ", "oq": "OQ", "v": "V", "z": "Z", "y": "Y", "n": "N",
-            "vw": "V", "bs": "BS", "x": "X", "hx": "HX", "qx": "QX", "ex": "EX", "p": "P", "a": "A", "s": "S", "ss": "D",
+            "vw": "VW", "db": "DB", "dw": "DW", "bs": "BS", "x": "X", "hx": "HX", "qx": "QX", "ex": "EX", "p": "P", "a": "A", "s": "S", "ss": "D",
             "sd": "Q", "sh": "W", "t": "T", "env": "ENV", "sav": "SAV", "fx": "FX", "xs": "XS", "": "NONE"}
 VECTOR_GROUPS = {"V", "W", "U", "H", "L"}
 MMX_GROUPS = {"P", "Q", "N"}
@@ -74,7 +82,7 @@ class Row:
         for word in properties.split("|"):
             word = word.strip()
             for p in ABBREVIATIONS.get(word, [] if word == "NONE" else [word]):
-                if p not in PROPERTIES:
+                if p not in PROPERTIES + HINTS:
                     raise DefError(f"unknown property '{p}'")
                 self.properties.add(p)
         self.encoding = {"V": "VEX", "E": "EVEX"}.get(self.map[0], "LEGACY")
@@ -144,6 +152,9 @@ class Row:
             if group in groups and not self.select_mask & SELECT_RM_REG and self.how != "control":
                 self.select_mask |= SELECT_RM_REG
                 self.select_value |= SELECT_RM_REG if kind == "reg" else 0
+        if self.encoding == "LEGACY" and "UNALIGNED" not in self.properties and any(
+                g in ("W", "M") and s in ("x", "dq") for g, s in self.parts) and any(g in VECTOR_GROUPS for g in groups):
+            self.properties.add("ALIGNED")          # a whole vector in memory, unless the row says UNALIGNED
         if groups and groups[0] in ("M", "KG", "KM") and self.encoding == "EVEX":
             self.properties.add("NO_ZERO")
         self.mem_operand = next((i for i, g in enumerate(groups) if g in RM_GROUPS), 4)
@@ -270,7 +281,7 @@ def write_table(rows, table, out):
         rule = r.undefined if r.undefined in RULES else None
         undefined = RULES[rule] if rule else r.undefined
         number = int(r.map[-1])
-        props = " | ".join("ROW_" + p for p in sorted(r.properties)) or "0"
+        props = " | ".join("ROW_" + p for p in sorted(r.properties) if p not in HINTS) or "0"
         ops = ", ".join(f"OPERAND_{o}" for o in r.operands) or "0"
         imm = ", ".join(f"OPERAND_{o}" for o in r.imm) or "0"
         if len(r.imm) > 2:
