@@ -20,6 +20,7 @@
 
 typedef struct Bus Bus;
 typedef struct DeviceType DeviceType;
+typedef struct BusType BusType;
 
 typedef enum DeviceCategory {
     CATEGORY_MISC, CATEGORY_BRIDGE, CATEGORY_USB, CATEGORY_STORAGE, CATEGORY_NETWORK, CATEGORY_INPUT, CATEGORY_DISPLAY,
@@ -37,6 +38,7 @@ struct DeviceType {
     union { Type type; struct Type; };          /* .name, .size, .properties ... directly */
     const Type *bus;                            /* bus type it plugs into (&isa_bus_type ...); NULL: parent's, or none */
     DeviceCategory category;
+    const char *alias;                          /* second name for -device ("ahci" for "ich9-ahci"); NULL */
     bool not_user_creatable;                    /* refused by -device / device_add */
     bool no_hotplug;
     const Register *ports;                      /* I/O port rows; mapped at realize by the ISA layer */
@@ -58,6 +60,7 @@ struct Device {
     char *id;                                   /* user's id= or NULL */
     Bus *bus;                                   /* the bus it sits on; NULL: none (on-board, CPU) */
     GPtrArray *buses;                           /* Bus *: those it provides; NULL while none */
+    GPtrArray *wires;                           /* named inputs and outputs; NULL while none */
     bool realized, hotplugged;
 };
 
@@ -67,21 +70,34 @@ struct Device {
 
 /** device_new: object_new() for a device type. */
 Device *device_new(const DeviceType *type);
+/** device_type_find: by name or alias; NULL if there is none or it is no device. */
+const DeviceType *device_type_find(const char *name);
+/** device_bus_type: the type of bus that @type plugs into; NULL: none. */
+const BusType *device_bus_type(const Type *type);
 /**
  * device_realize: brings @dev to life on @bus (NULL: a free bus of the right type is searched, if the type needs one).
  * Puts it in the tree if it is not yet: /machine/peripheral/ID, /machine/peripheral-anon/device[N] or, for devices of
- * the board, /machine/unattached/device[N]. Consumes the caller's reference, also on failure.
+ * the board, /machine/unattached/device[N]. The reference of a device not in the tree goes to the tree, also on failure
+ * (then @dev is gone); one that is in the tree already is removed from it on failure.
  */
 bool device_realize(Device *dev, Bus *bus, GError **err);
 /** device_create_onboard: device_new + device_realize for a board; a failure is fatal. */
 Device *device_create_onboard(const DeviceType *type, Bus *bus);
 void device_realize_onboard(Device *dev, Bus *bus);     /* same, properties already set by the caller */
+/** device_unrealize: takes @dev and all below it out of service and out of the tree, which drops the tree's reference. */
 void device_unrealize(Device *dev);
 void device_reset(Device *dev, ResetKind kind);         /* with the devices on its buses, children first */
 /** device_add_from_dict: -device / device_add: "driver", "id", "bus", and properties. */
 Device *device_add_from_dict(json_object *args, GError **err);
 Device *device_find(const char *id_or_path);            /* NULL: none */
-void device_print_help(const Type *type_or_null);       /* -device help, -device X,help */
+void device_print_help(const Type *type_or_null);       /* -device help, -device X,help; on stdout */
+/**
+ * device_save / device_load: all state rows of @dev, root to leaf, then the stored registers of its `ports` rows. Each
+ * type with state is one record: version (2 bytes), length (4), rows. Calls pre_save and post_load. device_load() checks
+ * every length; on failure the device is in an undefined, but safe, state: reset or remove it.
+ */
+void device_save(Device *dev, GByteArray *out);
+bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err);
 
 /* Named wires. A device offers inputs and outputs by name ("" for the main group); a board connects them. */
 void device_add_inputs(Device *dev, const char *name, IrqFn *fn, int count);    /* fn's opaque is the device */
@@ -89,15 +105,15 @@ IrqLine *device_input(Device *dev, const char *name, int n);
 void device_add_outputs(Device *dev, const char *name, IrqLine **wires, int count); /* @wires: fields of the device */
 void device_connect(Device *dev, const char *name, int n, IrqLine *to);
 
-/* Bus: what devices plug into. A bus type may check addresses in `attach`. */
-typedef struct BusType {
+/* Bus: what devices plug into. A bus type may check addresses in `attach`. A hook left NULL is the parent type's. */
+struct BusType {
     union { Type type; struct Type; };
     unsigned max_devices;                       /* 0: no limit */
     bool (*attach)(Bus *bus, Device *dev, GError **err);    /* before the device's realize */
     void (*detach)(Bus *bus, Device *dev);
     char *(*device_path)(Device *dev);          /* firmware path for bootindex ("/pci@i0cf8/ide@1,1"); g_free() */
     void (*reset)(Bus *bus, ResetKind kind);    /* after its devices */
-} BusType;
+};
 
 struct Bus {
     Object object;
@@ -115,7 +131,11 @@ Bus *system_bus(void);
 /** bus_foreach_device: depth first over @bus and all buses below. */
 void bus_foreach_device(Bus *bus, void (*fn)(Device *dev, void *opaque), void *opaque);
 
-/* Whole-machine reset: handlers run in order of registration, before devices are reset from system_bus() down. */
+/*
+ * Whole-machine reset: handlers run in order of registration; then devices that sit on no bus and in no other device
+ * (vCPUs among them), in order of realize; then all from system_bus() down. device_reset() takes with it the devices on
+ * the device's buses and those without bus that are its children in the tree.
+ */
 typedef void ResetFn(void *opaque, ResetKind kind);
 void reset_register(ResetFn *fn, void *opaque);
 void reset_unregister(ResetFn *fn, void *opaque);

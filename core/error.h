@@ -10,6 +10,7 @@
 #define CORE_ERROR_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 #define RHEA_ERROR (rhea_error_quark())
 
@@ -33,9 +34,16 @@ bool error_set(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /** error_set_errno: as error_set(), with ": " and the text of errno value @os_errno (positive) appended. */
 bool error_set_errno(GError **err, int os_errno, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
+/* So that the compiler, too, knows that they return false. */
+static inline bool error_is_false(bool set) { return set && false; }
+#define error_set(...) error_is_false(error_set(__VA_ARGS__))
+#define error_set_errno(...) error_is_false(error_set_errno(__VA_ARGS__))
+
 /** error_report / warn_report: prints "PROGRAM: message" on stderr, or on the monitor whose command is running. */
 void error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* Set by monitor/: takes a report if a command runs in this thread, and returns whether it did. */
+extern bool (*error_report_hook)(const char *line);
 
 /** error_fatal: reports @err and exits with status 1. For start-up only. */
 G_NORETURN void error_fatal(GError *err);
@@ -43,7 +51,7 @@ G_NORETURN void error_fatal(GError *err);
 /**
  * NearestWord: finds the candidate closest to a misspelt word (Damerau-Levenshtein distance, at most a third of the
  * word's length, at least 1). Feed candidates one by one; nearest_hint() gives "; did you mean 'X'?" or "".
- * No allocation; the candidates' strings must outlive the finder.
+ * Case and '-' against '_' count as equal. No allocation; word and candidates must outlive the finder.
  */
 typedef struct NearestWord {
     const char *word;

@@ -13,14 +13,17 @@
 #include "core/timer.h"
 
 typedef void FdFn(void *opaque);
-typedef struct Bh Bh;
+typedef struct Bh Bh;                                   /* bottom half */
 
 EventLoop *event_loop_main(void);                       /* created at first use */
 EventLoop *event_loop_new(const char *name);
 void event_loop_free(EventLoop *loop);
 /** event_loop_current: the loop that the calling thread runs; the main loop for vCPU and worker threads. */
 EventLoop *event_loop_current(void);
-/** event_loop_run_once: dispatches what is due; @block: waits for something first. Returns whether anything ran. */
+/**
+ * event_loop_run_once: dispatches what is due; @block: waits for something first. Returns whether anything ran.
+ * The main loop: from the first thread, or from any that holds the big lock (which is released while waiting). Nests.
+ */
 bool event_loop_run_once(EventLoop *loop, bool block);
 
 /** event_loop_set_fd: watches @fd, level-triggered; NULL for a direction ignores it; both NULL: forgets @fd (before close). */
@@ -30,7 +33,7 @@ void event_loop_set_fd(EventLoop *loop, int fd, FdFn *on_read, FdFn *on_write, v
 Bh *bh_new(EventLoop *loop, void (*fn)(void *opaque), void *opaque);    /* NULL loop: main */
 void bh_schedule(Bh *bh);
 void bh_cancel(Bh *bh);
-void bh_free(Bh *bh);                                   /* NULL allowed; also from its own callback */
+void bh_free(Bh *bh);   /* NULL allowed; also from its own callback; else in the loop's thread (main: under the big lock) */
 /** event_loop_call: runs @fn once, soon, in @loop's thread. Any thread. */
 void event_loop_call(EventLoop *loop, void (*fn)(void *opaque), void *opaque);
 void event_loop_wake(EventLoop *loop);

@@ -117,13 +117,15 @@ struct Type {
     const char *description;
     const Property *properties;         /* own rows, ended by { }; NULL: none */
     void (*init)(Object *obj);
-    bool (*complete)(Object *obj, GError **err);    /* -object: after all properties are set */
+    bool (*complete)(Object *obj, GError **err);    /* -object: after all properties are set; root to leaf */
     void (*finalize)(Object *obj);
 };
 
 struct Object {
     const Type *type;
     unsigned refs;
+    bool frozen;                        /* realized or completed: only `runtime` properties may be set */
+    bool embedded;                      /* part of another object's struct: its memory is not freed here */
     Object *parent;
     char *name;                         /* in the parent; NULL for one not in the tree */
     GHashTable *children;               /* name -> Object, owned; NULL while empty. Listed in order of name. */
@@ -146,6 +148,8 @@ const Property *type_property(const Type *type, const char *name);
 
 /** object_new: a new object with one reference, not in the tree. @type must not be abstract. */
 Object *object_new(const Type *type);
+/** object_init_embedded: same for zero-filled memory inside another object's struct, which must outlive it. */
+void object_init_embedded(Object *obj, const Type *type);
 Object *object_ref(Object *obj);
 void object_unref(Object *obj);                         /* NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Object, object_unref)
@@ -178,6 +182,8 @@ void object_set_int(Object *obj, const char *name, int64_t value);
 void object_set_bool(Object *obj, const char *name, bool value);
 void object_set_str(Object *obj, const char *name, const char *value);
 void object_set_link(Object *obj, const char *name, Object *target);
+/** object_no_property: sets the error "TYPE has no property 'NAME'; did you mean 'X'?". Returns false. */
+bool object_no_property(const Type *type, const char *name, GError **err);
 
 /** object_foreach_child: in order of name; @fn returning false stops. */
 void object_foreach_child(Object *obj, bool (*fn)(Object *child, void *opaque), void *opaque);
@@ -191,6 +197,8 @@ void object_foreach_property(Object *obj, void (*fn)(const PropertyInfo *info, v
 void type_foreach_property(const Type *type, void (*fn)(const Property *row, void *opaque), void *opaque);
 const char *property_type_name(const Property *row);
 json_object *property_default(const Property *row);     /* NULL: none */
+/** type_print_options: "X options:" and one line a settable property, on stdout (-device X,help, -object X,help). */
+void type_print_options(const Type *type);
 
 /*
  * -global TYPE.PROP=VALUE and machine-version compatibility rows: applied by object_new() after defaults, root to leaf.
@@ -200,7 +208,10 @@ typedef struct GlobalProperty { const char *type, *property, *value; } GlobalPro
 void globals_add(const GlobalProperty *rows, bool user);   /* { }-terminated, kept by reference */
 /** globals_check: reports (warn) user globals whose type was never instantiated or is unknown. Called once after start-up. */
 void globals_check(void);
+/** globals_started: whether globals_check() has run, that is, whether what is made now is hot-plugged. */
+bool globals_started(void);
 
+bool id_is_valid(const char *id);   /* letters, digits, '-', '.', '_', beginning with a letter */
 /** user_object_add: -object / object-add: @args holds "qom-type", "id" and properties. Adds to /objects. */
 bool user_object_add(json_object *args, GError **err);
 bool user_object_del(const char *id, GError **err);

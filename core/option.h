@@ -25,12 +25,14 @@ json_object *option_parse(const char *text, const char *implied_key, bool *help,
  * json_parse_text: strict JSON (single-quoted strings allowed, as QMP has them), whole text, nesting at most 1024.
  * Integers beyond int64/uint64 are an error that says so.
  */
-json_object *json_parse_text(const char *text, size_t len, GError **err);
+json_object *json_parse_text(const char *text, size_t len, GError **err);   /* NULL without error: the value null */
 
 /* Scalars from text; the error names @what and the text. */
 bool parse_bool(const char *what, const char *text, bool *out, GError **err);          /* on off yes no true false y n */
 bool parse_uint(const char *what, const char *text, uint64_t max, uint64_t *out, GError **err);    /* 0x, 0, decimal */
 bool parse_int(const char *what, const char *text, int64_t min, int64_t max, int64_t *out, GError **err);
+/** text_to_integer: decimal, 0x or 0 (octal), with a sign, within int64/uint64; whole text. False if it is none. */
+bool text_to_integer(const char *text, __int128 *out);
 /** parse_size: bytes, with suffix b k K m M g G t T p P e E; without suffix: times @default_unit. Fractions "1.5G". */
 bool parse_size(const char *what, const char *text, uint64_t default_unit, uint64_t *out, GError **err);
 const char *dict_str(json_object *dict, const char *key);      /* string member or NULL */

@@ -5,7 +5,8 @@
  * A row says where a register is, how wide, which bits a guest may write, which a write of 1 clears, which a read
  * clears, and what else happens. Its value lives in the device's struct (`field`), or nowhere (on_read makes it up).
  * Accesses wider than a register are split into neighbours, narrower ones select bytes (a narrow write merges), unless
- * the row says exact. No row at an offset: reads give the map's `absent` value, writes are dropped, both logged as guest_error.
+ * the row says exact. Two rows may share an offset if one is REG_RO and one REG_WO, or if they are exact and differ in
+ * width; an exact match is preferred. A read clears (read_clear) before it calls on_read. No row at an offset: reads give the map's `absent` value, writes are dropped, both logged as guest_error.
  */
 #ifndef CORE_REGISTER_H
 #define CORE_REGISTER_H
@@ -31,7 +32,8 @@ struct Register {
     uint32_t field;             /* REG_FIELD(S, f): offset in the device's struct plus 1; 0: no storage */
     bool exact;                 /* only accesses of exactly this offset and width reach it; others are as absent */
     uint64_t (*on_read)(Device *dev, uint64_t value);               /* gives what is read instead of @value */
-    void (*on_write)(Device *dev, uint64_t old, uint64_t value);    /* after storing; @value merged with masks if stored */
+    /* After storing. @value: what is now stored; without storage what was written, masked by `writable` unless that is 0. */
+    void (*on_write)(Device *dev, uint64_t old, uint64_t value);
 };
 
 /* Storage of a register: an unsigned field at least `width` bytes wide. */

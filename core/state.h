@@ -55,6 +55,8 @@ struct StateField {
 #define STATE_U16_ARRAY(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_U16, S, f, uint16_t, ##__VA_ARGS__)
 #define STATE_U32_ARRAY(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_U32, S, f, uint32_t, ##__VA_ARGS__)
 #define STATE_U64_ARRAY(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_U64, S, f, uint64_t, ##__VA_ARGS__)
+/* A uint8_t array, as STATE_U8_ARRAY. */
+#define STATE_BYTES(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_BYTES, S, f, uint8_t, ##__VA_ARGS__)
 /* An allocated uint8_t * of @max bytes, of which the uint32_t @len_f are in use. */
 #define STATE_BUFFER(S, f, len_f, max, ...) \
     { .name = #f, .kind = STATE_KIND_BUFFER, .offset = STATE_OFFSET(S, f, uint8_t *), .count = max, \
@@ -67,6 +69,7 @@ struct StateField {
 /** state_save: appends the rows of @opaque to @out, as version @version. */
 void state_save(const StateField *fields, void *opaque, unsigned version, GByteArray *out);
 /** state_load: reads rows as written by version @version from @data; sets *@used. False with @err on short or bad data. */
-bool state_load(const StateField *fields, void *opaque, unsigned version, const uint8_t *data, size_t len, size_t *used, GError **err);
+bool state_load(const StateField *fields, void *opaque, unsigned version, const uint8_t *data, size_t len,
+                size_t *used, GError **err);
 
 #endif

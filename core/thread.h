@@ -37,6 +37,6 @@ typedef void WorkDoneFn(void *opaque, int ret);
 /** worker_submit: runs @fn(@arg) in a worker, then @done(@opaque, its result) in @loop (NULL: the current one). */
 void worker_submit(EventLoop *loop, WorkFn *fn, void *arg, WorkDoneFn *done, void *opaque);
 /** worker_co_run: same, from a coroutine, which sleeps meanwhile; returns @fn's result. */
-int worker_co_run(WorkFn *fn, void *arg);
+int worker_co_run(WorkFn *fn, void *arg);               /* COROUTINE_FN */
 
 #endif

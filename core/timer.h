@@ -40,10 +40,11 @@ struct Timer {
     TimerFn *fn;
     void *opaque;
     int64_t expire_ns;          /* -1: not armed */
+    uint64_t sequence;          /* of arming: of timers due at one time the first armed fires first */
     unsigned heap_index;
 };
 
-/** timer_init: for @loop (NULL: the main loop). Does not arm. */
+/** timer_init: for @loop (NULL: the main loop). Does not arm. A past expiry fires soon; a negative one counts as 0. */
 void timer_init(Timer *t, EventLoop *loop, ClockType clock, TimerFn *fn, void *opaque);
 /** timer_arm_ns: fires at absolute time @expire_ns of its clock; replaces an earlier arming. Any thread. */
 void timer_arm_ns(Timer *t, int64_t expire_ns);
