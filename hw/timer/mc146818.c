@@ -114,17 +114,6 @@ static int64_t rtc_from_registers(const Mc146818 *s)
     return (int64_t)timegm(&tm) * NS_PER_S;
 }
 
-static bool alarm_matches(const Mc146818 *s, int64_t second)
-{
-    time_t t = second;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    const uint8_t sec = s->cmos[RTC_SECONDS_ALARM], min = s->cmos[RTC_MINUTES_ALARM], hour = s->cmos[RTC_HOURS_ALARM];
-    return ((sec & ALARM_ANY) == ALARM_ANY || from_register(s, sec) == tm.tm_sec) &&
-           ((min & ALARM_ANY) == ALARM_ANY || from_register(s, min) == tm.tm_min) &&
-           ((hour & ALARM_ANY) == ALARM_ANY || hour_from_register(s, hour) == tm.tm_hour);
-}
-
 /* First second after @after at which the alarm matches, looking a day ahead; -1: none (impossible register values). */
 static int64_t alarm_next(const Mc146818 *s, int64_t after)
 {

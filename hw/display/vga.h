@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VGA core: registers, palette and video memory access, shared by the cards that contain one.
+ *
+ * Guest port access -> vga_port_read/write() -> register files. Guest access to the window at 0xa0000 -> vga_mem_ops ->
+ * planes in `vram`. Video memory is interleaved: byte 4*n+p is plane p's byte n, so that the four planes at one address
+ * are one 32-bit word; chained modes and the linear frame buffer see the same bytes in order.
+ * Specs: IBM PS/2 Technical Reference, VGA; Bochs VBE extensions (dispi, version 0xb0c5).
+ */
+#ifndef HW_DISPLAY_VGA_H
+#define HW_DISPLAY_VGA_H
+
+#include "core/state.h"
+#include "memory/memory.h"
+
+enum {
+    SEQ_RESET, SEQ_CLOCK_MODE, SEQ_MAP_MASK, SEQ_CHAR_MAP, SEQ_MEMORY_MODE, SEQ_COUNT = 8,
+    SEQ_MEMORY_MODE_ODD_EVEN_OFF = 0x04, SEQ_MEMORY_MODE_CHAIN4 = 0x08,
+};
+enum {
+    GFX_SET_RESET, GFX_ENABLE_SET_RESET, GFX_COLOR_COMPARE, GFX_DATA_ROTATE, GFX_READ_MAP, GFX_MODE, GFX_MISC,
+    GFX_COLOR_DONT_CARE, GFX_BIT_MASK, GFX_COUNT = 16,
+};
+enum { ATTR_PALETTE_COUNT = 16, ATTR_MODE = 16, ATTR_OVERSCAN, ATTR_PLANE_ENABLE, ATTR_PANNING, ATTR_COLOR_SELECT, ATTR_COUNT };
+enum { CRTC_OVERFLOW = 0x07, CRTC_V_RETRACE_END = 0x11, CRTC_COUNT = 256, CRTC_PROTECT = 0x80 };
+enum {
+    VBE_ID, VBE_XRES, VBE_YRES, VBE_BPP, VBE_ENABLE, VBE_BANK, VBE_VIRT_WIDTH, VBE_VIRT_HEIGHT, VBE_X_OFFSET, VBE_Y_OFFSET,
+    VBE_VIDEO_MEMORY_64K, VBE_COUNT,
+    VBE_ENABLED = 0x01, VBE_GET_CAPS = 0x02, VBE_8BIT_DAC = 0x20, VBE_LFB = 0x40, VBE_NO_CLEAR = 0x80,
+};
+#define VBE_ID5 0xb0c5
+#define VBE_MAX_XRES 16000
+#define VBE_MAX_YRES 12000
+
+typedef struct Vga {
+    MemoryRegion window, vram_region;           /* 0xa0000-0xbffff; video memory */
+    MemoryRegion ports, vbe_ports;
+    uint8_t *vram;                              /* host-only; vram_bytes long, a power of two */
+    uint32_t vram_bytes;
+    uint8_t seq_index, seq[SEQ_COUNT], gfx_index, gfx[GFX_COUNT], crtc_index, crtc[CRTC_COUNT], attr_index, attr[ATTR_COUNT];
+    bool attr_expects_data;                     /* flip-flop of port 0x3c0 */
+    uint8_t misc, feature;
+    uint8_t dac_mask, dac_read_index, dac_write_index, dac_sub_index, dac_state, dac_cache[3], palette[768];
+    uint32_t latch;
+    uint16_t vbe_index, vbe[VBE_COUNT];
+    uint32_t bank_offset;                       /* of the window, bytes */
+} Vga;
+
+bool vga_init(Vga *v, Object *owner, uint32_t vram_bytes, GError **err);
+/** vga_map_legacy: the window into @memory and the ports into @io. */
+void vga_map_legacy(Vga *v, Object *owner, MemoryRegion *memory, MemoryRegion *io);
+void vga_reset(Vga *v);
+bool vga_state_valid(const Vga *v);
+extern const StateField vga_state[];
+
+/* Single ports 0x3b0-0x3df, for windows that mirror them; bytes. */
+uint8_t vga_port_read(Vga *v, uint16_t port);
+void vga_port_write(Vga *v, uint16_t port, uint8_t value);
+/* Bochs VBE registers by index. */
+uint16_t vga_vbe_read(Vga *v, unsigned index);
+void vga_vbe_write(Vga *v, unsigned index, uint16_t value);
+
+/* The planes seen through the window; @addr from 0xa0000, below 128 KiB. */
+uint8_t vga_mem_read(Vga *v, uint32_t addr);
+void vga_mem_write(Vga *v, uint32_t addr, uint8_t value);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * 8042 keyboard controller: two PS/2 ports, the A20 gate and the reset line.
+ *
+ * Invariant: STATUS.OBF is set exactly while `output` holds a byte that the guest has not read; `output_aux` says from
+ * which side. Bytes of the controller's own answers go before those of the keyboard, and those before the mouse's.
+ */
+#include "hw/input/i8042.h"
+
+#include "core/log.h"
+#include "core/vm.h"
+#include "target/i386/cpu.h"
+
+enum { STATUS_OBF = 0x01, STATUS_SYS = 0x04, STATUS_CMD = 0x08, STATUS_UNLOCKED = 0x10, STATUS_AUX = 0x20 };
+enum {
+    CMD_READ_CONFIG = 0x20, CMD_WRITE_CONFIG = 0x60, CMD_DISABLE_AUX = 0xa7, CMD_ENABLE_AUX = 0xa8, CMD_TEST_AUX = 0xa9,
+    CMD_SELF_TEST = 0xaa, CMD_TEST_KBD = 0xab, CMD_DISABLE_KBD = 0xad, CMD_ENABLE_KBD = 0xae, CMD_READ_INPORT = 0xc0,
+    CMD_READ_OUTPORT = 0xd0, CMD_WRITE_OUTPORT = 0xd1, CMD_WRITE_KBD_OUTPUT = 0xd2, CMD_WRITE_AUX_OUTPUT = 0xd3,
+    CMD_WRITE_AUX = 0xd4, CMD_DISABLE_A20 = 0xdd, CMD_ENABLE_A20 = 0xdf, CMD_PULSE = 0xf0, CMD_NOP = 0xff,
+};
+enum { CONFIG_KBD_INT = 0x01, CONFIG_AUX_INT = 0x02, CONFIG_SYS = 0x04, CONFIG_KBD_DISABLED = 0x10, CONFIG_AUX_DISABLED = 0x20, CONFIG_TRANSLATE = 0x40 };
+enum { OUTPORT_NO_RESET = 0x01, OUTPORT_A20 = 0x02, OUTPORT_KBD_FULL = 0x10, OUTPORT_AUX_FULL = 0x20 };
+
+typedef struct I8042 {
+    IsaDevice isa;
+    MemoryRegion data_port, command_port;
+    IrqLine *kbd_irq, *aux_irq;
+    Ps2Port kbd, aux;
+    uint8_t config, outport, status, output, pending_command;
+    bool output_aux, translate_break;           /* translate_break: F0 seen, the next code is a release */
+} I8042;
+
+/* Set 2 codes to set 1, as the controller translates; index is the set 2 code. */
+static const uint8_t translated[128] = {
+    0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40, 0x3e, 0x0f, 0x29, 0x59,
+    0x65, 0x38, 0x2a, 0x70, 0x1d, 0x10, 0x02, 0x5a, 0x66, 0x71, 0x2c, 0x1f, 0x1e, 0x11, 0x03, 0x5b,
+    0x67, 0x2e, 0x2d, 0x20, 0x12, 0x05, 0x04, 0x5c, 0x68, 0x39, 0x2f, 0x21, 0x14, 0x13, 0x06, 0x5d,
+    0x69, 0x31, 0x30, 0x23, 0x22, 0x15, 0x07, 0x5e, 0x6a, 0x72, 0x32, 0x24, 0x16, 0x08, 0x09, 0x5f,
+    0x6b, 0x33, 0x25, 0x17, 0x18, 0x0b, 0x0a, 0x60, 0x6c, 0x34, 0x35, 0x26, 0x27, 0x19, 0x0c, 0x61,
+    0x6d, 0x73, 0x28, 0x74, 0x1a, 0x0d, 0x62, 0x6e, 0x3a, 0x36, 0x1c, 0x1b, 0x75, 0x2b, 0x63, 0x76,
+    0x55, 0x56, 0x77, 0x78, 0x79, 0x7a, 0x0e, 0x7b, 0x7c, 0x4f, 0x7d, 0x4b, 0x47, 0x7e, 0x7f, 0x6f,
+    0x52, 0x53, 0x50, 0x4c, 0x4d, 0x48, 0x01, 0x45, 0x57, 0x4e, 0x51, 0x4a, 0x37, 0x49, 0x46, 0x54,
+};
+
+static void update_irqs(I8042 *s)
+{
+    bool full = s->status & STATUS_OBF;
+    irq_set(s->kbd_irq, full && !s->output_aux && (s->config & CONFIG_KBD_INT));
+    irq_set(s->aux_irq, full && s->output_aux && (s->config & CONFIG_AUX_INT));
+    s->outport = (s->outport & ~(OUTPORT_KBD_FULL | OUTPORT_AUX_FULL)) |
+                 (full ? s->output_aux ? OUTPORT_AUX_FULL : OUTPORT_KBD_FULL : 0);
+}
+
+static void put_output(I8042 *s, uint8_t byte, bool aux)
+{
+    s->output = byte;
+    s->output_aux = aux;
+    s->status = (s->status & ~STATUS_AUX) | STATUS_OBF | (aux ? STATUS_AUX : 0);
+    update_irqs(s);
+}
+
+/* Next keyboard byte as the guest sees it; false if translation swallowed it. */
+static bool translate_byte(I8042 *s, uint8_t *byte)
+{
+    if (!(s->config & CONFIG_TRANSLATE)) {
+        return true;
+    }
+    if (*byte == 0xf0) {
+        s->translate_break = true;
+        return false;
+    }
+    uint8_t release = s->translate_break ? 0x80 : 0;
+    if (*byte == 0x83) {
+        *byte = 0x41 | release;                 /* F7 */
+    } else if (*byte == 0x84) {
+        *byte = 0x54 | release;                 /* Alt+SysRq */
+    } else if (*byte < 0x80) {
+        *byte = translated[*byte] | release;
+    }
+    if (*byte != 0xe0) {
+        s->translate_break = false;
+    }
+    return true;
+}
+
+static void fill_output(void *opaque)
+{
+    I8042 *s = opaque;
+    while (!(s->status & STATUS_OBF)) {
+        if (ps2_has_data(&s->kbd) && !(s->config & CONFIG_KBD_DISABLED)) {
+            uint8_t byte = ps2_read(&s->kbd);
+            if (translate_byte(s, &byte)) {
+                put_output(s, byte, false);
+            }
+        } else if (ps2_has_data(&s->aux) && !(s->config & CONFIG_AUX_DISABLED)) {
+            put_output(s, ps2_read(&s->aux), true);
+        } else {
+            return;
+        }
+    }
+}
+
+static void write_outport(I8042 *s, uint8_t value)
+{
+    s->outport = value;
+    cpu_a20_set(value & OUTPORT_A20);
+    if (!(value & OUTPORT_NO_RESET)) {
+        vm_request_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+    }
+}
+
+static void command_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    I8042 *s = opaque;
+    s->status |= STATUS_CMD;
+    s->pending_command = 0;
+    switch (value) {
+    case CMD_READ_CONFIG ... CMD_READ_CONFIG + 0x1f:
+        put_output(s, value == CMD_READ_CONFIG ? s->config : 0, false);
+        break;
+    case CMD_WRITE_CONFIG ... CMD_WRITE_CONFIG + 0x1f:
+    case CMD_WRITE_OUTPORT:
+    case CMD_WRITE_KBD_OUTPUT:
+    case CMD_WRITE_AUX_OUTPUT:
+    case CMD_WRITE_AUX:
+        s->pending_command = value;
+        break;
+    case CMD_DISABLE_AUX:
+        s->config |= CONFIG_AUX_DISABLED;
+        break;
+    case CMD_ENABLE_AUX:
+        s->config &= ~CONFIG_AUX_DISABLED;
+        fill_output(s);
+        break;
+    case CMD_TEST_AUX:
+    case CMD_TEST_KBD:
+        put_output(s, 0x00, false);
+        break;
+    case CMD_SELF_TEST:
+        s->status |= STATUS_SYS;
+        put_output(s, 0x55, false);
+        break;
+    case CMD_DISABLE_KBD:
+        s->config |= CONFIG_KBD_DISABLED;
+        break;
+    case CMD_ENABLE_KBD:
+        s->config &= ~CONFIG_KBD_DISABLED;
+        fill_output(s);
+        break;
+    case CMD_READ_INPORT:
+        put_output(s, 0x80, false);             /* keyboard not locked */
+        break;
+    case CMD_READ_OUTPORT:
+        put_output(s, s->outport, false);
+        break;
+    case CMD_DISABLE_A20:
+    case CMD_ENABLE_A20:
+        write_outport(s, value == CMD_ENABLE_A20 ? s->outport | OUTPORT_A20 : s->outport & ~OUTPORT_A20);
+        break;
+    case CMD_PULSE ... CMD_NOP:
+        if (!(value & OUTPORT_NO_RESET)) {
+            vm_request_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+        }
+        break;
+    default:
+        LOG(LOG_GUEST_ERROR, "i8042: unknown command 0x%02x\n", (unsigned)value);
+    }
+}
+
+static void data_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    I8042 *s = opaque;
+    uint8_t command = s->pending_command;
+    s->pending_command = 0;
+    s->status &= ~STATUS_CMD;
+    switch (command) {
+    case 0:
+        s->config &= ~CONFIG_KBD_DISABLED;      /* sending to the keyboard enables its clock */
+        ps2_write(&s->kbd, value);
+        break;
+    case CMD_WRITE_CONFIG:
+        s->config = value;
+        s->status = value & CONFIG_SYS ? s->status | STATUS_SYS : s->status & ~STATUS_SYS;
+        update_irqs(s);
+        fill_output(s);
+        break;
+    case CMD_WRITE_OUTPORT:
+        write_outport(s, value);
+        break;
+    case CMD_WRITE_KBD_OUTPUT:
+    case CMD_WRITE_AUX_OUTPUT:
+        put_output(s, value, command == CMD_WRITE_AUX_OUTPUT);
+        break;
+    case CMD_WRITE_AUX:
+        s->config &= ~CONFIG_AUX_DISABLED;
+        ps2_write(&s->aux, value);
+        break;
+    }                                           /* CMD_WRITE_CONFIG + 1 ...: controller RAM that nobody reads back */
+}
+
+static uint64_t status_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return ((I8042 *)opaque)->status;
+}
+
+static uint64_t data_read(void *opaque, uint64_t offset, unsigned size)
+{
+    I8042 *s = opaque;
+    uint8_t byte = s->output;
+    if (s->status & STATUS_OBF) {
+        s->status &= ~(STATUS_OBF | STATUS_AUX);
+        update_irqs(s);
+        fill_output(s);
+    }
+    return byte;
+}
+
+static const MemoryOps data_ops = { .read = data_read, .write = data_write, .impl = { .min = 1, .max = 1 } };
+static const MemoryOps command_ops = { .read = status_read, .write = command_write, .impl = { .min = 1, .max = 1 } };
+
+static bool i8042_realize(Device *dev, GError **err)
+{
+    I8042 *s = DEVICE(I8042, dev);
+    s->kbd_irq = isa_irq(&s->isa, 1, err);
+    s->aux_irq = s->kbd_irq ? isa_irq(&s->isa, 12, err) : NULL;
+    if (!s->aux_irq) {
+        return false;
+    }
+    ps2_init(&s->kbd, false, fill_output, s);
+    ps2_init(&s->aux, true, fill_output, s);
+    memory_region_init_io(&s->data_port, &dev->object, &data_ops, s, "i8042-data", 1);
+    memory_region_init_io(&s->command_port, &dev->object, &command_ops, s, "i8042-cmd", 1);
+    isa_register_ioport(&s->isa, &s->data_port, 0x60);
+    isa_register_ioport(&s->isa, &s->command_port, 0x64);
+    return true;
+}
+
+static void i8042_reset(Device *dev, ResetKind kind)
+{
+    I8042 *s = DEVICE(I8042, dev);
+    s->config = CONFIG_KBD_INT | CONFIG_AUX_INT;
+    s->status = STATUS_CMD | STATUS_UNLOCKED;
+    s->outport = OUTPORT_NO_RESET | OUTPORT_A20;
+    s->output = s->pending_command = 0;
+    s->output_aux = s->translate_break = false;
+    ps2_reset(&s->kbd);
+    ps2_reset(&s->aux);
+    update_irqs(s);
+}
+
+static bool i8042_post_load(Device *dev, unsigned version, GError **err)
+{
+    I8042 *s = DEVICE(I8042, dev);
+    if (!ps2_state_valid(&s->kbd) || !ps2_state_valid(&s->aux) || s->kbd.is_mouse || !s->aux.is_mouse) {
+        return error_set(err, "i8042: the state of a PS/2 port is out of range");
+    }
+    return true;
+}
+
+static const StateField i8042_state[] = {
+    STATE_STRUCT(I8042, kbd, Ps2Port, ps2_state), STATE_STRUCT(I8042, aux, Ps2Port, ps2_state), STATE_U8(I8042, config),
+    STATE_U8(I8042, outport), STATE_U8(I8042, status), STATE_U8(I8042, output), STATE_U8(I8042, pending_command),
+    STATE_BOOL(I8042, output_aux), STATE_BOOL(I8042, translate_break), { }
+};
+
+static const DeviceType i8042_type = {
+    .name = "i8042", .parent = &isa_device_type.type, .size = sizeof(I8042), .category = CATEGORY_INPUT, .not_user_creatable = true,
+    .description = "8042 keyboard controller", .state = i8042_state, .realize = i8042_realize, .reset = i8042_reset,
+    .post_load = i8042_post_load,
+};
+TYPE_REGISTER(i8042_type);
+
+Device *i8042_create(IsaBus *bus)
+{
+    return &isa_create(bus, &i8042_type)->device;
+}
+
+Ps2Port *i8042_keyboard(Device *i8042)
+{
+    return &DEVICE(I8042, i8042)->kbd;
+}
+
+Ps2Port *i8042_mouse(Device *i8042)
+{
+    return &DEVICE(I8042, i8042)->aux;
+}
