@@ -7,7 +7,7 @@
  *
  * The board adds items before machine_run_done(); the last step of that fixes the file directory, sorted by name, whose
  * keys are 0x20 and up. Numbers in items are little-endian, in the directory and in DMA descriptors big-endian.
- * Under the big lock. Spec: docs/specs of the interface; Linux Documentation/devicetree/bindings/.../fw-cfg.
+ * Under the big lock. Spec: QEMU's published fw_cfg interface; Linux drivers/firmware/qemu_fw_cfg.c uses all of it.
  */
 #ifndef HW_FIRMWARE_FW_CFG_H
 #define HW_FIRMWARE_FW_CFG_H
@@ -44,6 +44,10 @@ FwCfg *fw_cfg_find(void);                       /* the machine's; NULL: none */
  * all devices exist "bootorder" (option ROMs below, then devices) and "bios-geometry". @apic_id_limit: highest APIC id + 1.
  */
 void fw_cfg_add_machine(FwCfg *fw, struct Machine *machine, unsigned apic_id_limit);
+
+/* fw_cfg_add_e820: one more range of "etc/e820", which tells firmware where RAM is. */
+typedef enum E820Type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 } E820Type;
+void fw_cfg_add_e820(FwCfg *fw, uint64_t address, uint64_t bytes, E820Type type);
 
 /* Numbered items. Adding to a key again replaces it. Data is copied, but for the GBytes forms, which take a reference. */
 void fw_cfg_add_bytes(FwCfg *fw, uint16_t key, const void *data, size_t len);
