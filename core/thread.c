@@ -21,11 +21,23 @@
 
 static pthread_mutex_t bql = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool bql_is_ours;
+void (*bql_blocking_hook)(bool blocking);
+
+static void blocking(bool yes)
+{
+    if (bql_blocking_hook) {
+        bql_blocking_hook(yes);
+    }
+}
 
 void bql_lock(void)
 {
     g_assert(!bql_is_ours);
-    pthread_mutex_lock(&bql);
+    if (pthread_mutex_trylock(&bql)) {
+        blocking(true);
+        pthread_mutex_lock(&bql);
+        blocking(false);
+    }
     bql_is_ours = true;
 }
 
@@ -45,7 +57,9 @@ void bql_wait(pthread_cond_t *cond)
 {
     g_assert(bql_is_ours);
     bql_is_ours = false;
+    blocking(true);
     pthread_cond_wait(cond, &bql);
+    blocking(false);
     bql_is_ours = true;
 }
 
