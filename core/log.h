@@ -25,8 +25,10 @@ extern uint32_t log_items;                              /* bits of LogItem; writ
 #define LOG(item, ...) do { if (log_enabled(item)) log_printf(__VA_ARGS__); } while (0)
 
 void log_printf(const char *fmt, ...) G_GNUC_PRINTF(1, 2);  /* one whole record per call; any thread */
-/** log_set_items: parses "int,cpu_reset" or "help" (prints the list and exits 0) "trace:PATTERN" or "all"; replaces the
- * former set; an unknown word is an error. */
+/**
+ * log_set_items: parses "int,cpu_reset", "all", "trace:PATTERN" or "help" (prints the list and exits 0). Replaces the set
+ * of before; an unknown word is an error.
+ */
 bool log_set_items(const char *spec, GError **err);
 bool log_set_file(const char *path, GError **err);      /* -D; "%d" becomes the pid; NULL: stderr */
 
