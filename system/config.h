@@ -45,6 +45,12 @@ void options_parse(Config *config, int argc, char **argv);
 /** option_fail: reports @err as coming from @use and exits with status 1. */
 G_NORETURN void option_fail(const OptionUse *use, GError *err);
 
+/**
+ * options_describe: adds a CommandLineOptionInfo for each option with known parameters, or for @only (NULL: all), to
+ * @list; an error if @only is not such an option.
+ */
+bool options_describe(GPtrArray *list, const char *only, GError **err);
+
 /** keys_check: refuses members of @dict that are not in NULL-terminated @keys, naming the nearest. */
 bool keys_check(json_object *dict, const char *const *keys, GError **err);
 

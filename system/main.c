@@ -19,6 +19,7 @@
 #include "core/loop.h"
 #include "core/option.h"
 #include "core/thread.h"
+#include "monitor/monitor.h"
 #include "system/config.h"
 #include "system/runstate.h"
 #include "system/setup.h"
@@ -75,7 +76,11 @@ int main(int argc, char **argv)
     memory_thread_register();
     logs_setup(&config);
     name_apply(&config);
-    runstate_init((RunPolicy){ .no_reboot = config.no_reboot, .no_shutdown = config.no_shutdown });
+    runstate_init((RunPolicy){
+        .reboot = config.no_reboot ? REBOOT_ACTION_SHUTDOWN : REBOOT_ACTION_RESET,
+        .shutdown = config.no_shutdown ? SHUTDOWN_ACTION_PAUSE : SHUTDOWN_ACTION_POWEROFF,
+        .panic = PANIC_ACTION_SHUTDOWN,
+    });
     if (config.pidfile) {
         pidfile_write(config.pidfile);
     }
@@ -99,6 +104,7 @@ int main(int argc, char **argv)
     vm_notify_exit();
     block_drain_all();
     block_close_all();
+    monitor_cleanup();
     chardev_cleanup();
     if (pidfile) {
         unlink(pidfile);

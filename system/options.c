@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/option.h"
 #include "hw/machine.h"
+#include "qapi/qapi-types.h"
 #include "system/help.h"
 #include "target/i386/system/cpu_models.h"
 
@@ -451,4 +452,33 @@ void options_parse(Config *config, int argc, char **argv)
         }
         row->fn(config, row, text);
     }
+}
+
+bool options_describe(GPtrArray *list, const char *only, GError **err)
+{
+    NearestWord nearest;
+    nearest_init(&nearest, only ? only : "");
+    for (const OptionRow *row = option_rows; row->name; row++) {
+        nearest_add(&nearest, row->name);
+        /* QEMU's names of the option groups differ from the options' in a few places. */
+        static const struct { const char *option, *group; } groups[] = { { "smp", "smp-opts" }, { "m", "memory" } };
+        const char *group = row->name;
+        for (size_t i = 0; i < G_N_ELEMENTS(groups); i++) {
+            group = strcmp(row->name, groups[i].option) ? group : groups[i].group;
+        }
+        if (!row->keys || (only && strcmp(only, group))) {
+            continue;
+        }
+        CommandLineOptionInfo *info = g_new0(CommandLineOptionInfo, 1);
+        info->option = g_strdup(group);
+        info->parameters = command_line_parameter_info_list_new();
+        for (const char *const *key = row->keys; *key; key++) {
+            CommandLineParameterInfo *p = g_new0(CommandLineParameterInfo, 1);
+            p->name = g_strdup(*key);
+            p->type = COMMAND_LINE_PARAMETER_TYPE_STRING;
+            g_ptr_array_add(info->parameters, p);
+        }
+        g_ptr_array_add(list, info);
+    }
+    return !only || list->len || error_set(err, "invalid option name: %s%s", only, nearest_hint(&nearest));
 }

@@ -110,14 +110,25 @@ static void wakeup(void)
     qapi_event_send_wakeup();
 }
 
+/* The panic policy decides: go on, pause, or end; PANIC_ACTION_SHUTDOWN ends unless the shutdown policy says pause. */
 static void panic(void)
 {
-    GuestPanicAction action = GUEST_PANIC_ACTION_PAUSE;
-    qapi_event_send_guest_panicked(action, NULL);
-    vm_request_stop(RUN_STATE_GUEST_PANICKED);
-    if (!policy.no_shutdown) {
-        qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_POWEROFF, NULL);
-        vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_PANIC);
+    switch (policy.panic) {
+    case PANIC_ACTION_NONE:
+        qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_RUN, NULL);
+        break;
+    case PANIC_ACTION_PAUSE:
+        qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_PAUSE, NULL);
+        vm_request_stop(RUN_STATE_GUEST_PANICKED);
+        break;
+    default:
+        if (policy.shutdown == SHUTDOWN_ACTION_PAUSE) {
+            qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_PAUSE, NULL);
+            vm_request_stop(RUN_STATE_GUEST_PANICKED);
+        } else {
+            qapi_event_send_guest_panicked(GUEST_PANIC_ACTION_POWEROFF, NULL);
+            vm_request_shutdown_with_code(SHUTDOWN_CAUSE_GUEST_PANIC, policy.panic == PANIC_ACTION_EXIT_FAILURE ? 1 : -1);
+        }
     }
 }
 
@@ -128,7 +139,7 @@ static bool requests_handle(int *status)
     if (r.stop) {
         machine_stop(r.stop_state);
     }
-    if (r.reset && policy.no_reboot && r.reset_cause != SHUTDOWN_CAUSE_SUBSYSTEM_RESET && !r.shutdown) {
+    if (r.reset && policy.reboot == REBOOT_ACTION_SHUTDOWN && r.reset_cause != SHUTDOWN_CAUSE_SUBSYSTEM_RESET && !r.shutdown) {
         r.reset = false;
         r.shutdown = true;
         r.shutdown_cause = r.reset_cause;
@@ -140,7 +151,7 @@ static bool requests_handle(int *status)
         qapi_event_send_shutdown(cause_is_guest(r.shutdown_cause), r.shutdown_cause);
         bool asked_by_host = r.shutdown_cause == SHUTDOWN_CAUSE_HOST_QMP_QUIT || r.shutdown_cause == SHUTDOWN_CAUSE_HOST_SIGNAL ||
                              r.shutdown_cause == SHUTDOWN_CAUSE_HOST_UI;
-        if (policy.no_shutdown && !asked_by_host) {
+        if (policy.shutdown == SHUTDOWN_ACTION_PAUSE && !asked_by_host) {
             machine_stop(RUN_STATE_SHUTDOWN);
         } else {
             *status = r.exit_code >= 0 ? r.exit_code : 0;
@@ -182,6 +193,11 @@ static void signal_ready(void *opaque)
         }
         vm_request_shutdown(SHUTDOWN_CAUSE_HOST_SIGNAL);
     }
+}
+
+RunPolicy *runstate_policy(void)
+{
+    return &policy;
 }
 
 void runstate_init(RunPolicy p)

@@ -5,12 +5,15 @@
 #ifndef SYSTEM_RUNSTATE_H
 #define SYSTEM_RUNSTATE_H
 
-#include "core/vm.h"
 #include "core/error.h"
+#include "core/vm.h"
+#include "qapi/qapi-types.h"
 
-typedef struct RunPolicy { bool no_reboot, no_shutdown; } RunPolicy;
+/* What is done at events of the guest; QMP set-action changes it. */
+typedef struct RunPolicy { RebootAction reboot; ShutdownAction shutdown; PanicAction panic; } RunPolicy;
 
 void runstate_init(RunPolicy policy);
+RunPolicy *runstate_policy(void);
 
 /** machine_start: runs the vCPUs (QMP cont); an error if the state does not allow it. */
 bool machine_start(GError **err);
