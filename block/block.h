@@ -32,26 +32,40 @@ bool block_drive_add(json_object *args, GError **err);
 
 /* A -drive for the board to plug: taken by (interface, index). */
 typedef struct DriveInfo { const char *id; const char *interface; int index; bool cdrom, read_only; BlockBackend *blk; bool claimed; } DriveInfo;
-DriveInfo *block_drive_get(const char *interface, int index);   /* NULL: none */
+DriveInfo *block_drive_get(const char *interface, int index);   /* and marks it claimed; NULL: none */
+DriveInfo *block_drive_of(BlockBackend *blk);   /* NULL: not made by -drive */
+/** block_drive_set_units: how many units a bus of @interface has ("ide": 2 on pc, 1 on q35); bus= and unit= become index by it. */
+void block_drive_set_units(const char *interface, int units);
 void block_drives_check(void);                  /* warns about if= drives that no board claimed */
 
+/** block_backend_find: the drive with that id, or a back end on that node. NULL: none. Not referenced. */
 BlockBackend *block_backend_find(const char *drive_id_or_node_name);
 /** block_backend_attach: @dev begins to use @blk with @perm, letting others have @shared. One device at a time. */
 bool block_backend_attach(BlockBackend *blk, Object *dev, BlockPermission perm, BlockPermission shared, GError **err);
 void block_backend_detach(BlockBackend *blk, Object *dev);      /* drains first */
 bool block_backend_has_medium(BlockBackend *blk);
 bool block_backend_read_only(BlockBackend *blk);
+const char *block_backend_name(const BlockBackend *blk);        /* -drive's id, or "" */
+bool block_backend_can_discard(BlockBackend *blk);              /* a discard frees space */
+bool block_backend_write_cache(const BlockBackend *blk);
+void block_backend_set_write_cache(BlockBackend *blk, bool on); /* off: a write is on stable storage when it ends */
+void block_backend_set_on_error(BlockBackend *blk, int werror, int rerror);     /* indices of block_on_error_names */
+extern const char *const block_on_error_names[];                /* "report", "ignore", "enospc", "stop", "auto" */
 int64_t block_backend_length(BlockBackend *blk);                /* bytes or -errno */
 
 int COROUTINE_FN block_co_preadv(BlockBackend *blk, int64_t offset, const IoVec *v);
 int COROUTINE_FN block_co_pwritev(BlockBackend *blk, int64_t offset, const IoVec *v, bool fua);
 int COROUTINE_FN block_co_flush(BlockBackend *blk);
+int COROUTINE_FN block_co_discard(BlockBackend *blk, int64_t offset, int64_t bytes);
+int COROUTINE_FN block_co_write_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes);   /* may unmap */
 typedef struct BlockRequest BlockRequest;
 typedef void BlockDoneFn(void *opaque, int ret);
-/* Asynchronous; @v must live until @done, which runs in the back end's loop. */
+/* Asynchronous; @v must live until @done, which runs in the back end's loop, never inside of the submitting call. */
 BlockRequest *block_preadv(BlockBackend *blk, int64_t offset, const IoVec *v, BlockDoneFn *done, void *opaque);
 BlockRequest *block_pwritev(BlockBackend *blk, int64_t offset, const IoVec *v, BlockDoneFn *done, void *opaque);
 BlockRequest *block_flush(BlockBackend *blk, BlockDoneFn *done, void *opaque);
+BlockRequest *block_discard(BlockBackend *blk, int64_t offset, int64_t bytes, BlockDoneFn *done, void *opaque);
+BlockRequest *block_write_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes, BlockDoneFn *done, void *opaque);
 /** block_cancel: asks an outstanding request to end soon; @done still runs. */
 void block_cancel(BlockRequest *req);
 /** block_drain: waits, turning the loop, until no request of @blk is in flight. */
@@ -61,6 +75,9 @@ bool block_flush_all(GError **err);             /* at exit and on stop */
 void block_close_all(void);
 /** block_error_action: what werror/rerror of the drive say about errno @error of a read or write. */
 BlockErrorAction block_error_action(BlockBackend *blk, bool is_read, int error);
+/** block_error_act: tells the monitor of @action (BLOCK_IO_ERROR) and, if it is STOP, stops the machine. */
+void block_error_act(BlockBackend *blk, BlockErrorAction action, bool is_read, int error);
+extern void (*block_io_error_hook)(BlockBackend *blk, bool is_read, BlockErrorAction action, int error);   /* the monitor's */
 void block_print_info(GString *out);            /* `info block` */
 
 /* drive= of a disk device: field is a BlockBackend *. */
