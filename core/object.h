@@ -105,7 +105,7 @@ struct Property {
 #define PROP_BIT32(n, S, f, b, d, text, ...) PROP_ROW(n, prop_kind_bit32, S, f, uint32_t, d, text, .bit = b, ##__VA_ARGS__)
 #define PROP_BIT64(n, S, f, b, d, text, ...) PROP_ROW(n, prop_kind_bit64, S, f, uint64_t, d, text, .bit = b, ##__VA_ARGS__)
 #define PROP_VIRTUAL(n, tn, g, s, text, ...) \
-    { .name = n, .kind = &prop_kind_virtual, .type_name = tn, .get = g, .set = s, .read_only = !(s), .description = text, ##__VA_ARGS__ }
+    { .name = n, .kind = &prop_kind_virtual, .type_name = tn, .get = g, .set = s, .description = text, ##__VA_ARGS__ }
 
 /* The head that every sort of type begins with; see DeviceType for how it is extended. */
 struct Type {
@@ -196,6 +196,7 @@ typedef struct PropertyInfo { const char *name, *type, *description; const Prope
 void object_foreach_property(Object *obj, void (*fn)(const PropertyInfo *info, void *opaque), void *opaque);
 void type_foreach_property(const Type *type, void (*fn)(const Property *row, void *opaque), void *opaque);
 const char *property_type_name(const Property *row);
+bool property_is_settable(const Property *row);         /* neither read_only nor without a setter */
 json_object *property_default(const Property *row);     /* NULL: none */
 /** type_print_options: "X options:" and one line a settable property, on stdout (-device X,help, -object X,help). */
 void type_print_options(const Type *type);

@@ -25,6 +25,11 @@ const Property *type_property(const Type *type, const char *name)
     return NULL;
 }
 
+bool property_is_settable(const Property *row)
+{
+    return !row->read_only && (row->set || row->kind->set);
+}
+
 static void foreach_row(const Type *type, void (*fn)(const Property *row, void *opaque), void *opaque)
 {
     for (const Type *t = type; t; t = t->parent) {
@@ -81,7 +86,7 @@ void property_release_all(Object *obj)
 
 static void add_nearest(const Property *row, void *nearest)
 {
-    if (!row->read_only) {
+    if (property_is_settable(row)) {
         nearest_add(nearest, row->name);
     }
 }
@@ -133,7 +138,7 @@ static const Property *settable_row(Object *obj, const char *name, GError **err)
         }
         return NULL;
     }
-    if (row->read_only || !(row->set || row->kind->set)) {
+    if (!property_is_settable(row)) {
         error_set(err, "property '%s' of %s is read-only", name, obj->type->name);
         return NULL;
     }
@@ -322,7 +327,7 @@ void object_foreach_property(Object *obj, void (*fn)(const PropertyInfo *info, v
 
 static void collect_settable(const Property *row, void *rows)
 {
-    if (!row->read_only && (row->set || row->kind->set)) {
+    if (property_is_settable(row)) {
         g_ptr_array_add(rows, (void *)row);
     }
 }
@@ -355,7 +360,7 @@ void type_print_options(const Type *type)
         if (json_object_is_type(def, json_type_boolean)) {
             g_string_append_printf(line, " (default: %s)", json_object_get_boolean(def) ? "on" : "off");
         } else if (def) {
-            g_string_append_printf(line, " (default: %s)", json_object_to_json_string_ext(def, JSON_C_TO_STRING_PLAIN));
+            g_string_append_printf(line, " (default: %s)", json_object_to_json_string_ext(def, JSON_C_TO_STRING_NOSLASHESCAPE));
         }
         json_object_put(def);
         puts(line->str);

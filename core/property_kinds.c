@@ -83,7 +83,7 @@ static json_object *integer_get(Object *obj, const Property *prop)
     case 1: return json_object_new_int64(*(const uint8_t *)field);
     case 2: return json_object_new_int64(*(const uint16_t *)field);
     case 4:
-        return json_object_new_int64(kind_is_signed(prop->kind) ? *(const int32_t *)field : *(const uint32_t *)field);
+        return json_object_new_int64(kind_is_signed(prop->kind) ? (int64_t)*(const int32_t *)field : *(const uint32_t *)field);
     default:
         if (kind_is_signed(prop->kind) || *(const uint64_t *)field <= INT64_MAX) {
             return json_object_new_int64(*(const int64_t *)field);
