@@ -21,6 +21,7 @@
 typedef struct CpuX86 CpuX86;
 typedef struct Insn Insn;
 typedef struct Apic Apic;
+typedef struct CpuExec CpuExec;
 
 enum { R_RAX, R_RCX, R_RDX, R_RBX, R_RSP, R_RBP, R_RSI, R_RDI, R_R8, R_R9, R_R10, R_R11, R_R12, R_R13, R_R14, R_R15 };
 enum { R_ES, R_CS, R_SS, R_DS, R_FS, R_GS, SEG_COUNT };
@@ -174,8 +175,8 @@ struct CpuX86 {
     uint32_t phys_bits; bool host_phys_bits;
     uint8_t maxphyaddr;                         /* in force; reserved bits of page tables start here */
 
-    /* The execution engine's own (TLBs, decoded blocks): target/i386/exec.h */
-    struct CpuExec *exec;
+    /* The execution engine's own (TLBs, decoded blocks): target/i386/exec/exec.h */
+    CpuExec *exec;
 };
 extern const DeviceType x86_cpu_type;           /* "x86_64-cpu": abstract; models are MODEL-x86_64-cpu */
 #define CPU_X86(c) ((CpuX86 *)(c))

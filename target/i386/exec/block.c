@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Blocks: decoded straight runs of code, kept by host address of the first byte and mode.
+ *
+ *   rip -> jump cache (run.c) -> page of the fetch -> hash table -> current? run it
+ *                                                             -> stale: bytes unchanged? keep it, else decode anew
+ *                                                  -> none: decode
+ *
+ * A block ends after a branch, after what changes the world (ROW_ENDS_BLOCK), after what only raises, before an instruction
+ * that crosses the page (which is a block of its own, tied to both pages), or when it is full. Code fetched from a device
+ * is decoded one instruction at a time and not kept.
+ *
+ * Blocks lie one after another in an arena; when it is full, all are thrown away at once. That happens between blocks only.
+ */
+#include <sys/mman.h>
+
+#include "target/i386/exec/exec.h"
+
+#include <capstone/capstone.h>
+
+#include "core/log.h"
+
+#define HASH_ENTRIES 65536
+#define INSN_MAX_BYTES 15
+
+static unsigned block_hash(const uint8_t *host, uint32_t key)
+{
+    return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) % HASH_ENTRIES;
+}
+
+static size_t block_size(unsigned insns)
+{
+    return (sizeof(Block) + insns * sizeof(Insn) + 63) & ~(size_t)63;
+}
+
+bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
+{
+    size_t table = HASH_ENTRIES * sizeof(Block *);
+    /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
+    uint8_t *map = mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (map == MAP_FAILED) {
+        return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);
+    }
+    exec->blocks = (Block **)map;
+    exec->arena = map + table;
+    exec->arena_bytes = bytes;
+    exec->transient = g_aligned_alloc0(1, block_size(1), 64);
+    return true;
+}
+
+static Block *arena_reserve(CpuExec *exec)
+{
+    if (exec->arena_used + block_size(BLOCK_INSNS) > exec->arena_bytes) {
+        memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
+        exec->arena_used = 0;
+        exec->arena_flushes++;
+        exec->epoch++;                          /* nothing in the jump cache holds any more */
+    }
+    return (Block *)(exec->arena + exec->arena_used);
+}
+
+/* Where the byte at @lin is fetched from. host NULL: a device. */
+typedef struct Fetch { const uint8_t *host; RamBlock *ram; GuestAddr phys; } Fetch;
+
+static Fetch fetch_from(CpuX86 *cpu, uint64_t lin)
+{
+    if (cpu->mode_flags & MODE_CS64 && !cpu_is_canonical(cpu, lin)) {
+        cpu_raise_error(cpu, VECTOR_GP, 0);
+    }
+    const TlbPage *page = mmu_page(cpu, lin, ACCESS_FETCH, cpu->tlb_index);
+    unsigned off = lin & ~TLB_PAGE_MASK;
+
+    mmu_fill(cpu, lin, page, cpu->tlb_index);
+    return (Fetch){ page->host ? page->host + off : NULL, page->ram, page->phys + off };
+}
+
+/* Host address only, for a block that is known already. */
+static const uint8_t *fetch_host(CpuX86 *cpu, uint64_t lin)
+{
+    const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
+    return tlb_hit(e->exec_tag, lin, 1) ? (const uint8_t *)(e->addend + lin) : fetch_from(cpu, lin).host;
+}
+
+static uint64_t page_after(const CpuX86 *cpu, uint64_t lin)
+{
+    uint64_t next = (lin & TLB_PAGE_MASK) + GUEST_PAGE_SIZE;
+    return cpu->mode_flags & MODE_CS64 ? next : (uint32_t)next;
+}
+
+/* Bytes from rip to the end of the code segment; raises if there is none. */
+static uint64_t code_limit(CpuX86 *cpu)
+{
+    if (cpu->mode_flags & (MODE_CS64 | MODE_FLAT_CODE)) {
+        return UINT64_MAX;
+    }
+    if (cpu->rip > cpu->seg[R_CS].limit) {
+        cpu_raise_error(cpu, VECTOR_GP, 0);
+    }
+    return (uint64_t)cpu->seg[R_CS].limit - cpu->rip + 1;
+}
+
+static bool ends_block(const Insn *insn)
+{
+    return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0 ||
+           (insn_row(insn)->properties & (ROW_BRANCH | ROW_ENDS_BLOCK));
+}
+
+static void fetch_device(CpuX86 *cpu, const Fetch *from, uint8_t *bytes, unsigned len)
+{
+    for (unsigned i = 0; i < len; i++) {
+        bytes[i] = from->host ? from->host[i] : memory_load(cpu_memory(cpu), from->phys + i, 1, MEMTXATTRS_NONE, NULL);
+    }
+}
+
+/* One instruction that needs bytes of the next page, or any from a device. */
+static void decode_awkward(CpuX86 *cpu, Block *block, const Fetch *from, uint64_t lin, uint64_t limit)
+{
+    unsigned here = MIN(INSN_MAX_BYTES, GUEST_PAGE_SIZE - (lin & ~TLB_PAGE_MASK));
+    unsigned wanted = MIN(INSN_MAX_BYTES, limit);
+    uint8_t bytes[INSN_MAX_BYTES];
+    Insn *insn = &block->insns[0];
+
+    insn->offset = 0;
+    here = MIN(here, wanted);
+    if (block->page) {
+        code_page_mark(block->page, lin & ~TLB_PAGE_MASK, here);
+    }
+    fetch_device(cpu, from, bytes, here);
+    unsigned length = insn_decode(cpu, insn, bytes, here);
+    if (!length && here < wanted) {
+        Fetch second = fetch_from(cpu, page_after(cpu, lin));
+        unsigned more = wanted - here;
+        if (second.host && block->page) {
+            block->page2 = code_page_open(second.ram, second.host - second.ram->host, &block->version2);
+            code_page_mark(block->page2, 0, more);
+            block->host2 = second.host;
+        } else {
+            block->page = NULL;                 /* partly from a device: not kept */
+        }
+        fetch_device(cpu, &second, bytes + here, more);
+        insn->offset = 0;
+        length = insn_decode(cpu, insn, bytes, wanted);
+    }
+    if (!length) {
+        cpu_raise_error(cpu, VECTOR_GP, 0);     /* runs past the segment limit */
+    }
+    block->count = 1;
+    block->bytes = length;
+}
+
+static void decode_run(CpuX86 *cpu, Block *block, const Fetch *from, uint64_t lin, uint64_t limit, unsigned max_insns)
+{
+    unsigned start = lin & ~TLB_PAGE_MASK, room = MIN(GUEST_PAGE_SIZE - start, limit), off = 0, count = 0;
+
+    while (count < max_insns && off < room) {
+        Insn *insn = &block->insns[count];
+        uint8_t bytes[INSN_MAX_BYTES];
+        unsigned avail = MIN(INSN_MAX_BYTES, room - off);
+
+        code_page_mark(block->page, start + off, avail);
+        memcpy(bytes, from->host + off, avail);
+        insn->offset = off;
+        unsigned length = insn_decode(cpu, insn, bytes, avail);
+        if (!length) {
+            break;
+        }
+        off += length;
+        count++;
+        if (ends_block(insn)) {
+            break;
+        }
+    }
+    block->count = count;
+    block->bytes = off;
+    if (!count) {
+        decode_awkward(cpu, block, from, lin, limit);
+    }
+}
+
+static void finish_block(Block *block)
+{
+    Insn *last = &block->insns[block->count - 1];
+
+    block->branches = insn_row(last)->properties & ROW_BRANCH;
+    block->end = last + 1;
+    if (block->count >= 2 && block->branches) {
+        InsnFn *fused = insn_fuse(last - 1, last);
+        if (fused) {
+            last[-1].fn = fused;
+            block->end = last;
+        }
+    }
+}
+
+static void log_asm(CpuX86 *cpu, const Block *block)
+{
+    unsigned bits = cpu->mode_flags & MODE_CS64 ? CS_MODE_64 : cpu->mode_flags & MODE_CS32 ? CS_MODE_32 : CS_MODE_16;
+    uint64_t base = cpu->mode_flags & MODE_CS64 ? 0 : cpu->seg[R_CS].base;
+    g_autoptr(GString) text = g_string_new("----------------\nIN:\n");
+    csh handle;
+
+    if (cs_open(CS_ARCH_X86, bits, &handle) != CS_ERR_OK) {
+        return;
+    }
+    for (unsigned i = 0; i < block->count; i++) {
+        const Insn *insn = &block->insns[i];
+        uint64_t lin = base + cpu->rip + insn->offset;
+        cs_insn *d;
+        if (cs_disasm(handle, insn->bytes, insn->length, lin, 1, &d)) {
+            g_string_append_printf(text, "0x%08" PRIx64 ":  %-8s %s\n", lin, d->mnemonic, d->op_str);
+            cs_free(d, 1);
+        } else {
+            g_string_append_printf(text, "0x%08" PRIx64 ":  .byte 0x%02x\n", lin, insn->bytes[0]);
+        }
+    }
+    cs_close(&handle);
+    log_printf("%s\n", text->str);
+}
+
+static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit, const Fetch *from)
+{
+    CpuExec *exec = cpu->exec;
+    Block *block = from->host ? arena_reserve(exec) : exec->transient;
+
+    *block = (Block){ .host = from->host, .key = key };
+    if (from->host) {
+        block->page = code_page_open(from->ram, from->host - from->ram->host, &block->version);
+        decode_run(cpu, block, from, lin, limit, key & BLOCK_SINGLE ? 1 : BLOCK_INSNS);
+    } else {
+        decode_awkward(cpu, block, from, lin, limit);
+    }
+    finish_block(block);
+    if (log_enabled(LOG_IN_ASM)) {
+        log_asm(cpu, block);
+    }
+    if (block->page) {
+        Block **head = &exec->blocks[block_hash(block->host, key)];
+        exec->arena_used += block_size(block->count);
+        exec->blocks_made++;
+        block->next = *head;
+        *head = block;
+    }
+    return block;
+}
+
+/* Code was written to in the block's page, but perhaps not this code. */
+static bool revive(CpuX86 *cpu, Block *block, uint64_t lin)
+{
+    Fetch from = fetch_from(cpu, lin);
+    unsigned start = lin & ~TLB_PAGE_MASK;
+
+    if (from.host != block->host || block->page2) {
+        return false;
+    }
+    block->page = code_page_open(from.ram, from.host - from.ram->host, &block->version);
+    code_page_mark(block->page, start, block->bytes);
+    for (unsigned i = 0; i < block->count; i++) {
+        const Insn *insn = &block->insns[i];
+        if (memcmp(from.host + insn->offset, insn->bytes, insn->length)) {
+            return false;
+        }
+    }
+    cpu->exec->blocks_revived++;
+    return true;
+}
+
+static bool same_place(CpuX86 *cpu, const Block *block, uint64_t lin)
+{
+    return !block->page2 || fetch_host(cpu, page_after(cpu, lin)) == block->host2;
+}
+
+Block *block_find(CpuX86 *cpu, uint32_t key)
+{
+    CpuExec *exec = cpu->exec;
+    uint64_t lin = cpu_code_linear(cpu), limit = code_limit(cpu);
+    const uint8_t *host = fetch_host(cpu, lin);
+    Block *block = NULL, **link = &exec->blocks[block_hash(host, key)];
+
+    for (; host && (block = *link) != NULL; link = &block->next) {
+        if (block->host == host && block->key == key && block->bytes <= limit && same_place(cpu, block, lin)) {
+            if (block_current(block) || revive(cpu, block, lin)) {
+                break;
+            }
+            *link = block->next;                /* its room comes back when the arena is emptied */
+            block = NULL;
+            break;
+        }
+    }
+    if (!block) {
+        Fetch from = fetch_from(cpu, lin);
+        block = make_block(cpu, key, lin, limit, &from);
+    }
+    if (block->page && limit == UINT64_MAX) {
+        exec->jump[jump_slot(lin)] = (JumpEntry){ lin, exec->epoch, key, block };
+    }
+    return block;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The interpreter's own state of a vCPU, and what the files of exec/ ask of each other.
+ *
+ *   run.c      run loop: interrupts between blocks, block after block, where raised exceptions land
+ *   block.c    blocks of decoded instructions: found, made, checked, thrown away
+ *   mmu.c      second-level TLB, filling the first, flushing
+ *   access.c   slow loads and stores: devices, page-crossing, watched and code pages
+ *   segment.c  limit and type checks;  walk.c  page walks;  debug.c  access for debuggers
+ *
+ * docs/devel/interpreter.rst follows an instruction through all of it.
+ */
+#ifndef TARGET_I386_EXEC_EXEC_H
+#define TARGET_I386_EXEC_EXEC_H
+
+#include "accel/tcg/code.h"
+#include "accel/tcg/tcg.h"
+#include "target/i386/access.h"
+#include "target/i386/exec/flags.h"
+#include "target/i386/exec/walk.h"
+
+/* First-level TLB tables: what an access may do depends on these alone. */
+enum {
+    TLB_USER, TLB_SUPER,
+    TLB_SUPER_SMAP,                             /* supervisor that may not touch user pages; implicit accesses under CR4.SMAP */
+    TLB_CHECK_ALIGN,                            /* user with EFLAGS.AC and CR0.AM: stays empty, the slow path checks */
+    TLB_COUNT
+};
+
+/* Second level: the page as the walk found it, for every privilege. Valid while younger than the flushes (mmu.c). */
+typedef struct TlbPage {
+    uint64_t lin;                               /* page address */
+    uint64_t stamp;                             /* 0: never filled */
+    GuestAddr phys;
+    uint8_t *host;                              /* NULL: device, APIC */
+    RamBlock *ram;
+    uint32_t rights;                            /* PAGE_* */
+    uint16_t pcid;
+    uint8_t pkey;
+} TlbPage;
+#define TLB_PAGES 4096
+#define LARGE_BITS 4096                         /* hashed set of 2 MiB regions that large pages were loaded for */
+
+typedef struct PhysRange { GuestAddr base; uint64_t len; uint8_t *host; RamBlock *ram; bool read_only; } PhysRange;
+
+/* A straight run of decoded instructions. Belongs to one vCPU. */
+typedef struct Block Block;
+struct Block {
+    const uint8_t *host, *host2;                /* address of the first byte: the key, with `key`; of the second page or NULL */
+    uint32_t key;                               /* mode_flags | BLOCK_SINGLE */
+    uint16_t bytes;                             /* length of the code */
+    uint16_t count;
+    CodePage *page, *page2;                     /* NULL: fetched from a device; does not cross */
+    uint32_t version, version2;
+    const Insn *end;                            /* where the run loop stops: after the last, or at the second half of a fused pair */
+    Block *next;                                /* of the hash chain */
+    bool branches;                              /* the last instruction sets rip */
+    Insn insns[] __attribute__((aligned(64)));
+};
+#define BLOCK_SINGLE (1u << 31)                 /* key: one instruction a block (single step, shadows, breakpoints) */
+#define BLOCK_INSNS 64
+
+static inline bool block_current(const Block *b)
+{
+    return code_page_current(b->page, b->version) && (!b->page2 || code_page_current(b->page2, b->version2));
+}
+
+/* Where block lookup usually ends. Valid while nothing was flushed since (`epoch`) and the block is current. */
+typedef struct JumpEntry {
+    uint64_t lin;
+    uint64_t epoch;
+    uint32_t key;
+    Block *block;
+} JumpEntry;
+#define JUMP_ENTRIES 4096
+
+struct CpuExec {
+    TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
+    JumpEntry jump[JUMP_ENTRIES];
+    uint64_t epoch;                             /* moves with every flush of any translation */
+    Block *block;                               /* being run; NULL between blocks */
+    TcgCpu tcg;
+
+    uint32_t debug_hits;                        /* DR6 bits that data or I/O breakpoints of this instruction hit */
+    bool in_exclusive;                          /* inside cpu_rmw_exclusive() */
+    bool single, stepping;                      /* the block being run is BLOCK_SINGLE; TF was set before it */
+    bool one_insn;                              /* one-insn-per-tb=on */
+    bool watches_smm;
+
+    uint64_t stamp;                             /* grows with each fill and flush */
+    uint64_t floor_all, floor_global, floor_pcid[4096]; /* entries older than these are gone */
+    uint32_t tables_used;                       /* bit per first-level table that may hold entries */
+    uint32_t pkru_seen;                         /* value that the first level was filled by */
+    uint16_t pkeys_used;                        /* keys of user pages in it */
+    uint64_t large[LARGE_BITS / 64];
+    uint64_t huge[LARGE_BITS / 64];             /* the same of 1 GiB regions */
+    TlbPage pages[TLB_PAGES];
+    PhysRange phys[2];                          /* below and above 4 GiB: where page tables were last seen */
+
+    Block **blocks;                             /* hash table by host address and key */
+    uint8_t *arena;                             /* blocks, one after another */
+    size_t arena_bytes, arena_used;
+    uint64_t blocks_made, blocks_revived, arena_flushes;    /* for info jit */
+    Block *transient;                           /* one instruction fetched from a device; run once */
+};
+
+/* CpuOps of the TCG accelerator. */
+bool cpu_x86_tcg_init(Cpu *cpu, GError **err);
+void cpu_x86_tcg_run(Cpu *cpu);
+void cpu_x86_tcg_flush_all(Cpu *cpu);
+
+/** cpu_select_tlb: after any change of CPL, EFLAGS.AC, CR0.AM or CR4.SMAP. cpu_update_mode() and cpu_set_rflags() call it. */
+static inline void cpu_select_tlb(CpuX86 *cpu)
+{
+    bool ac = cpu->rflags & RFLAGS_AC;
+
+    if (cpu_cpl(cpu) == 3) {
+        cpu->tlb_index = ac && (cpu->mode_flags & MODE_AM) ? TLB_CHECK_ALIGN : TLB_USER;
+    } else {
+        cpu->tlb_index = (cpu->cr4 & CR4_SMAP) && !ac ? TLB_SUPER_SMAP : TLB_SUPER;
+    }
+    cpu->tlb = cpu->exec ? cpu->exec->tlb[cpu->tlb_index] : NULL;
+}
+
+/** cpu_tlb_switch: CR3 now names another PCID, but nothing is to be forgotten (bit 63 was set). */
+void cpu_tlb_switch(CpuX86 *cpu);
+/** cpu_pkru_changed: after PKRU or IA32_PKRS was written. */
+void cpu_pkru_changed(CpuX86 *cpu);
+
+static inline unsigned mmu_system_index(const CpuX86 *cpu)
+{
+    return cpu->cr4 & CR4_SMAP ? TLB_SUPER_SMAP : TLB_SUPER;
+}
+static inline bool mmu_is_user(unsigned index) { return index == TLB_USER || index == TLB_CHECK_ALIGN; }
+
+/** mmu_page: page of @lin, which must allow @access by table @index; raises #PF. Good until the next call or flush. */
+const TlbPage *mmu_page(CpuX86 *cpu, uint64_t lin, Access access, unsigned index);
+/** mmu_fill: enters @page into table @index with every permission it has there. */
+void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index);
+/** mmu_host: host address of physical @addr if it is RAM or ROM, else NULL. Own thread. */
+uint8_t *mmu_host(CpuX86 *cpu, GuestAddr addr, RamBlock **ram, bool *read_only);
+/** mmu_ram_written: [@offset, +@len) of @ram was stored to by this vCPU: dirty logs, decoded code. */
+void mmu_ram_written(CpuX86 *cpu, RamBlock *ram, uint64_t offset, unsigned len);
+G_NORETURN void mmu_raise_non_canonical(CpuX86 *cpu, int seg);
+static inline bool cpu_is_canonical(const CpuX86 *cpu, uint64_t lin)
+{
+    unsigned unused = cpu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    return (uint64_t)((int64_t)(lin << unused) >> unused) == lin;
+}
+/** mmu_watched: does an enabled data breakpoint lie in the page of @lin? */
+bool mmu_watched(const CpuX86 *cpu, uint64_t lin);
+/** mmu_watch: notes which data breakpoints an access hits. */
+void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write);
+/** exec_end_block_soon: the run loop stops after the current instruction. */
+static inline void exec_end_block_soon(CpuX86 *cpu)
+{
+    if (cpu->insn) {
+        cpu->block_end = cpu->insn + 1;
+    }
+}
+
+/** block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises. */
+Block *block_find(CpuX86 *cpu, uint32_t key);
+bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
+static inline unsigned jump_slot(uint64_t lin) { return (lin ^ lin >> 12) % JUMP_ENTRIES; }
+/** insn_fuse: a function that does @first and the conditional jump after it in one, or NULL. */
+InsnFn *insn_fuse(const Insn *first, const Insn *second);
+
+static inline uint64_t cpu_code_linear(const CpuX86 *cpu)
+{
+    return cpu->mode_flags & MODE_CS64 ? cpu->rip : (uint32_t)(cpu->seg[R_CS].base + cpu->rip);
+}
+
+#endif

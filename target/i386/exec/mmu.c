@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Translation: the second-level TLB, filling the first level from it, flushing both.
+ *
+ * Second level: direct mapped by page (and PCID for non-global ones), every entry stamped from a counter. A flush moves a floor
+ * up to the counter: entries stamped before are gone, at no cost per entry. Three floors: everything non-global,
+ * one PCID's, global ones. The first level knows no PCID: it is cleared whenever CR3 changes.
+ *
+ * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages were
+ * loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
+ *
+ * Every flush moves `epoch`, by which the jump cache knows that its rip -> block pairs must be looked at again.
+ */
+#include "target/i386/apic.h"
+#include "target/i386/exec/exec.h"
+
+enum { APIC_BASE_EXTD = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
+
+/* Flushing */
+
+static void first_level_clear(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+
+    for (unsigned i = 0; i < TLB_COUNT; i++) {
+        if (exec->tables_used >> i & 1) {
+            tlb_table_clear(exec->tlb[i]);
+        }
+    }
+    exec->tables_used = 0;
+    exec->pkeys_used = 0;
+    exec->pkru_seen = cpu->fpu.pkru;
+}
+
+void cpu_tlb_flush(CpuX86 *cpu, bool global)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (!exec) {
+        return;
+    }
+    exec->floor_all = ++exec->stamp;
+    if (global) {
+        exec->floor_global = exec->stamp;
+        memset(exec->large, 0, sizeof exec->large);
+        memset(exec->huge, 0, sizeof exec->huge);
+    }
+    memset(exec->phys, 0, sizeof exec->phys);
+    first_level_clear(cpu);
+    exec->epoch++;
+}
+
+void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (!exec) {
+        return;
+    }
+    exec->floor_pcid[pcid & 0xfff] = ++exec->stamp;
+    if (global) {
+        exec->floor_global = exec->stamp;
+    }
+    first_level_clear(cpu);
+    exec->epoch++;
+}
+
+void cpu_tlb_switch(CpuX86 *cpu)
+{
+    if (cpu->exec) {
+        first_level_clear(cpu);
+        cpu->exec->epoch++;
+    }
+}
+
+void cpu_pkru_changed(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (!exec) {
+        return;
+    }
+    uint32_t changed = exec->pkru_seen ^ cpu->fpu.pkru;
+    for (unsigned key = 0; key < 16; key++) {
+        if ((changed >> 2 * key & 3) && (exec->pkeys_used >> key & 1)) {
+            first_level_clear(cpu);
+            break;
+        }
+    }
+    exec->pkru_seen = cpu->fpu.pkru;
+    if (cpu->cr4 & CR4_PKS) {
+        first_level_clear(cpu);
+    }
+}
+
+void cpu_x86_tcg_flush_all(Cpu *c)
+{
+    cpu_tlb_flush(CPU_X86(c), true);
+    exec_end_block_soon(CPU_X86(c));
+}
+
+static unsigned region_hash(uint64_t region)
+{
+    return (region * 0x9e3779b97f4a7c15ull) >> 52;      /* 12 bits: LARGE_BITS */
+}
+static void region_add(uint64_t *set, uint64_t region) { set[region_hash(region) / 64] |= 1ull << region_hash(region) % 64; }
+static bool region_has(const uint64_t *set, uint64_t region) { return set[region_hash(region) / 64] >> region_hash(region) % 64 & 1; }
+
+static unsigned current_pcid(const CpuX86 *cpu)
+{
+    return cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
+}
+
+static TlbPage *page_slot(CpuExec *exec, uint64_t lin, unsigned pcid)
+{
+    uint64_t vpn = lin >> GUEST_PAGE_BITS;
+    return &exec->pages[(vpn ^ vpn >> 12 ^ pcid * 0x9e5) % TLB_PAGES];
+}
+
+static void second_level_drop(CpuX86 *cpu, uint64_t page)
+{
+    TlbPage *slots[] = { page_slot(cpu->exec, page, current_pcid(cpu)), page_slot(cpu->exec, page, 0) };
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (slots[i]->lin == page && ((slots[i]->rights & PAGE_GLOBAL) || slots[i]->pcid == current_pcid(cpu))) {
+            slots[i]->stamp = 0;
+        }
+    }
+}
+
+static void drop_range(CpuX86 *cpu, uint64_t start, uint64_t len)
+{
+    CpuExec *exec = cpu->exec;
+
+    for (uint64_t page = start; page - start < len; page += GUEST_PAGE_SIZE) {
+        second_level_drop(cpu, page);
+    }
+    for (unsigned i = 0; i < TLB_COUNT; i++) {
+        for (unsigned slot = 0; (exec->tables_used >> i & 1) && slot < TLB_ENTRIES; slot++) {
+            const TlbEntry *e = &exec->tlb[i][slot];
+            if (e->read_tag - start < len || e->write_tag - start < len || e->exec_tag - start < len) {
+                tlb_entry_clear(exec->tlb[i], slot);
+            }
+        }
+    }
+}
+
+static void drop_page(CpuX86 *cpu, uint64_t page)
+{
+    second_level_drop(cpu, page);
+    for (unsigned i = 0; i < TLB_COUNT; i++) {
+        tlb_entry_clear(cpu->exec->tlb[i], tlb_slot(page));
+    }
+}
+
+void cpu_tlb_flush_page(CpuX86 *cpu, uint64_t addr)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (!exec) {
+        return;
+    }
+    exec->epoch++;
+    if (region_has(exec->huge, addr >> 30)) {
+        cpu_tlb_flush(cpu, true);
+    } else if (region_has(exec->large, addr >> 21)) {
+        bool four_mib = !(cpu->cr4 & CR4_PAE);
+        uint64_t bytes = four_mib ? 4 << 20 : 2 << 20;
+        drop_range(cpu, addr & ~(bytes - 1), bytes);
+    } else {
+        drop_page(cpu, addr & TLB_PAGE_MASK);
+    }
+}
+
+/* Physical memory */
+
+uint8_t *mmu_host(CpuX86 *cpu, GuestAddr addr, RamBlock **ram, bool *read_only)
+{
+    PhysRange *range = &cpu->exec->phys[addr >> 32 != 0];
+
+    if (addr - range->base >= range->len) {
+        GuestAddr page = addr & TLB_PAGE_MASK;
+        rcu_read_lock();
+        MemorySection section = memory_lookup(cpu_memory(cpu), page);
+        uint8_t *host = memory_section_ram(&section);
+        rcu_read_unlock();
+        /* A region need not begin or end at a page: what is not RAM for the whole page goes the device's way. */
+        if (!host || section.len < GUEST_PAGE_SIZE || !section.mr->ram) {
+            return NULL;
+        }
+        *range = (PhysRange){ page, section.len & TLB_PAGE_MASK, host, section.mr->ram, section.read_only };
+    }
+    *ram = range->ram;
+    *read_only = range->read_only;
+    return range->host + (addr - range->base);
+}
+
+void mmu_ram_written(CpuX86 *cpu, RamBlock *ram, uint64_t offset, unsigned len)
+{
+    if (ram_page_needs_slow_write(ram, offset)) {
+        const Block *block = cpu->exec->block;
+
+        ram_mark_dirty(ram, offset, len);
+        if (block && block->page && (!code_page_current(block->page, block->version) ||
+                                     (block->page2 && !code_page_current(block->page2, block->version2)))) {
+            exec_end_block_soon(cpu);
+        }
+    }
+}
+
+/* Lookup */
+
+static TlbPage *second_level_find(CpuX86 *cpu, uint64_t page)
+{
+    CpuExec *exec = cpu->exec;
+    unsigned pcid = current_pcid(cpu);
+    TlbPage *e = page_slot(exec, page, pcid);
+
+    if (e->lin == page && e->stamp > exec->floor_all && e->pcid == pcid && !(e->rights & PAGE_GLOBAL) &&
+        e->stamp > exec->floor_pcid[pcid]) {
+        return e;
+    }
+    e = page_slot(exec, page, 0);
+    return e->lin == page && (e->rights & PAGE_GLOBAL) && e->stamp > exec->floor_global ? e : NULL;
+}
+
+static TlbPage *second_level_fill(CpuX86 *cpu, uint64_t page, const WalkResult *walk)
+{
+    CpuExec *exec = cpu->exec;
+    unsigned pcid = walk->rights & PAGE_GLOBAL ? 0 : current_pcid(cpu);
+    TlbPage *e = page_slot(exec, page, pcid);
+    RamBlock *ram = NULL;
+    bool read_only = false;
+    bool is_apic = cpu->apic && (cpu->msr.apic_base & (APIC_BASE_ENABLE | APIC_BASE_EXTD)) == APIC_BASE_ENABLE &&
+                   (cpu->msr.apic_base & TLB_PAGE_MASK) == walk->phys;
+    uint8_t *host = is_apic ? NULL : mmu_host(cpu, walk->phys, &ram, &read_only);
+
+    if (walk->page_bytes > GUEST_PAGE_SIZE) {
+        if (walk->page_bytes > 4 << 20) {
+            region_add(exec->huge, page >> 30);
+        } else {
+            for (uint64_t at = page & ~(walk->page_bytes - 1), i = 0; i < walk->page_bytes; i += 2 << 20) {
+                region_add(exec->large, (at + i) >> 21);
+            }
+        }
+    }
+    *e = (TlbPage){ .lin = page, .stamp = ++exec->stamp, .phys = walk->phys, .host = host, .ram = ram, .pcid = pcid,
+                    .rights = walk->rights | (read_only ? PAGE_READ_ONLY : 0) | (is_apic ? PAGE_APIC : 0), .pkey = walk->pkey };
+    return e;
+}
+
+const TlbPage *mmu_page(CpuX86 *cpu, uint64_t lin, Access access, unsigned index)
+{
+    bool user = mmu_is_user(index), smap = index == TLB_SUPER_SMAP;
+    uint64_t page = lin & TLB_PAGE_MASK;
+    TlbPage *e = second_level_find(cpu, page);
+    WalkResult walk;
+
+    if (e && (access != ACCESS_WRITE || (e->rights & PAGE_DIRTY)) &&
+        !cpu_access_error(cpu, e->rights, e->pkey, access, user, smap)) {
+        return e;
+    }
+    uint32_t code = mmu_walk(cpu, lin, access, user, smap, &walk);
+    if (code) {
+        drop_page(cpu, page);                   /* as hardware does at a page fault */
+        cpu_raise_page_fault(cpu, lin, code & ~WALK_FAULT);
+    }
+    return second_level_fill(cpu, page, &walk);
+}
+
+void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
+{
+    CpuExec *exec = cpu->exec;
+    bool user = mmu_is_user(index), smap = index == TLB_SUPER_SMAP, watched = mmu_watched(cpu, lin);
+    uint64_t tag = lin & TLB_PAGE_MASK, none = tlb_no_tag(tlb_slot(lin));
+    TlbEntry *e = &exec->tlb[index][tlb_slot(lin)];
+
+    if (!page->host || index == TLB_CHECK_ALIGN) {
+        return;
+    }
+    bool read = !watched && !cpu_access_error(cpu, page->rights, page->pkey, ACCESS_READ, user, smap);
+    bool write = !watched && (page->rights & PAGE_DIRTY) && !(page->rights & PAGE_READ_ONLY) &&
+                 !cpu_access_error(cpu, page->rights, page->pkey, ACCESS_WRITE, user, smap);
+    bool fetch = !cpu_access_error(cpu, page->rights, page->pkey, ACCESS_FETCH, user, smap);
+
+    tcg_lock(&exec->tcg.lock);
+    /* Under the lock: who makes writes slow clears a dirty bit first and then looks at the tables. */
+    write = write && !ram_page_needs_slow_write(page->ram, page->host - page->ram->host);
+    *e = (TlbEntry){ read ? tag : none, write ? tag : none, fetch ? tag : none, (uintptr_t)page->host - tag };
+    tcg_unlock(&exec->tcg.lock);
+    exec->tables_used |= 1u << index;
+    if (page->rights & PAGE_USER) {
+        exec->pkeys_used |= 1u << page->pkey;
+    }
+}
+
+/* Data breakpoints (SDM vol. 3, 17.2) */
+
+static unsigned watch_bytes(const CpuX86 *cpu, unsigned n)
+{
+    static const uint8_t bytes[] = { 1, 2, 8, 4 };
+    return bytes[cpu->dr[7] >> (18 + 4 * n) & 3];
+}
+
+static bool watch_enabled(const CpuX86 *cpu, unsigned n, bool write)
+{
+    unsigned kind = cpu->dr[7] >> (16 + 4 * n) & 3;     /* 1 write, 3 read or write */
+    return (cpu->dr[7] >> (2 * n) & 3) && (kind == 3 || (kind == 1 && write));
+}
+
+bool mmu_watched(const CpuX86 *cpu, uint64_t lin)
+{
+    for (unsigned n = 0; UNLIKELY(cpu->dr[7] & 0xff) && n < 4; n++) {
+        if (watch_enabled(cpu, n, true) && ((cpu->dr[n] ^ lin) & TLB_PAGE_MASK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        uint64_t start = cpu->dr[n] & ~(uint64_t)(watch_bytes(cpu, n) - 1);
+        if (watch_enabled(cpu, n, write) && lin < start + watch_bytes(cpu, n) && start < lin + len) {
+            cpu->exec->debug_hits |= 1u << n;
+        }
+    }
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop: block after block until somebody wants the vCPU out, it halts or is reset.
+ *
+ *   cpu_x86_tcg_run() -> run_blocks() -> [between_blocks(): requests, interrupts, debug traps] -> block -> its instructions
+ *        ^                                                       |
+ *        '------ siglongjmp: cpu_raise*(): exception to deliver; cpu_leave_block(): instruction done, rip set
+ *
+ * rip of a fault is that of cpu->insn; between blocks insn is NULL and cpu->rip holds. The slow variant (BLOCK_SINGLE: one
+ * instruction a block) runs under TF, enabled breakpoints, interrupt shadows and one-insn-per-tb=on.
+ */
+#include <sys/mman.h>
+
+#include "core/log.h"
+#include "core/thread.h"
+#include "target/i386/exec/exec.h"
+#include "target/i386/insn-gen.h"
+
+enum { JUMPED_RAISE = 1, JUMPED_LEAVE };
+enum { DR6_BS = 1 << 14 };
+
+/* Raising */
+
+static G_NORETURN void raise_now(CpuX86 *cpu)
+{
+    if (cpu->insn) {
+        cpu->rip = insn_this_rip(cpu, cpu->insn);
+        cpu->insn = NULL;
+    }
+    siglongjmp(cpu->run_jmp, JUMPED_RAISE);
+}
+
+void cpu_raise(CpuX86 *cpu, int vector)
+{
+    cpu->exception_vector = vector;
+    cpu->exception_has_error = false;
+    cpu->exception_error = 0;
+    raise_now(cpu);
+}
+
+void cpu_raise_error(CpuX86 *cpu, int vector, uint32_t error_code)
+{
+    cpu->exception_vector = vector;
+    cpu->exception_has_error = true;
+    cpu->exception_error = error_code;
+    raise_now(cpu);
+}
+
+void cpu_raise_page_fault(CpuX86 *cpu, uint64_t addr, uint32_t error_code)
+{
+    LOG(LOG_MMU, "page fault: cpu %d addr 0x%" PRIx64 " error 0x%x\n", cpu->cpu.index, addr, error_code);
+    cpu->cr2 = addr;
+    cpu_raise_error(cpu, VECTOR_PF, error_code);
+}
+
+void cpu_leave_block(CpuX86 *cpu)
+{
+    cpu->insn = NULL;
+    siglongjmp(cpu->run_jmp, JUMPED_LEAVE);
+}
+
+/* Flags */
+
+uint64_t cpu_get_rflags(CpuX86 *cpu)
+{
+    return cpu->rflags | flags_get(cpu) | RFLAGS_FIXED1;
+}
+
+void cpu_set_rflags(CpuX86 *cpu, uint64_t value)
+{
+    uint64_t changed = cpu->rflags ^ value;
+
+    flags_put(cpu, value);
+    cpu->rflags = (value & ~(uint64_t)RFLAGS_ARITH) | RFLAGS_FIXED1;
+    if (changed & (RFLAGS_IOPL | RFLAGS_VM | RFLAGS_AC)) {
+        cpu_update_mode(cpu);
+        cpu_select_tlb(cpu);
+    }
+}
+
+/* Debug */
+
+static bool breakpoint_here(CpuX86 *cpu)
+{
+    uint64_t lin = cpu_code_linear(cpu);
+    unsigned hits = 0;
+
+    for (unsigned n = 0; n < 4; n++) {
+        bool enabled = cpu->dr[7] >> (2 * n) & 3, on_execution = !(cpu->dr[7] >> (16 + 4 * n) & 3);
+        hits |= enabled && on_execution && cpu->dr[n] == lin ? 1u << n : 0;
+    }
+    cpu->dr[6] |= hits;
+    return hits;
+}
+
+/* Traps of the instruction that just ran as a single one: at its end, before any interrupt. */
+static void debug_traps(CpuX86 *cpu, bool stepped)
+{
+    uint32_t hits = cpu->exec->debug_hits | (stepped ? DR6_BS : 0);
+
+    if (hits) {
+        cpu->exec->debug_hits = 0;
+        cpu->dr[6] |= hits;
+        cpu_raise(cpu, VECTOR_DB);
+    }
+}
+
+/* Between blocks */
+
+static void log_state(CpuX86 *cpu)
+{
+    static const char *const names[] = { "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+                                         "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14", "R15" };
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < 16; i++) {
+        g_string_append_printf(text, "%s=%016" PRIx64 "%c", names[i], cpu->regs[i], i % 4 == 3 ? '\n' : ' ');
+    }
+    g_string_append_printf(text, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CS=%04x SS=%04x CPL=%d CR0=%08" PRIx64 " CR3=%016" PRIx64 "\n",
+                           cpu->rip, cpu_get_rflags(cpu), cpu->seg[R_CS].selector, cpu->seg[R_SS].selector, cpu_cpl(cpu), cpu->cr0, cpu->cr3);
+    log_printf("%s", text->str);
+}
+
+/* Something is special: acts on it. False: leave the run loop. Sets *@key to how the next block is to be run. */
+static bool between_blocks(CpuX86 *cpu, uint32_t *key)
+{
+    CpuExec *exec = cpu->exec;
+    uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
+
+    if (__atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    if (requests & INTERRUPT_TLB) {
+        cpu_interrupt_clear(&cpu->cpu, INTERRUPT_TLB);
+        tcg_run_pending_flush(&exec->tcg);
+    }
+    if (cpu->interrupt_shadow) {
+        cpu->interrupt_shadow--;
+    }
+    if ((requests & ~INTERRUPT_TLB) && !cpu->interrupt_shadow) {
+        cpu_service_interrupts(cpu);
+        if (__atomic_load_n(&cpu->cpu.halted, __ATOMIC_RELAXED)) {
+            return false;
+        }
+    }
+    exec->stepping = cpu->rflags & RFLAGS_TF;
+    exec->single = exec->stepping || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) || exec->one_insn;
+    if ((cpu->dr[7] & 0xff) && !(cpu->rflags & RFLAGS_RF) && breakpoint_here(cpu)) {
+        cpu_raise(cpu, VECTOR_DB);
+    }
+    cpu->rflags &= ~(uint64_t)RFLAGS_RF;        /* it covers one instruction: the one that runs now */
+    *key = cpu->mode_flags | (exec->single ? BLOCK_SINGLE : 0);
+    return true;
+}
+
+static inline bool special(const CpuX86 *cpu)
+{
+    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
+            __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED) | (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) |
+            cpu->interrupt_shadow | (cpu->dr[7] & 0xff) | cpu->exec->one_insn | log_items) != 0;
+}
+
+static inline Block *block_lookup(CpuX86 *cpu, uint32_t key)
+{
+    CpuExec *exec = cpu->exec;
+    uint64_t lin = cpu_code_linear(cpu);
+    const JumpEntry *j = &exec->jump[jump_slot(lin)];
+
+    if (LIKELY(j->lin == lin && j->key == key && j->epoch == exec->epoch) && LIKELY(block_current(j->block))) {
+        return j->block;
+    }
+    return block_find(cpu, key);
+}
+
+static void run_blocks(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+
+    for (;;) {
+        uint32_t key = cpu->mode_flags;
+
+        cpu->insn = NULL;
+        exec->block = NULL;
+        exec->single = false;
+        tcg_boundary(&exec->tcg);
+        if (UNLIKELY(special(cpu)) && !between_blocks(cpu, &key)) {
+            return;
+        }
+        Block *block = block_lookup(cpu, key);
+        if (log_enabled(LOG_EXEC | LOG_CPU)) {
+            LOG(LOG_EXEC, "Trace %d: 0x%016" PRIx64 " %u insns\n", cpu->cpu.index, cpu->rip, block->count);
+            if (log_enabled(LOG_CPU)) {
+                log_state(cpu);
+            }
+        }
+
+        const Insn *insn = block->insns;
+        exec->block = block;
+        cpu->block_rip = cpu->rip;
+        cpu->block_end = block->end;
+        do {
+            cpu->insn = insn;
+            insn->fn(cpu, insn);
+            insn++;
+        } while (insn != cpu->block_end);
+        if (insn != block->end || !block->branches) {
+            cpu->rip = insn_next_rip(cpu, insn - 1);
+        }
+
+        if (UNLIKELY(exec->single)) {
+            /* A MOV or POP to SS holds its traps back until the next instruction is done. */
+            bool held = cpu->interrupt_shadow == 2 && insn_row(insn - 1)->bind != bind_intflag;
+            cpu->insn = NULL;
+            if (!held) {
+                debug_traps(cpu, exec->stepping);
+            }
+        }
+    }
+}
+
+void cpu_x86_tcg_run(Cpu *c)
+{
+    CpuX86 *cpu = CPU_X86(c);
+    CpuExec *exec = cpu->exec;
+
+    if (cpu->smm_as && !exec->watches_smm) {
+        BQL_GUARD();
+        tcg_watch_memory(cpu->smm_as);
+        exec->watches_smm = true;
+    }
+    if (__atomic_load_n(&c->halted, __ATOMIC_SEQ_CST)) {
+        if (!c->ops->has_work(c)) {
+            return;
+        }
+        __atomic_store_n(&c->halted, 0, __ATOMIC_SEQ_CST);
+    }
+    tcg_inside(&exec->tcg);
+    int jumped = sigsetjmp(cpu->run_jmp, 0);
+    if (exec->in_exclusive) {
+        cpu_rmw_exclusive_end(cpu);
+    }
+    if (bql_held()) {
+        bql_unlock();                           /* raised out of a device access */
+    }
+    cpu->insn = NULL;
+    exec->block = NULL;
+    if (jumped == JUMPED_LEAVE && exec->single) {
+        debug_traps(cpu, exec->stepping && (cpu->rflags & RFLAGS_TF));
+    }
+    if (cpu->exception_vector != VECTOR_NONE) {
+        exec->single = false;
+        exec->debug_hits = 0;
+        cpu_deliver_exception(cpu);
+    }
+    if (!__atomic_load_n(&c->halted, __ATOMIC_SEQ_CST)) {
+        run_blocks(cpu);
+    }
+    cpu->insn = NULL;
+    exec->block = NULL;
+    tcg_outside(&exec->tcg);
+}
+
+bool cpu_x86_tcg_init(Cpu *c, GError **err)
+{
+    CpuX86 *cpu = CPU_X86(c);
+    CpuExec *exec = mmap(NULL, sizeof *exec, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (exec == MAP_FAILED) {
+        return error_set_errno(err, errno, "no %zu bytes for TLBs", sizeof *exec);
+    }
+    if (!block_cache_init(exec, tcg_code_bytes(), err)) {
+        munmap(exec, sizeof *exec);
+        return false;
+    }
+    exec->stamp = exec->epoch = 1;
+    exec->one_insn = tcg_one_insn_per_block();
+    tcg_cpu_add(&exec->tcg, c, exec->tlb[0], TLB_COUNT, INTERRUPT_TLB);
+    tcg_watch_memory(cpu_memory(cpu));
+    cpu->exec = exec;
+    cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
+    cpu_update_mode(cpu);
+    cpu_select_tlb(cpu);
+    return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Segment checks (SDM vol. 3, 5.3 to 5.5): presence, type, limit, for every access that flat mode does not let skip them.
+ *
+ * A violation is #SS(0) in the stack segment and #GP(0) elsewhere. Real mode and vm86 check the limit only.
+ */
+#include "target/i386/access.h"
+
+static bool type_allows(uint16_t attr, bool write)
+{
+    if (!(attr & SEG_P) || !(attr & SEG_S)) {
+        return false;                           /* null selector, or nothing loaded */
+    }
+    if (attr & SEG_TYPE_CODE) {
+        return !write && (attr & SEG_TYPE_READABLE);
+    }
+    return !write || (attr & SEG_TYPE_WRITABLE);
+}
+
+uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write)
+{
+    const SegmentCache *s = &cpu->seg[seg];
+    bool protected_mode = (cpu->mode_flags & (MODE_PE | MODE_VM86)) == MODE_PE;
+    uint64_t last = off + len - 1;
+    bool fits;
+
+    if (protected_mode && (s->attr & (SEG_TYPE_CODE | SEG_TYPE_EXPAND_DOWN)) == SEG_TYPE_EXPAND_DOWN) {
+        fits = off > s->limit && last <= (s->attr & SEG_DB ? UINT32_MAX : UINT16_MAX);
+    } else {
+        fits = last <= s->limit;
+    }
+    if (!fits || (protected_mode && !type_allows(s->attr, write))) {
+        cpu_raise_error(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0);
+    }
+    return (uint32_t)(s->base + off);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page walks: see walk.h. Spec: Intel SDM vol. 3, 4.3 to 4.8; reserved bits as its tables 4-4 to 4-20 draw them.
+ *
+ * walk_levels() reads the entries of a linear address from the root, keeps each with its verdict, and combines rights.
+ * mmu_walk() adds the check of the access and sets A and D by compare-and-swap, starting over if an entry changed under it.
+ */
+#include "target/i386/exec/walk.h"
+
+#include "target/i386/exec/exec.h"
+
+enum {
+    ENTRY_P = 1 << 0, ENTRY_RW = 1 << 1, ENTRY_US = 1 << 2, ENTRY_A = 1 << 5, ENTRY_D = 1 << 6, ENTRY_PS = 1 << 7,
+    ENTRY_G = 1 << 8
+};
+#define ENTRY_NX (1ull << 63)
+#define BITS(high, low) ((~0ull >> (63 - (high))) & (~0ull << (low)))
+
+typedef struct LevelShape { const char *name; uint8_t shift, index_bits; } LevelShape;
+static const LevelShape levels_32[] = { { "PDE", 22, 10 }, { "PTE", 12, 10 } };
+static const LevelShape levels_pae[] = { { "PDPTE", 30, 2 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
+static const LevelShape levels_long[] = { { "PML5E", 48, 9 }, { "PML4E", 39, 9 }, { "PDPTE", 30, 9 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
+
+static unsigned max_phys_bits(const CpuX86 *cpu)
+{
+    return cpu->maxphyaddr ? cpu->maxphyaddr : 40;
+}
+
+/* One entry. In the vCPU's own thread through its cache of host ranges; a tracer in another thread asks memory/. */
+static uint64_t read_entry(CpuX86 *cpu, GuestAddr addr, unsigned size, bool own_thread)
+{
+    if (own_thread) {
+        RamBlock *ram;
+        bool read_only;
+        const uint8_t *host = mmu_host(cpu, addr, &ram, &read_only);
+        if (host) {
+            return size == 8 ? __atomic_load_n((const uint64_t *)host, __ATOMIC_ACQUIRE)
+                             : __atomic_load_n((const uint32_t *)host, __ATOMIC_ACQUIRE);
+        }
+    }
+    return memory_load(cpu_memory(cpu), addr, size, MEMTXATTRS_NONE, NULL);
+}
+
+/* Sets @bits in an entry that still is @old. False: it changed. Entries in ROM or devices stay as they are. */
+static bool update_entry(CpuX86 *cpu, GuestAddr addr, uint64_t old, uint64_t bits, unsigned size)
+{
+    RamBlock *ram;
+    bool read_only, done;
+    uint8_t *host = mmu_host(cpu, addr, &ram, &read_only);
+
+    if (!host || read_only) {
+        return true;
+    }
+    if (size == 8) {
+        done = __atomic_compare_exchange_n((uint64_t *)host, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    } else {
+        uint32_t old32 = old;
+        done = __atomic_compare_exchange_n((uint32_t *)host, &old32, old32 | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    if (done) {
+        mmu_ram_written(cpu, ram, host - ram->host, size);
+    }
+    return done;
+}
+
+static bool may_be_large(const CpuX86 *cpu, unsigned shift, unsigned size)
+{
+    if (size == 4) {
+        return shift == 22 && (cpu->cr4 & CR4_PSE);
+    }
+    return shift == 21 || (shift == 30 && (cpu->mode_flags & MODE_LMA) && cpu_has(cpu, FEATURE_PDPE1GB));
+}
+
+/* Reserved bits set in a present entry. */
+static uint64_t reserved_bits(const CpuX86 *cpu, uint64_t entry, unsigned shift, unsigned size, bool large)
+{
+    unsigned max = max_phys_bits(cpu);
+    uint64_t reserved = 0;
+
+    if (size == 4) {
+        /* PSE-36: bits 13-20 of a 4 MiB entry are address bits 32-39. */
+        if (large) {
+            reserved = 1 << 21;
+            if (max < 40) {
+                reserved |= BITS(20, 13 + (max > 32 ? max - 32 : 0));
+            }
+        }
+        return entry & reserved;
+    }
+    if (max < 52) {
+        reserved |= BITS(51, max);
+    }
+    if (!(cpu->mode_flags & MODE_LMA)) {
+        reserved |= BITS(62, 52);
+        if (shift == 30) {
+            return entry & (reserved | ENTRY_NX | BITS(8, 5) | BITS(2, 1));
+        }
+    }
+    if (!(cpu->msr.efer & EFER_NXE)) {
+        reserved |= ENTRY_NX;
+    }
+    if (large) {
+        reserved |= BITS(shift - 1, 13);
+    } else if (shift > 21 && !may_be_large(cpu, shift, size)) {
+        reserved |= ENTRY_PS;
+    }
+    return entry & reserved;
+}
+
+static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thread)
+{
+    const LevelShape *shape = levels_32;
+    unsigned levels = G_N_ELEMENTS(levels_32), size = 4;
+    GuestAddr table = cpu->cr3 & BITS(31, 12);
+    uint32_t rights = PAGE_USER | PAGE_WRITE;
+
+    *walk = (PageWalk){ .lin = lin, .paging = true };
+    if (cpu->mode_flags & MODE_LMA) {
+        shape = levels_long + !(cpu->cr4 & CR4_LA57);
+        levels = cpu->cr4 & CR4_LA57 ? 5 : 4;
+        table = cpu->cr3 & BITS(51, 12);
+        size = 8;
+    } else if (cpu->cr4 & CR4_PAE) {
+        shape = levels_pae;
+        levels = G_N_ELEMENTS(levels_pae);
+        table = cpu->cr3 & BITS(31, 5);
+        size = 8;
+    }
+    for (unsigned i = 0; i < levels; i++) {
+        unsigned shift = shape[i].shift;
+        bool pae_root = size == 8 && levels == 3 && i == 0;     /* has no rights of its own */
+        PageWalkLevel *level = &walk->levels[walk->level_count++];
+
+        level->name = shape[i].name;
+        level->addr = cpu_a20(cpu, table + ((lin >> shift) & ((1u << shape[i].index_bits) - 1)) * size);
+        level->entry = read_entry(cpu, level->addr, size, own_thread);
+        if (!(level->entry & ENTRY_P)) {
+            level->verdict = WALK_NOT_PRESENT;
+            return;
+        }
+        bool large = i + 1 < levels && (level->entry & ENTRY_PS) && may_be_large(cpu, shift, size);
+        level->reserved = reserved_bits(cpu, level->entry, shift, size, large);
+        if (level->reserved) {
+            level->verdict = WALK_RESERVED;
+            return;
+        }
+        if (!pae_root) {
+            rights &= ~((level->entry & ENTRY_US ? 0 : PAGE_USER) | (level->entry & ENTRY_RW ? 0 : PAGE_WRITE));
+            rights |= size == 8 && (level->entry & ENTRY_NX) ? PAGE_NX : 0;
+        }
+        if (!large && i + 1 < levels) {
+            level->verdict = WALK_TABLE;
+            table = level->entry & (size == 8 ? BITS(51, 12) : BITS(31, 12));
+            continue;
+        }
+        level->verdict = WALK_PAGE;
+        uint64_t offset_mask = (1ull << shift) - 1;
+        uint64_t frame = level->entry & (size == 8 ? BITS(51, 12) : BITS(31, 12)) & ~offset_mask;
+        if (size == 4 && large) {
+            frame |= (uint64_t)(level->entry >> 13 & 0xff) << 32;
+        }
+        walk->phys = cpu_a20(cpu, frame | (lin & offset_mask));
+        walk->page_bytes = offset_mask + 1;
+        walk->mapped = true;
+        walk->pkey = level->entry >> 59 & 15;   /* meaningful in long mode with PKE or PKS only */
+        rights |= (level->entry & ENTRY_G) && (cpu->cr4 & CR4_PGE) ? PAGE_GLOBAL : 0;
+        rights |= level->entry & ENTRY_D ? PAGE_DIRTY : 0;
+        walk->rights = rights;
+    }
+}
+
+static void walk_identity(CpuX86 *cpu, uint64_t lin, PageWalk *walk)
+{
+    *walk = (PageWalk){ .lin = lin, .mapped = true, .phys = cpu_a20(cpu, lin), .page_bytes = GUEST_PAGE_SIZE,
+                        .rights = PAGE_USER | PAGE_WRITE | PAGE_DIRTY };
+}
+
+PageWalk cpu_page_walk(CpuX86 *cpu, uint64_t addr)
+{
+    PageWalk walk;
+    bool own_thread = cpu->exec && current_cpu == &cpu->cpu;
+
+    if (!(cpu->mode_flags & MODE_LMA)) {
+        addr = (uint32_t)addr;
+    } else if (!cpu_is_canonical(cpu, addr)) {
+        return (PageWalk){ .lin = addr, .paging = true, .non_canonical = true };
+    }
+    if (cpu->mode_flags & MODE_PAGING) {
+        walk_levels(cpu, addr, &walk, own_thread);
+    } else {
+        walk_identity(cpu, addr, &walk);
+    }
+    return walk;
+}
+
+uint32_t cpu_access_error(const CpuX86 *cpu, uint32_t rights, uint8_t pkey, Access access, bool user, bool smap)
+{
+    bool user_page = rights & PAGE_USER, wp = cpu->cr0 & CR0_WP;
+    uint32_t code = PF_PRESENT | (access == ACCESS_WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0);
+
+    if (access == ACCESS_FETCH) {
+        if ((user && !user_page) || (rights & PAGE_NX) || (!user && user_page && (cpu->cr4 & CR4_SMEP))) {
+            bool told = (cpu->cr4 & CR4_SMEP) || ((cpu->cr4 & CR4_PAE) && (cpu->msr.efer & EFER_NXE));
+            return code | (told ? PF_FETCH : 0);
+        }
+        return 0;
+    }
+    if ((user && !user_page) || (!user && user_page && smap) ||
+        (access == ACCESS_WRITE && !(rights & PAGE_WRITE) && (user || wp))) {
+        return code;
+    }
+    if (cpu->mode_flags & MODE_LMA && cpu->cr4 & (user_page ? CR4_PKE : CR4_PKS)) {
+        uint32_t key = (user_page ? cpu->fpu.pkru : (uint32_t)cpu->msr.pkrs) >> 2 * pkey & 3;   /* bit 0 AD, bit 1 WD */
+        if ((key & 1) || ((key & 2) && access == ACCESS_WRITE && (user || wp))) {
+            return code | PF_PROTECTION_KEY;
+        }
+    }
+    return 0;
+}
+
+uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap, WalkResult *result)
+{
+    uint32_t code = (access == ACCESS_WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0);
+    unsigned size = cpu->mode_flags & MODE_LMA || cpu->cr4 & CR4_PAE ? 8 : 4;
+    PageWalk walk;
+
+    if (access == ACCESS_FETCH && ((cpu->cr4 & CR4_SMEP) || ((cpu->cr4 & CR4_PAE) && (cpu->msr.efer & EFER_NXE)))) {
+        code |= PF_FETCH;
+    }
+    if (!(cpu->mode_flags & MODE_PAGING)) {
+        walk_identity(cpu, lin, &walk);
+    } else {
+    again:
+        walk_levels(cpu, lin, &walk, true);
+        if (!walk.mapped) {
+            bool reserved = walk.levels[walk.level_count - 1].verdict == WALK_RESERVED;
+            return WALK_FAULT | code | (reserved ? PF_PRESENT | PF_RESERVED : 0);
+        }
+        uint32_t error = cpu_access_error(cpu, walk.rights, walk.pkey, access, user, smap);
+        if (error) {
+            return WALK_FAULT | error;
+        }
+        for (unsigned i = 0; i < walk.level_count; i++) {
+            PageWalkLevel *level = &walk.levels[i];
+            bool last = i + 1 == walk.level_count;
+            bool pae_root = size == 8 && i == 0 && !(cpu->mode_flags & MODE_LMA);
+            uint64_t want = (pae_root ? 0 : ENTRY_A) | (last && access == ACCESS_WRITE ? ENTRY_D : 0);
+            if ((want & ~level->entry) && !update_entry(cpu, level->addr, level->entry, want, size)) {
+                goto again;
+            }
+        }
+        walk.rights |= access == ACCESS_WRITE ? PAGE_DIRTY : 0;
+    }
+    *result = (WalkResult){ walk.phys & TLB_PAGE_MASK, walk.page_bytes, walk.rights, walk.pkey };
+    return 0;
+}
+
+bool cpu_pdptes_valid(CpuX86 *cpu, uint64_t cr3)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        GuestAddr addr = cpu_a20(cpu, (cr3 & BITS(31, 5)) + i * 8);
+        uint64_t entry = memory_load(cpu_memory(cpu), addr, 8, MEMTXATTRS_NONE, NULL);
+        uint64_t reserved = BITS(8, 5) | BITS(2, 1) | BITS(63, max_phys_bits(cpu) < 63 ? max_phys_bits(cpu) : 63);
+        if ((entry & ENTRY_P) && (entry & reserved)) {
+            return false;
+        }
+    }
+    return true;
+}
