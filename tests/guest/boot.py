@@ -29,7 +29,7 @@ def boot(test, machine, arch, cpus, complaints=True):
         devices = g.shell(LIST_PCI).splitlines()
         for wanted in PCI_DEVICES[machine]:
             test.assertIn(wanted, devices)
-        test.assertRegex(g.shell('ls /sys/firmware/acpi/tables'), r'(?s)APIC.*DSDT.*FACP.*HPET')
+        test.assertRegex(g.shell('ls -1 /sys/firmware/acpi/tables'), r'(?s)APIC.*DSDT.*FACP.*HPET')
         if complaints:
             log = g.shell('dmesg')
             test.assertEqual([m.group(0) for m in COMPLAINTS.finditer(log)], [])
