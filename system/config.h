@@ -33,7 +33,6 @@ typedef struct Config {
     const char *qtest, *qtest_log;
     bool nographic, no_reboot, no_shutdown, start_stopped, nodefaults;
     bool monitor_given;         /* -monitor, -mon or -qmp: no default monitor */
-    bool display_none;
 } Config;
 
 /**

@@ -160,8 +160,7 @@ static void set_display(Config *c, const OptionRow *row, const char *text)
     }
     g_autofree char *type = g_strndup(text, strcspn(text, ",="));
     if (!strcmp(type, "none")) {
-        c->display_none = true;
-        return;
+        return;                                 /* the only one yet, and what there is without -display */
     }
     if (g_strv_contains(qemu_displays, type)) {
         error_set(&err, "display '%s' is not supported yet", type);

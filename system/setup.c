@@ -4,7 +4,8 @@
  */
 #include "system/setup.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -352,6 +353,23 @@ static void memory_backend_setup(Config *c, Machine *m)
     }
 }
 
+/* -debugcon DEV: an isa-debugcon device, whose port -global isa-debugcon.iobase= may move. */
+static void debugcon_setup(const char *text)
+{
+    GError *err = NULL;
+    Chardev *chr = chardev_new_from_text("debugcon", text, false, &err);
+    if (chr) {
+        json_object *args = json_object_new_object();
+        json_object_object_add(args, "driver", json_object_new_string("isa-debugcon"));
+        json_object_object_add(args, "chardev", json_object_new_string("debugcon"));
+        device_add_from_dict(args, &err);
+        json_object_put(args);
+    }
+    if (err) {
+        option_fail(&(OptionUse){ .option = "-debugcon", .text = text }, err);
+    }
+}
+
 void machine_setup(Config *c)
 {
     GError *err = NULL;
@@ -387,6 +405,9 @@ void machine_setup(Config *c)
 
     if (!type->init_board(m, &err)) {
         error_fatal(err);
+    }
+    if (c->debugcon) {
+        debugcon_setup(c->debugcon);
     }
     for (guint i = 0; i < c->devices->len; i++) {
         const OptionUse *use = c->devices->pdata[i];
