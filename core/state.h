@@ -29,7 +29,7 @@ struct StateField {
     uint32_t count;             /* elements of an array, 1 otherwise; bytes for BYTES */
     uint32_t stride;            /* of STRUCT arrays */
     uint32_t length_offset;     /* BUFFER: offset of a uint32_t that holds the length in use; allocated length is count */
-    uint16_t since;             /* first section version that has the field */
+    uint16_t since;             /* first section version that has the field; 0: all */
     const StateField *fields;   /* STRUCT */
     bool (*needed)(void *opaque);   /* NULL: always; else the field is preceded by a presence byte */
 };
@@ -38,10 +38,10 @@ struct StateField {
     (offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f), T) ? 1 : -1]))
 #define STATE_COUNT(S, f) (sizeof(((S *)0)->f) / sizeof(((S *)0)->f[0]))
 #define STATE_ROW(k, S, f, T, ...) \
-    { .name = #f, .kind = k, .offset = STATE_OFFSET(S, f, T), .count = 1, .since = 1, ##__VA_ARGS__ }
+    { .name = #f, .kind = k, .offset = STATE_OFFSET(S, f, T), .count = 1, ##__VA_ARGS__ }
 #define STATE_ARRAY_ROW(k, S, f, T, ...) \
     { .name = #f, .kind = k, .offset = offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f[0]), T) ? 1 : -1]), \
-      .count = STATE_COUNT(S, f), .since = 1, ##__VA_ARGS__ }
+      .count = STATE_COUNT(S, f), ##__VA_ARGS__ }
 #define STATE_BOOL(S, f, ...) STATE_ROW(STATE_KIND_BOOL, S, f, bool, ##__VA_ARGS__)
 #define STATE_U8(S, f, ...)   STATE_ROW(STATE_KIND_U8, S, f, uint8_t, ##__VA_ARGS__)
 #define STATE_U16(S, f, ...)  STATE_ROW(STATE_KIND_U16, S, f, uint16_t, ##__VA_ARGS__)
@@ -60,11 +60,11 @@ struct StateField {
 /* An allocated uint8_t * of @max bytes, of which the uint32_t @len_f are in use. */
 #define STATE_BUFFER(S, f, len_f, max, ...) \
     { .name = #f, .kind = STATE_KIND_BUFFER, .offset = STATE_OFFSET(S, f, uint8_t *), .count = max, \
-      .length_offset = STATE_OFFSET(S, len_f, uint32_t), .since = 1, ##__VA_ARGS__ }
+      .length_offset = STATE_OFFSET(S, len_f, uint32_t), ##__VA_ARGS__ }
 #define STATE_STRUCT(S, f, T, rows, ...) \
-    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_OFFSET(S, f, T), .count = 1, .stride = sizeof(T), .fields = rows, .since = 1, ##__VA_ARGS__ }
+    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_OFFSET(S, f, T), .count = 1, .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
 #define STATE_STRUCT_ARRAY(S, f, T, rows, ...) \
-    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = offsetof(S, f), .count = STATE_COUNT(S, f), .stride = sizeof(T), .fields = rows, .since = 1, ##__VA_ARGS__ }
+    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = offsetof(S, f), .count = STATE_COUNT(S, f), .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
 
 /** state_save: appends the rows of @opaque to @out, as version @version. */
 void state_save(const StateField *fields, void *opaque, unsigned version, GByteArray *out);
