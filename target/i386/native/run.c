@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Running a bound vector instruction: read memory, call the stub, write memory, act on its status.
+ *
+ * native_bind() leaves in the Insn: host = the stub; imm = places of the register operands as byte offsets from the vCPU
+ * divided by 8, 16 bits each (ModRM.reg, vvvv, ModRM.rm, is4); imm2 = bytes of the memory operand.
+ *
+ * Memory operands in plain RAM are passed to the stub as they lie; others go through a buffer. A store is probed before the
+ * stub runs, since the stub may change MXCSR. A masked memory operand (EVEX) reads and writes only elements that the mask
+ * selects, so that the others cannot fault.
+ */
+#include "target/i386/exec/flags.h"
+#include "target/i386/native/native.h"
+#include "target/i386/native/vector_mem.h"
+#include "target/i386/native/x87_state.h"
+
+#ifdef __x86_64__
+
+static void *place(CpuX86 *cpu, const Insn *insn, unsigned slot)
+{
+    return (uint8_t *)cpu + (insn->imm >> (16 * slot) & 0xffff) * 8;
+}
+
+static inline uint64_t call(CpuX86 *cpu, const Insn *insn, void *mem)
+{
+    return ((NativeStub *)insn->host)(cpu, mem, place(cpu, insn, 0), place(cpu, insn, 1), place(cpu, insn, 2), place(cpu, insn, 3));
+}
+
+static G_NORETURN void raise_status(CpuX86 *cpu, unsigned status)
+{
+    cpu_raise(cpu, status == NATIVE_FP_EXCEPTION && cpu->cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
+}
+
+static inline void check_status(CpuX86 *cpu, uint64_t status)
+{
+    if (UNLIKELY(status & 0xff)) {
+        raise_status(cpu, status & 0xff);
+    }
+}
+
+/* Where the stub can read the operand. */
+static ALWAYS_INLINE void *load_operand(CpuX86 *cpu, const Insn *insn, VectorBuffer *buffer, bool aligned)
+{
+    return (void *)vector_load(cpu, insn, insn->imm2, aligned, buffer);
+}
+
+static void run_reg(CpuX86 *cpu, const Insn *insn) { check_status(cpu, call(cpu, insn, NULL)); }
+
+static void run_load(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer;
+
+    check_status(cpu, call(cpu, insn, load_operand(cpu, insn, &buffer, false)));
+}
+
+static void run_load_aligned(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer;
+
+    check_status(cpu, call(cpu, insn, load_operand(cpu, insn, &buffer, true)));
+}
+
+static void run_store(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer;
+    uint64_t off = insn_ea(cpu, insn);
+
+    if (insn_row(insn)->properties & ROW_ALIGNED) {
+        vector_check_aligned(cpu, cpu_linear(cpu, insn->seg, off, insn->imm2, true), insn->imm2);
+    }
+    cpu_probe_write(cpu, insn->seg, off, insn->imm2);
+    check_status(cpu, call(cpu, insn, buffer.bytes));
+    cpu_st_bytes(cpu, insn->seg, off, buffer.bytes, insn->imm2);
+}
+
+static void run_flags(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer;
+    void *mem = insn_has_mem(insn) ? load_operand(cpu, insn, &buffer, insn_row(insn)->properties & ROW_ALIGNED) : NULL;
+    uint64_t status = call(cpu, insn, mem);
+
+    check_status(cpu, status);
+    flags_put(cpu, status >> 8);
+}
+
+/* MMX, alone or with vector registers. */
+static void run_mmx(CpuX86 *cpu, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    VectorBuffer buffer;
+    bool memory = insn_has_mem(insn);
+    void *mem = memory ? load_operand(cpu, insn, &buffer, row->properties & ROW_ALIGNED) : NULL;
+    unsigned group = operand_kinds[row->operands[0]].group;
+
+    x87_enter_mmx(cpu);
+    check_status(cpu, call(cpu, insn, mem));
+    if (group == GROUP_P) {
+        x87_mmx_written(cpu, insn->reg);
+    } else if (group == GROUP_N) {
+        x87_mmx_written(cpu, insn->rm);
+    }
+}
+
+static unsigned state_offset(const Insn *insn, unsigned group, unsigned number)
+{
+    switch (group) {
+    case GROUP_V: case GROUP_W: case GROUP_U: case GROUP_H: case GROUP_L:
+        return offsetof(CpuX86, fpu.zmm) + 64 * (number & 31);
+    case GROUP_P: case GROUP_Q: case GROUP_N:
+        return offsetof(CpuX86, fpu.fx.st) + 16 * (number & 7);
+    case GROUP_KG: case GROUP_KE: case GROUP_KR: case GROUP_KH:
+        return offsetof(CpuX86, fpu.k) + 8 * (number & 7);
+    }
+    return offsetof(CpuX86, regs) + 8 * (number & 15);
+}
+
+_Static_assert(offsetof(CpuX86, fpu) + sizeof(FpuState) < 8 * 0x10000 && offsetof(CpuX86, regs) % 8 == 0 &&
+               offsetof(CpuX86, fpu) % 16 == 0, "operand places are 16-bit counts of 8 bytes");
+
+/* Offsets of the registers that the operands name. Before insn->imm is overwritten. */
+static uint64_t operand_places(const CpuX86 *cpu, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    unsigned offset[4] = { 0 };
+    uint64_t places = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned group = operand_kinds[row->operands[i]].group;
+
+        switch (group) {
+        case GROUP_V: case GROUP_P: case GROUP_KG: case GROUP_G:
+            offset[0] = state_offset(insn, group, insn->reg);
+            break;
+        case GROUP_H: case GROUP_KH:
+            offset[1] = state_offset(insn, group, insn->vvvv);
+            break;
+        case GROUP_L:
+            offset[3] = state_offset(insn, group, insn->imm >> 4 & (cpu->mode_flags & MODE_CS64 ? 15 : 7));
+            break;
+        case GROUP_W: case GROUP_U: case GROUP_Q: case GROUP_N: case GROUP_KE: case GROUP_KR: case GROUP_E: case GROUP_R:
+            if (!insn_has_mem(insn)) {
+                offset[2] = state_offset(insn, group, insn->rm);
+            }
+            break;
+        }
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        places |= (uint64_t)(offset[i] / 8) << (16 * i);
+    }
+    return places;
+}
+
+InsnFn *native_bind(const CpuX86 *cpu, Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    bool memory = insn_has_mem(insn);
+
+    insn->host = native_vector_stub(cpu, insn);
+    if (!insn->host) {
+        return NULL;
+    }
+    insn->imm = operand_places(cpu, insn);
+    insn->imm2 = memory ? insn_operand_bytes(cpu, insn, row->mem_operand) : 0;
+    if (row->properties & ROW_MMX) {
+        return run_mmx;
+    }
+    if (row->flags_written) {
+        return run_flags;
+    }
+    if (!memory) {
+        return run_reg;
+    }
+    return row->mem_operand == 0 ? run_store : row->properties & ROW_ALIGNED ? run_load_aligned : run_load;
+}
+#endif
