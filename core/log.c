@@ -199,13 +199,7 @@ void trace_emit(TraceEvent *event, ...)
     va_list ap;
 
     va_start(ap, event);
-    g_mutex_lock(&log_lock);
-    FILE *file = current_file();
-    flockfile(file);
-    fprintf(file, "%s ", event->name);
-    vfprintf(file, event->format, ap);
-    fputc('\n', file);
-    funlockfile(file);
-    g_mutex_unlock(&log_lock);
+    g_autofree char *text = g_strdup_vprintf(event->format, ap);
     va_end(ap);
+    log_printf("%s %s\n", event->name, text);
 }
