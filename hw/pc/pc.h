@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The boards `pc` (i440FX, PIIX3) and `q35` (Q35, ICH9).
+ *
+ *   pc_memory_init(): guest RAM around the PCI hole, firmware ROMs, the view of a CPU in SMM
+ *   machine_create_cpus() -> chip set (its own file) -> pc_devices_init(): what both boards have
+ *   pc_firmware_init(): CMOS, fw_cfg, kernel; the rest when the machine is done: ACPI tables, SMBIOS, CPU address spaces
+ */
+#ifndef HW_PC_PC_H
+#define HW_PC_PC_H
+
+#include "hw/acpi/acpi_tables.h"
+#include "hw/machine.h"
+#include "hw/pc/chipset.h"
+
+typedef struct PcMachine {
+    Machine machine;
+    /* -machine properties */
+    OnOffAuto acpi, smm, vmport, pic, pit;
+    bool smbus, sata, hpet, i8042, fd_bootchk;
+    uint64_t max_ram_below_4g;                  /* 0: the board's rule */
+    uint64_t max_fw_size;
+    char *oem_id, *oem_table_id;
+    int smbios_entry_point;
+    /* Made by init */
+    bool q35;
+    ChipsetMemory memory;
+    MemoryRegion ram_region;                    /* unless -machine memory-backend= */
+    MemoryRegion ram_below_4g, ram_above_4g, pci, smram;
+    MemoryRegion bios, isa_bios, option_roms, msi_window;
+    MemoryRegion smm_root, smm_system;
+    AddressSpace smm_as;
+    IrqLine *gsi_lines;                         /* 24 inputs: GSI n is PIC input n (below 16) and IO APIC pin n; 0 is pin 2 */
+    IrqLine *gsis[GSI_COUNT], *pic_inputs[ISA_IRQS], *ioapic_inputs[GSI_COUNT];
+    PciBus *pci_bus;
+    IsaBus *isa_bus;
+    PciDevice *piix4_pm;                        /* pc only */
+    Device *rtc, *pit_device, *hpet_device, *i8042_device;
+    FwCfg *fw_cfg;
+    AcpiCpu *acpi_cpus;
+    unsigned apic_id_limit;                     /* highest possible APIC id plus 1 */
+} PcMachine;
+#define PC_MACHINE(m) ((PcMachine *)(m))
+
+extern const MachineType pc_machine_type;       /* "generic-pc-machine": abstract parent of both */
+
+/** pc_on: an OnOffAuto property: @automatic is what auto means. */
+static inline bool pc_on(OnOffAuto on_off_auto, bool automatic) { return on_off_auto == ON_OFF_AUTO_AUTO ? automatic : on_off_auto == ON_OFF_AUTO_ON; }
+
+/** pc_memory_init: @below_4g: RAM below the hole; fills pc->memory. Errors name the firmware file. */
+bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err);
+/** pc_devices_init: interrupt controllers, timers, RTC, keyboard, serial ports, VGA on pc->isa_bus and pc->pci_bus. */
+bool pc_devices_init(PcMachine *pc, GError **err);
+void pc_gsis_init(PcMachine *pc);               /* pc->gsis, for the chip set to drive */
+/** pc_firmware_init: CMOS, fw_cfg, boot options, -kernel. */
+bool pc_firmware_init(PcMachine *pc, GError **err);
+uint32_t pc_apic_id(const SmpConfig *smp, unsigned cpu_index);
+void pc_cmos_init(PcMachine *pc);
+/** pc_check_boot_order: @order is one to three of a, c, d, n. */
+bool pc_check_boot_order(const char *order, GError **err);
+void pc_set_boot_order(Machine *m, const char *order);
+/** pc_ide_init: the IDE controller at @devfn with the -drive if=ide disks. */
+bool pc_ide_init(PcMachine *pc, int devfn, GError **err);
+/** pc_vga_init: the graphics card that -vga names. */
+bool pc_vga_init(PcMachine *pc, GError **err);
+
+#endif

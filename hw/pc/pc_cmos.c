@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CMOS bytes that a PC BIOS looks up: memory sizes, boot order, equipment, number of CPUs.
+ * Layout: Ralf Brown's CMOS list for the standard bytes; 0x38, 0x3d, 0x5b-0x5f are Bochs's and QEMU's.
+ */
+#include <string.h>
+
+#include "hw/pc/pc.h"
+#include "hw/timer/mc146818.h"
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
+enum {
+    CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17, CMOS_EXTENDED_KIB_2 = 0x30,
+    CMOS_ABOVE_16M_64KIB = 0x34, CMOS_BOOT_FLAGS1 = 0x38, CMOS_BOOT_FLAGS2 = 0x3d, CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f,
+    EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
+};
+
+static void set16(Device *rtc, unsigned index, uint64_t value)
+{
+    value = MIN(value, 0xffff);
+    mc146818_set_cmos(rtc, index, value);
+    mc146818_set_cmos(rtc, index + 1, value >> 8);
+}
+
+/* The BIOS's number of a boot device letter; 0: none such. */
+static unsigned boot_number(char letter)
+{
+    switch (letter) {
+    case 'a': return 1;
+    case 'c': return 2;
+    case 'd': return 3;
+    case 'n': return 4;
+    default: return 0;
+    }
+}
+
+bool pc_check_boot_order(const char *order, GError **err)
+{
+    if (strlen(order) > 3) {
+        return error_set(err, "boot order '%s' names more than 3 devices", order);
+    }
+    for (const char *c = order; *c; c++) {
+        if (!boot_number(*c)) {
+            return error_set(err, "boot order '%s': '%c' is none of a (floppy), c (disk), d (CD), n (network)", order, *c);
+        }
+        if (strchr(c + 1, *c)) {
+            return error_set(err, "boot order '%s' names '%c' twice", order, *c);
+        }
+    }
+    return true;
+}
+
+void pc_set_boot_order(Machine *m, const char *order)
+{
+    PcMachine *pc = PC_MACHINE(m);
+    unsigned number[3] = { 0 };
+
+    for (int i = 0; i < 3 && order[i]; i++) {
+        number[i] = boot_number(order[i]);
+    }
+    mc146818_set_cmos(pc->rtc, CMOS_BOOT_FLAGS2, number[1] << 4 | number[0]);
+    mc146818_set_cmos(pc->rtc, CMOS_BOOT_FLAGS1, number[2] << 4 | (pc->fd_bootchk ? 0 : 1));
+}
+
+void pc_cmos_init(PcMachine *pc)
+{
+    uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
+    uint64_t extended_kib = below > MIB ? (below - MIB) / KIB : 0;
+
+    set16(pc->rtc, CMOS_BASE_KIB, 640);
+    set16(pc->rtc, CMOS_EXTENDED_KIB, extended_kib);
+    set16(pc->rtc, CMOS_EXTENDED_KIB_2, extended_kib);
+    set16(pc->rtc, CMOS_ABOVE_16M_64KIB, below > 16 * MIB ? (below - 16 * MIB) / (64 * KIB) : 0);
+    set16(pc->rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
+    mc146818_set_cmos(pc->rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
+    mc146818_set_cmos(pc->rtc, CMOS_CPUS, pc->machine.smp.cpus - 1);
+    mc146818_set_cmos(pc->rtc, CMOS_FLOPPY_TYPES, 0);
+    mc146818_set_cmos(pc->rtc, CMOS_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_PS2_MOUSE);
+    pc_set_boot_order(&pc->machine, pc->machine.boot_order ? pc->machine.boot_order : "cad");
+}

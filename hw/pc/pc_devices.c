@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices that both PC boards have, and the wiring of interrupts.
+ *
+ *   device -> GSI n -> 8259 input n (n < 16) -> INTR -> local APICs' LINT0
+ *                   -> IO APIC pin n (GSI 0, the PIT, is pin 2) -> message -> local APIC
+ */
+#include <string.h>
+
+#include "hw/char/serial.h"
+#include "hw/input/i8042.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "hw/misc/port92.h"
+#include "hw/pc/pc.h"
+#include "hw/timer/hpet.h"
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818.h"
+#include "target/i386/apic.h"
+
+#define PIT_GSI 0
+#define PIT_IOAPIC_PIN 2
+#define HPET_INTCAP_PC 0x4u                     /* timers may use GSI 2 */
+#define HPET_INTCAP_Q35 0xff0104u               /* 2, 8, 16-23 */
+
+static void gsi_changed(void *opaque, int n, int level)
+{
+    PcMachine *pc = opaque;
+    if (n < ISA_IRQS) {
+        irq_set(pc->pic_inputs[n], level);
+    }
+    irq_set(pc->ioapic_inputs[n == PIT_GSI ? PIT_IOAPIC_PIN : n], level);
+}
+
+void pc_gsis_init(PcMachine *pc)
+{
+    pc->gsi_lines = irq_lines_new(gsi_changed, pc, GSI_COUNT);
+    for (int n = 0; n < GSI_COUNT; n++) {
+        pc->gsis[n] = &pc->gsi_lines[n];
+    }
+}
+
+static void intr_changed(void *opaque, int n, int level)
+{
+    apic_pic_intr(level);
+}
+
+/* HPET in legacy replacement mode: its timers 0 and 1 take over from the PIT and the RTC. */
+static void hpet_legacy(void *opaque, bool on)
+{
+    PcMachine *pc = opaque;
+    if (pc->pit_device) {
+        i8254_disconnect_irq0(pc->pit_device, on);
+    }
+    mc146818_disconnect_irq(pc->rtc, on);
+}
+
+static bool unsupported_property(const char *name, const char *value, GError **err)
+{
+    return error_set(err, "machine property %s=%s is not supported yet", name, value);
+}
+
+bool pc_devices_init(PcMachine *pc, GError **err)
+{
+    static IrqLine *intr;
+
+    if (!pc_on(pc->pic, true)) {
+        return unsupported_property("pic", "off", err);
+    }
+    if (pc_on(pc->vmport, false)) {
+        return unsupported_property("vmport", "on", err);
+    }
+    intr = irq_lines_new(intr_changed, NULL, 1);
+    i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
+    apic_set_pic_ack(i8259_acknowledge, NULL);
+    ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
+    apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
+
+    pc->rtc = mc146818_create(pc->isa_bus);
+    object_add_link(&pc->machine.object, "rtc", &pc->rtc->object);
+    if (pc_on(pc->pit, true)) {
+        pc->pit_device = i8254_create(pc->isa_bus, pc->gsis[PIT_GSI]);
+    }
+    if (pc->hpet) {
+        pc->hpet_device = hpet_create(pc->gsis, pc->q35 ? HPET_INTCAP_Q35 : HPET_INTCAP_PC, hpet_legacy, pc);
+    }
+    serial_create_ports(pc->isa_bus, pc->machine.serials);
+    if (pc->i8042) {
+        pc->i8042_device = i8042_create(pc->isa_bus);
+    }
+    port92_create(pc->isa_bus);
+    return true;
+}
+
+bool pc_vga_init(PcMachine *pc, GError **err)
+{
+    static const char *const known[] = { "std", "cirrus", "qxl", "vmware", "virtio", "tcx", "cg3", "xenfb", "none" };
+    const char *name = pc->machine.vga;
+    NearestWord nearest;
+
+    if (!name || !strcmp(name, "none")) {
+        return true;
+    }
+    if (!strcmp(name, "std")) {
+        pci_create(pc->pci_bus, (const PciDeviceType *)type_find("VGA"), PCI_DEVFN_AUTO);
+        return true;
+    }
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+        if (!strcmp(name, known[i])) {
+            return error_set(err, "-vga %s is not supported yet; there are std and none", name);
+        }
+        nearest_add(&nearest, known[i]);
+    }
+    return error_set(err, "-vga %s: there is no such graphics card%s", name, nearest_hint(&nearest));
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a PC tells its firmware, through fw_cfg: memory map, sleep states, HPET, kernel to boot, and when the machine is
+ * done, ACPI and SMBIOS tables.
+ */
+#include <string.h>
+
+#include "hw/acpi/ich9_pm.h"
+#include "hw/acpi/piix4_pm.h"
+#include "hw/firmware/linux_boot.h"
+#include "hw/firmware/smbios.h"
+#include "hw/pc/ich9_lpc.h"
+#include "hw/pc/pc.h"
+#include "hw/pc/q35.h"
+#include "hw/timer/hpet.h"
+#include "target/i386/apic.h"
+#include "target/i386/cpu.h"
+
+#define GIB (1ull << 30)
+#define PM_BASE 0x600                           /* where SeaBIOS and OVMF put the PM1 block */
+#define IOAPIC_ADDRESS 0xfec00000u
+#define SCI_IRQ 9
+
+typedef struct __attribute__((packed)) HpetEntry { uint32_t event_timer_block_id; uint64_t address; uint16_t min_tick; uint8_t page_protection; } HpetEntry;
+typedef struct __attribute__((packed)) HpetConfig { uint8_t count; HpetEntry entries[8]; } HpetConfig;
+
+static void add_e820(PcMachine *pc)
+{
+    fw_cfg_add_e820(pc->fw_cfg, 0, pc->memory.below_4g_bytes, E820_RAM);
+    if (pc->memory.above_4g_bytes) {
+        fw_cfg_add_e820(pc->fw_cfg, 4 * GIB, pc->memory.above_4g_bytes, E820_RAM);
+    }
+}
+
+static void sleep_states(PcMachine *pc, bool *s3, bool *s4, uint8_t *s4_value)
+{
+    if (pc->q35) {
+        Ich9PmInfo info = ich9_lpc_pm_info();
+        *s3 = !info.disable_s3, *s4 = !info.disable_s4, *s4_value = info.s4_value;
+    } else if (pc->piix4_pm) {
+        Piix4PmInfo info = piix4_pm_info(pc->piix4_pm);
+        *s3 = !info.disable_s3, *s4 = !info.disable_s4, *s4_value = info.s4_value;
+    }
+}
+
+/* One byte a state S0-S5: bit 7: offered; low bits: its PM1 sleep type. */
+static void add_sleep_states(PcMachine *pc)
+{
+    bool s3 = false, s4 = false;
+    uint8_t s4_value = 2;
+    sleep_states(pc, &s3, &s4, &s4_value);
+    uint8_t states[6] = { 0x80, 0, 0, 1 | s3 << 7, s4_value | s4 << 7, 0x80 };
+    fw_cfg_add_file(pc->fw_cfg, "etc/system-states", states, sizeof(states));
+}
+
+static void add_hpet(PcMachine *pc)
+{
+    HpetConfig config = { .count = pc->hpet ? 1 : 0 };
+    if (pc->hpet) {
+        config.entries[0] = (HpetEntry){ GUINT32_TO_LE(0x8086a201), GUINT64_TO_LE(HPET_BASE), 0, 0 };
+    }
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_HPET, &config, sizeof(config));
+}
+
+/* ACPI */
+
+typedef struct BarSearch { uint64_t first, last; } BarSearch;
+
+static void find_high_bars(PciDevice *dev, void *opaque)
+{
+    BarSearch *search = opaque;
+    for (unsigned n = 0; n < PCI_BAR_COUNT; n++) {
+        const PciBar *bar = &dev->bars[n];
+        if (bar->mapped && bar->type != PCI_BAR_IO && bar->addr >= 4 * GIB) {
+            search->first = MIN(search->first, bar->addr);
+            search->last = MAX(search->last, bar->addr + bar->size - 1);
+        }
+    }
+}
+
+static void describe_windows(PcMachine *pc, AcpiMachine *a)
+{
+    uint64_t below = pc->memory.below_4g_bytes, ecam_base, ecam_bytes;
+    uint64_t hole64 = pc->q35 ? 32 * GIB : 2 * GIB;
+
+    a->pci_hole_start = below;
+    if (pc->q35 && q35_ecam(&ecam_base, &ecam_bytes)) {
+        a->ecam_base = ecam_base;
+        a->ecam_bytes = ecam_bytes;
+        if (ecam_base < IOAPIC_ADDRESS) {
+            a->pci_hole_start = MAX(below, ecam_base + ecam_bytes);
+        }
+    }
+    a->pci_hole_end = IOAPIC_ADDRESS - 1;
+    uint64_t start = (4 * GIB + pc->memory.above_4g_bytes + GIB - 1) & -GIB;
+    BarSearch bars = { start, start + hole64 - 1 };
+    pci_foreach_device(pc->pci_bus, find_high_bars, &bars);
+    a->pci_hole64_start = bars.first;
+    a->pci_hole64_end = bars.last | (GIB - 1);
+}
+
+static void describe_acpi(AcpiMachine *a, void *opaque)
+{
+    PcMachine *pc = opaque;
+    const Machine *m = &pc->machine;
+
+    a->q35 = pc->q35;
+    a->cpus = pc->acpi_cpus;
+    a->cpu_count = m->smp.max_cpus;
+    describe_windows(pc, a);
+    a->pm_base = PM_BASE;
+    a->gpe0_base = pc->q35 ? PM_BASE + ICH9_GPE0_OFFSET : PIIX4_GPE0_BASE;
+    a->gpe0_bytes = pc->q35 ? ICH9_GPE0_BYTES : PIIX4_GPE0_BYTES;
+    a->sci_irq = SCI_IRQ;
+    a->smm = pc->memory.smm;
+    a->acpi_enable = pc->q35 ? ICH9_ACPI_ENABLE : PIIX4_ACPI_ENABLE;
+    a->acpi_disable = pc->q35 ? ICH9_ACPI_DISABLE : PIIX4_ACPI_DISABLE;
+    sleep_states(pc, &a->s3, &a->s4, &a->s4_value);
+    a->hpet = pc->hpet;
+    a->rtc = true;
+    a->i8042_keyboard = a->i8042_mouse = pc->i8042;
+    for (int i = 0; i < ACPI_COM_PORTS; i++) {
+        a->com[i] = m->serials[i] != NULL;
+    }
+    a->fw_cfg = true;
+    a->ioapic_address = IOAPIC_ADDRESS;
+    a->oem_id = pc->oem_id;
+    a->oem_table_id = pc->oem_table_id;
+}
+
+static void add_acpi(PcMachine *pc)
+{
+    const SmpConfig *smp = &pc->machine.smp;
+
+    pc->acpi_cpus = g_new0(AcpiCpu, smp->max_cpus);
+    for (unsigned i = 0; i < smp->max_cpus; i++) {
+        pc->acpi_cpus[i] = (AcpiCpu){ .apic_id = pc_apic_id(smp, i), .present = i < smp->cpus };
+    }
+    acpi_setup(pc->fw_cfg, describe_acpi, pc);
+}
+
+static void add_smbios(PcMachine *pc)
+{
+    const Machine *m = &pc->machine;
+    const MachineType *type = (const MachineType *)m->object.type;
+    uint32_t version[4];
+    GError *err = NULL;
+
+    cpu_cpuid(CPU_X86(cpu_by_index(0)), 1, 0, version);
+    SmbiosMachine s = {
+        .product = type->description, .version = type->machine_name, .ram_bytes = m->ram_size,
+        .ram_below_4g = pc->memory.below_4g_bytes, .ram_above_4g = pc->memory.above_4g_bytes, .sockets = m->smp.sockets,
+        .cores = m->smp.dies * m->smp.modules * m->smp.cores, .threads = m->smp.dies * m->smp.modules * m->smp.cores * m->smp.threads,
+        .cpuid_version = version[0], .cpuid_features = version[3], .entry_point_64 = pc->smbios_entry_point == 64,
+    };
+    memcpy(s.uuid, m->uuid, sizeof(s.uuid));
+    if (!smbios_setup(pc->fw_cfg, &s, &err)) {
+        error_fatal(err);
+    }
+}
+
+static void machine_done(void *opaque)
+{
+    PcMachine *pc = opaque;
+
+    add_smbios(pc);
+    if (pc_on(pc->acpi, true)) {
+        add_acpi(pc);
+    }
+}
+
+bool pc_firmware_init(PcMachine *pc, GError **err)
+{
+    Machine *m = &pc->machine;
+    Cpu *cpu;
+
+    if (pc->memory.smm) {
+        CPU_FOREACH(cpu) {
+            CPU_X86(cpu)->smm_as = &pc->smm_as;
+        }
+    }
+    if (m->boot_order && !pc_check_boot_order(m->boot_order, err)) {
+        return false;
+    }
+    pc_cmos_init(pc);
+    m->set_boot_order = pc_set_boot_order;
+    m->inject_nmi = apic_nmi_all;
+
+    pc->apic_id_limit = pc_apic_id(&m->smp, m->smp.max_cpus - 1) + 1;
+    pc->fw_cfg = fw_cfg_create(address_space_memory());
+    fw_cfg_add_machine(pc->fw_cfg, m, pc->apic_id_limit);
+    add_e820(pc);
+    add_sleep_states(pc);
+    add_hpet(pc);
+    if (m->kernel) {
+        LinuxBootConfig boot = { .kernel = m->kernel, .initrd = m->initrd, .append = m->append, .low_ram_bytes = pc->memory.below_4g_bytes };
+        if (!linux_boot_setup(pc->fw_cfg, &boot, err)) {
+            return false;
+        }
+    }
+    machine_on_done(machine_done, pc);
+    return true;
+}

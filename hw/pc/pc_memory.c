@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Address space of a PC: RAM below the PCI hole and above 4 GiB, firmware at the top of 4 GiB and below 1 MiB, the local
+ * APICs' message window, and what a CPU in SMM sees.
+ *
+ *   system:  pc.ram's start at 0 | pci (priority -1) in the hole | pc.ram's rest at 4 GiB
+ *   pci:     firmware, option ROM space, VGA window; the chip set's PAM aliases decide what of it shows below 1 MiB
+ *   SMM:     system, with the chip set's SMRAM laid over it
+ */
+#include "hw/pc/pc.h"
+
+#include <string.h>
+
+#include "memory/backend.h"
+#include "target/i386/apic.h"
+
+#define KIB (1u << 10)
+#define FOUR_GIB (1ull << 32)
+#define FIRMWARE_UNIT (64 * KIB)
+#define ISA_BIOS_BYTES (128 * KIB)
+#define OPTION_ROMS_BASE 0xc0000u
+#define OPTION_ROMS_BYTES (128 * KIB)
+#define MSI_BASE 0xfee00000u
+#define MSI_BYTES (1u << 20)
+#define DEFAULT_FIRMWARE "bios-256k.bin"
+
+/* A device's write into the local APICs' range is a message; each vCPU's own APIC page is handled before it gets here. */
+static uint64_t msi_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void msi_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    apic_send_msi(MSI_BASE + offset, value);
+}
+
+static const MemoryOps msi_ops = { .read = msi_read, .write = msi_write, .valid = { 4, 4 }, .impl = { 4, 4 } };
+
+static bool ram_init(PcMachine *pc, GError **err)
+{
+    Machine *m = &pc->machine;
+
+    if (m->memory_backend) {
+        m->ram = memory_backend_region(m->memory_backend, err);
+        return m->ram != NULL;
+    }
+    if (!memory_region_init_ram(&pc->ram_region, &m->object, "pc.ram", m->ram_size, err)) {
+        return false;
+    }
+    m->ram = &pc->ram_region;
+    return true;
+}
+
+static bool load_firmware(PcMachine *pc, GError **err)
+{
+    const char *name = pc->machine.firmware ? pc->machine.firmware : DEFAULT_FIRMWARE;
+    g_autofree char *path = firmware_find(name), *data = NULL;
+    g_autoptr(GError) io_error = NULL;
+    gsize len;
+
+    if (!path) {
+        return error_set(err, "firmware '%s' not found%s; -L DIR names a directory to look in, -L help lists them", name,
+                         pc->machine.firmware ? "" : " (Debian package seabios)");
+    }
+    if (!g_file_get_contents(path, &data, &len, &io_error)) {
+        return error_set(err, "firmware '%s': %s", path, io_error->message);
+    }
+    if (len == 0) {
+        return error_set(err, "firmware '%s' is empty", path);
+    }
+    if (len % FIRMWARE_UNIT) {
+        return error_set(err, "firmware '%s' has %zu bytes, not a multiple of 64 KiB: truncated, or not a BIOS image", path, len);
+    }
+    if (len > pc->max_fw_size) {
+        return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, len, pc->max_fw_size);
+    }
+    if (!memory_region_init_rom(&pc->bios, &pc->machine.object, "pc.bios", len, err)) {
+        return false;
+    }
+    memcpy(memory_region_ram_ptr(&pc->bios), data, len);
+    uint64_t isa_bytes = MIN(len, ISA_BIOS_BYTES);
+    memory_region_init_alias(&pc->isa_bios, &pc->machine.object, "isa-bios", &pc->bios, len - isa_bytes, isa_bytes);
+    memory_region_set_readonly(&pc->isa_bios, true);
+    memory_region_add_overlap(&pc->pci, (1 << 20) - isa_bytes, &pc->isa_bios, 1);
+    memory_region_add(&pc->pci, FOUR_GIB - len, &pc->bios);
+    return true;
+}
+
+bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
+{
+    Object *obj = &pc->machine.object;
+    MemoryRegion *system = system_memory();
+
+    if (!ram_init(pc, err)) {
+        return false;
+    }
+    uint64_t above_4g = pc->machine.ram_size - below_4g;
+    pc->memory = (ChipsetMemory){
+        .system = system, .io = system_io(), .pci = &pc->pci, .ram = pc->machine.ram, .below_4g_bytes = below_4g,
+        .above_4g_bytes = above_4g, .smram = &pc->smram, .smm = pc_on(pc->smm, true),
+    };
+    memory_transaction_begin();
+    memory_region_init_alias(&pc->ram_below_4g, obj, "ram-below-4g", pc->machine.ram, 0, below_4g);
+    memory_region_add(system, 0, &pc->ram_below_4g);
+    if (above_4g) {
+        memory_region_init_alias(&pc->ram_above_4g, obj, "ram-above-4g", pc->machine.ram, below_4g, above_4g);
+        memory_region_add(system, FOUR_GIB, &pc->ram_above_4g);
+    }
+    memory_region_init(&pc->pci, obj, "pci", REGION_SIZE_MAX);
+    memory_region_add_overlap(system, 0, &pc->pci, -1);
+    bool ok = load_firmware(pc, err) && memory_region_init_rom(&pc->option_roms, obj, "pc.rom", OPTION_ROMS_BYTES, err);
+    if (ok) {
+        memory_region_add_overlap(&pc->pci, OPTION_ROMS_BASE, &pc->option_roms, 1);
+        memory_region_init_io(&pc->msi_window, obj, &msi_ops, pc, "apic-msi", MSI_BYTES);
+        memory_region_add_overlap(system, MSI_BASE, &pc->msi_window, 4096);
+
+        memory_region_init(&pc->smram, obj, "smram", FOUR_GIB);
+        if (pc->memory.smm) {
+            memory_region_init(&pc->smm_root, obj, "smm-memory", REGION_SIZE_MAX);
+            memory_region_init_alias(&pc->smm_system, obj, "smm-system", system, 0, REGION_SIZE_MAX);
+            memory_region_add(&pc->smm_root, 0, &pc->smm_system);
+            memory_region_add_overlap(&pc->smm_root, 0, &pc->smram, 1);
+            address_space_init(&pc->smm_as, &pc->smm_root, "cpu-smm");
+        }
+    }
+    memory_transaction_commit();
+    return ok;
+}
