@@ -63,15 +63,13 @@ void chardev_be_set_filename(Chardev *chr, char *filename);     /* takes over @f
 
 /**
  * FdPort: a back end over file descriptors that read() and write(). It watches for input while the front end can
- * receive and for room while there is a watch, also of descriptors epoll refuses (regular files, /dev/null).
+ * receive, and for room while there is a watch.
  */
 typedef struct FdPort {
     Chardev *chr;
     int in_fd, out_fd;                          /* -1: none; may be the same */
-    bool in_polls, out_polls;                   /* epoll can watch it; if not it is always ready */
     bool reading, writing;                      /* watched now */
     void (*on_eof)(Chardev *chr);               /* input ended; NULL: nobody cares */
-    Bh *bh;
 } FdPort;
 
 void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd);      /* owns the descriptors; makes them non-blocking */

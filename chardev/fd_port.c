@@ -2,31 +2,18 @@
 /*
  * FdPort: back ends over file descriptors (stdio, file, pipe, pty).
  *
- * fd_port_update() recomputes what to watch from two questions: can the front end receive, is there a watch. A
- * descriptor that epoll refuses is always ready: a bottom half then does its work, one read a turn of the loop.
+ * fd_port_update() recomputes what to watch from two questions: can the front end receive, is there a watch. The loop
+ * takes a descriptor that epoll refuses (a regular file, /dev/null) as always ready.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "chardev/backend.h"
 
 #define READ_CHUNK_BYTES 4096
-
-static bool epoll_takes(int fd)
-{
-    struct epoll_event ev = { .events = 0 };
-    int probe = epoll_create1(EPOLL_CLOEXEC);
-    bool takes = probe < 0 || epoll_ctl(probe, EPOLL_CTL_ADD, fd, &ev) == 0 || errno != EPERM;
-
-    if (probe >= 0) {
-        close(probe);
-    }
-    return takes;
-}
 
 static void port_read(void *opaque)
 {
@@ -78,19 +65,6 @@ static void port_writable(void *opaque)
     fd_port_update(p);
 }
 
-static void port_bh(void *opaque)
-{
-    FdPort *p = opaque;
-    g_autoptr(Object) hold = object_ref(OBJECT(p->chr));
-
-    if (p->in_fd >= 0 && !p->in_polls && chardev_be_can_receive(p->chr)) {
-        port_read(p);
-    }
-    if (p->out_fd >= 0 && !p->out_polls && chardev_be_wants_write(p->chr)) {
-        port_writable(p);
-    }
-}
-
 void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd)
 {
     static bool pipe_signal_off;
@@ -100,8 +74,6 @@ void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd)
         pipe_signal_off = true;
     }
     *p = (FdPort){ .chr = chr, .in_fd = in_fd, .out_fd = out_fd };
-    p->in_polls = in_fd >= 0 && epoll_takes(in_fd);
-    p->out_polls = out_fd >= 0 && epoll_takes(out_fd);
     for (int i = 0; i < 2; i++) {
         int fd = i ? out_fd : in_fd;
 
@@ -109,7 +81,6 @@ void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd)
             fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         }
     }
-    p->bh = bh_new(NULL, port_bh, p);
 }
 
 static void watch(int fd, bool reads, bool writes, FdPort *p)
@@ -122,11 +93,6 @@ void fd_port_update(FdPort *p)
     bool reads = p->in_fd >= 0 && chardev_be_can_receive(p->chr) > 0;
     bool writes = p->out_fd >= 0 && chardev_be_wants_write(p->chr);
 
-    if ((reads && !p->in_polls) || (writes && !p->out_polls)) {
-        bh_schedule(p->bh);
-    }
-    reads = reads && p->in_polls;
-    writes = writes && p->out_polls;
     if (p->in_fd == p->out_fd) {
         if (p->in_fd >= 0 && (reads != p->reading || writes != p->writing)) {
             watch(p->in_fd, reads, writes, p);
@@ -170,7 +136,7 @@ void fd_port_wait_writable(FdPort *p)
 
 void fd_port_close(FdPort *p)
 {
-    if (!p->bh) {
+    if (!p->chr) {
         return;
     }
     if (p->reading && p->in_fd >= 0) {
@@ -185,6 +151,5 @@ void fd_port_close(FdPort *p)
     if (p->out_fd >= 0) {
         close(p->out_fd);
     }
-    bh_free(p->bh);
     *p = (FdPort){ .in_fd = -1, .out_fd = -1 };
 }
