@@ -17,7 +17,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # path of a type ("command!arg" or "command!ret", then member names): names that may be missing below it
 LACKING = {
-    'object-add!arg': ({'pmem'}, 'persistent memory needs libpmem, which is not used yet'),
     'object-add!arg qom-type': (None, 'further object types come with their subsystems'),
 }
 
