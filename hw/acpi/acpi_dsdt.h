@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The definition block of a PC; acpi_tables.c wraps it into a table. */
+#ifndef HW_ACPI_ACPI_DSDT_H
+#define HW_ACPI_ACPI_DSDT_H
+
+#include "hw/acpi/acpi_tables.h"
+#include "hw/acpi/aml.h"
+
+Aml *acpi_dsdt(const AcpiMachine *m);
+
+#endif
