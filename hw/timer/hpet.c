@@ -64,7 +64,7 @@ static IrqLine *timer_line(const HpetTimer *t)
 {
     const Hpet *h = t->hpet;
     if (t->n <= 1 && (h->config & CONFIG_LEGACY)) {
-        return h->gsis[t->n ? 8 : 2];           /* GSI 0 of the PC is wired to pin 2 */
+        return h->gsis[t->n ? 8 : 0];
     }
     unsigned route = (t->config & TN_ROUTE) >> TN_ROUTE_SHIFT;
     return route < G_N_ELEMENTS(h->gsis) ? h->gsis[route] : NULL;
