@@ -30,13 +30,15 @@ typedef enum DeviceCategory {
 typedef enum ResetKind { RESET_COLD, RESET_WARM, RESET_WAKEUP } ResetKind;
 
 /* A timer member, initialised before realize and stopped by reset and removal. */
-typedef struct DeviceTimer { uint32_t offset; ClockType clock; TimerFn *fn; } DeviceTimer;  /* fn's opaque is the device */
+/* fn's opaque is the device */
+typedef struct DeviceTimer { uint32_t offset; ClockType clock; TimerFn *fn; } DeviceTimer;
 #define TIMER(S, f, clk, cb) { .offset = STATE_OFFSET(S, f, Timer), .clock = clk, .fn = cb }
 #define TIMERS(...) (const DeviceTimer[]){ __VA_ARGS__, { .fn = NULL } }
 
 struct DeviceType {
     union { Type type; struct Type; };          /* .name, .size, .properties ... directly */
-    const Type *bus;                            /* bus type it plugs into (&isa_bus_type ...); NULL: parent's, or none */
+    /* bus type it plugs into (&isa_bus_type ...); NULL: parent's, or none */
+    const Type *bus;
     DeviceCategory category;
     const char *alias;                          /* second name for -device ("ahci" for "ich9-ahci"); NULL */
     bool not_user_creatable;                    /* refused by -device / device_add */
@@ -84,7 +86,9 @@ bool device_realize(Device *dev, Bus *bus, GError **err);
 /** device_create_onboard: device_new + device_realize for a board; a failure is fatal. */
 Device *device_create_onboard(const DeviceType *type, Bus *bus);
 void device_realize_onboard(Device *dev, Bus *bus);     /* same, properties already set by the caller */
-/** device_unrealize: takes @dev and all below it out of service and out of the tree, which drops the tree's reference. */
+/**
+ * device_unrealize: takes @dev and all below it out of service and out of the tree, which drops the tree's reference.
+ */
 void device_unrealize(Device *dev);
 void device_reset(Device *dev, ResetKind kind);         /* with the devices on its buses, children first */
 /** device_add_from_dict: -device / device_add: "driver", "id", "bus", and properties. */
@@ -93,8 +97,8 @@ Device *device_find(const char *id_or_path);            /* NULL: none */
 void device_print_help(const Type *type_or_null);       /* -device help, -device X,help; on stdout */
 /**
  * device_save / device_load: all state rows of @dev, root to leaf, then the stored registers of its `ports` rows. Each
- * type with state is one record: version (2 bytes), length (4), rows. Calls pre_save and post_load. device_load() checks
- * every length; on failure the device is in an undefined, but safe, state: reset or remove it.
+ * type with state is one record: version (2 bytes), length (4), rows. Calls pre_save and post_load. device_load()
+ * checks every length; on failure the device is in an undefined, but safe, state: reset or remove it.
  */
 void device_save(Device *dev, GByteArray *out);
 bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err);
@@ -104,6 +108,8 @@ void device_add_inputs(Device *dev, const char *name, IrqFn *fn, int count);    
 IrqLine *device_input(Device *dev, const char *name, int n);
 void device_add_outputs(Device *dev, const char *name, IrqLine **wires, int count); /* @wires: fields of the device */
 void device_connect(Device *dev, const char *name, int n, IrqLine *to);
+/** device_wire_group: size of a group, -1: none; *@inputs gets its pins, or with @inputs NULL *@outputs its wires (array). */
+int device_wire_group(Device *dev, const char *name, IrqLine **inputs, IrqLine ***outputs);
 
 /* Bus: what devices plug into. A bus type may check addresses in `attach`. A hook left NULL is the parent type's. */
 struct BusType {
@@ -124,7 +130,10 @@ struct Bus {
 
 extern const BusType bus_type;                  /* "bus": abstract */
 extern const BusType system_bus_type;           /* "System" */
-/** bus_init: @bus is embedded in @owner's struct, zero-filled; name NULL: owner's id or the bus type in lower case, plus ".N". */
+/**
+ * bus_init: @bus is embedded in @owner's struct, zero-filled; name NULL: owner's id or the bus type in lower case, plus
+ * ".N".
+ */
 void bus_init(Bus *bus, const BusType *type, Device *owner, const char *name);
 Bus *bus_find(const char *path_or_name, GError **err);
 Bus *system_bus(void);

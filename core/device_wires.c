@@ -72,3 +72,17 @@ void device_connect(Device *dev, const char *name, int n, IrqLine *to)
 {
     group_at(dev, name, n, false)->outputs[n] = to;
 }
+
+int device_wire_group(Device *dev, const char *name, IrqLine **inputs, IrqLine ***outputs)
+{
+    WireGroup *group = group_find(dev, name, inputs != NULL);
+    if (!group) {
+        return -1;
+    }
+    if (inputs) {
+        *inputs = group->inputs;
+    } else {
+        *outputs = group->outputs;
+    }
+    return group->count;
+}
