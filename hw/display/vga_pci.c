@@ -66,7 +66,8 @@ static bool stdvga_realize(Device *dev, GError **err)
     if (!vga_init(&s->vga, &dev->object, s->vgamem_mb << 20, err)) {
         return false;
     }
-    vga_map_legacy(&s->vga, &dev->object, system_memory(), system_io());
+    PciBus *bus = pci_device_bus(&s->pci);
+    vga_map_legacy(&s->vga, &dev->object, bus->memory, bus->io);    /* behind the bridge, whose SMRAM may hide the window */
     pci_register_bar(&s->pci, 0, PCI_BAR_MEM32_PREFETCH, &s->vga.vram_region);
     if (s->mmio_enabled) {
         memory_region_init_io(&s->mmio, &dev->object, &mmio_ops, s, "vga.mmio", MMIO_BYTES);

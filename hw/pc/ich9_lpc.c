@@ -273,7 +273,7 @@ static bool ich9_lpc_realize(Device *dev, GError **err)
     memory_region_set_enabled(&s->rcrb_region, false);
     memory_region_add_overlap(m->system, 0, &s->rcrb_region, 1);
     apm_ports_init(&s->apm, dev, m->io, apm_command);
-    reset_control_init(&s->reset_control, dev, m->io, "lpc-reset-control", RESET_CONTROL_SYS_RST | RESET_CONTROL_FULL_RST);
+    reset_control_init(&s->reset_control, pci_device_bus(&s->pci), RESET_CONTROL_SYS_RST | RESET_CONTROL_FULL_RST);
     isa_bus_init(&s->isa, dev, "isa.0", m->system, m->io);
     pci_bus_set_irqs(pci_device_bus(&s->pci), pirq_changed, map_irq, s, ICH9_PIRQS);
     machine_on_done(smi_features_init, s);

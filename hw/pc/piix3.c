@@ -95,7 +95,7 @@ static bool piix3_realize(Device *dev, GError **err)
     PciBus *bus = pci_device_bus(&s->pci);
 
     pci_set16(&s->pci, PCI_STATUS, PCI_STATUS_DEVSEL_MEDIUM);
-    reset_control_init(&s->reset_control, dev, s->memory->io, "piix-reset-control", RESET_CONTROL_SYS_RST);
+    reset_control_init(&s->reset_control, bus, RESET_CONTROL_SYS_RST);
     isa_bus_init(&s->isa, dev, "isa.0", s->memory->system, s->memory->io);
     s->sci_input = irq_lines_new(sci_changed, s, 1);
     pci_bus_set_irqs(bus, pirq_changed, bus->map_irq, s, PIIX_PIRQS);

@@ -3,13 +3,14 @@
 #include "hw/pc/reset_control.h"
 
 #include "core/vm.h"
+#include "hw/pci/pci_host.h"
 
-static uint64_t control_read(void *opaque, uint64_t offset, unsigned size)
+static uint8_t control_read(void *opaque)
 {
     return ((ResetControl *)opaque)->value;
 }
 
-static void control_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void control_write(void *opaque, uint8_t value)
 {
     ResetControl *r = opaque;
     if (value & RESET_CONTROL_RST_CPU) {
@@ -19,11 +20,12 @@ static void control_write(void *opaque, uint64_t offset, uint64_t value, unsigne
     }
 }
 
-static const MemoryOps control_ops = { .read = control_read, .write = control_write, .valid = { 1, 1 }, .impl = { 1, 1 } };
-
-void reset_control_init(ResetControl *r, Device *owner, MemoryRegion *io, const char *name, uint8_t mask)
+void reset_control_init(ResetControl *r, PciBus *bus, uint8_t mask)
 {
+    PciHost *host = bus->host;
+
     r->mask = mask;
-    memory_region_init_io(&r->region, OBJECT(owner), &control_ops, r, name, 1);
-    memory_region_add_overlap(io, RESET_CONTROL_PORT, &r->region, 1);
+    host->cf9_read = control_read;
+    host->cf9_write = control_write;
+    host->cf9_opaque = r;
 }

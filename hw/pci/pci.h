@@ -165,6 +165,7 @@ struct PciBus {
     Bus bus;
     PciDevice *devices[256];                    /* by devfn */
     PciDevice *bridge;                          /* NULL: root bus */
+    struct PciHost *host;                       /* of a root bus: who makes its configuration cycles (pci_host.h) */
     MemoryRegion *memory, *io;                  /* where BARs are mapped */
     PciMapIrqFn *map_irq;
     PciSetIrqFn *set_irq;

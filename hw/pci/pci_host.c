@@ -2,15 +2,20 @@
 /*
  * Configuration cycles from ports and from the PCI Express window.
  *
- * CONFIG_ADDRESS is reached by aligned 32-bit accesses only: narrower ones pass it by (0xcf9 is the reset register on PCs).
+ * CONFIG_ADDRESS is reached by aligned 32-bit accesses only: narrower ones pass it by, and a byte at 0xcf9 reaches the reset register.
  * CONFIG_DATA takes 1, 2 and 4 bytes within its doubleword. Reserved bits of CONFIG_ADDRESS (30-24, 1-0) read as 0.
  * Nobody there: reads give all ones, writes vanish (master abort).
  */
 #include "hw/pci/pci_host.h"
 
+#define CF9_OFFSET 1
+
 static uint64_t address_read(void *opaque, uint64_t offset, unsigned size)
 {
     PciHost *host = opaque;
+    if (offset == CF9_OFFSET && size == 1 && host->cf9_read) {
+        return host->cf9_read(host->cf9_opaque);
+    }
     return offset == 0 && size == 4 ? host->config_address : UINT64_MAX;
 }
 
@@ -19,6 +24,8 @@ static void address_write(void *opaque, uint64_t offset, uint64_t value, unsigne
     PciHost *host = opaque;
     if (offset == 0 && size == 4) {
         host->config_address = value & (PCI_CONFIG_ENABLE | 0x00fffffc);
+    } else if (offset == CF9_OFFSET && size == 1 && host->cf9_write) {
+        host->cf9_write(host->cf9_opaque, value);
     }
 }
 
@@ -70,6 +77,7 @@ void pci_host_init(PciHost *host, Device *owner, PciBus *bus, MemoryRegion *io)
 {
     host->owner = OBJECT(owner);
     host->bus = bus;
+    bus->host = host;
     memory_region_init_io(&host->address_region, OBJECT(owner), &address_ops, host, "pci-conf-idx", 4);
     memory_region_init_io(&host->data_region, OBJECT(owner), &data_ops, host, "pci-conf-data", 4);
     memory_region_add(io, PCI_CONFIG_ADDRESS, &host->address_region);

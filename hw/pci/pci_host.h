@@ -15,6 +15,10 @@
 
 typedef struct PciHost {
     Object *owner;
+    /* Byte accesses to 0xcf9, which lies within CONFIG_ADDRESS: the south bridge's reset control. */
+    uint8_t (*cf9_read)(void *opaque);
+    void (*cf9_write)(void *opaque, uint8_t value);
+    void *cf9_opaque;
     PciBus *bus;
     MemoryRegion address_region, data_region;
     MemoryRegion ecam_region;
