@@ -2,6 +2,8 @@
 /* ICH9 power management block: ACPI registers, SMI enable and status, TCO watchdog, at their places in the 128 bytes. */
 #include "hw/acpi/ich9_pm.h"
 
+#include "hw/pc/smi.h"
+
 enum { SMI_EN = 0x30, SMI_BYTES = 8, TCO_OFFSET = 0x60 };
 
 static uint64_t smi_read(void *opaque, uint64_t offset, unsigned size)
@@ -50,6 +52,9 @@ static void tco_smi(void *opaque)
 {
     Ich9Pm *s = opaque;
     s->smi_sts |= ICH9_SMI_STS_TCO_STS;
+    if (s->smm_enabled && (s->smi_en & ICH9_SMI_EN_TCO_EN)) {
+        smi_raise(false);
+    }
 }
 
 void ich9_pm_init(Ich9Pm *s, Device *owner, void (*sci_changed)(Device *owner, bool level))
