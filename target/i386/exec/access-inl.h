@@ -25,6 +25,8 @@ uint64_t cpu_slow_load(CpuX86 *cpu, uint64_t lin, unsigned size, int seg, unsign
 void cpu_slow_store(CpuX86 *cpu, uint64_t lin, unsigned size, uint64_t value, int seg, unsigned index);
 /** cpu_linear_checked: as cpu_linear(), with every check of limit, type and presence. */
 uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write);
+/** cpu_segment_allows: would those checks pass? Outside of 64-bit mode. */
+bool cpu_segment_allows(const CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write);
 
 /** insn_ea_by: effective address for a known address size. An absent base or index reads a register that is always 0. */
 static ALWAYS_INLINE uint64_t insn_ea_by(const CpuX86 *cpu, const Insn *insn, unsigned addr_size)

@@ -151,6 +151,8 @@ static inline bool cpu_is_canonical(const CpuX86 *cpu, uint64_t lin)
 bool mmu_watched(const CpuX86 *cpu, uint64_t lin);
 /** mmu_watch: notes which data breakpoints an access hits. */
 void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write);
+/** cpu_watch_io: notes which I/O breakpoints (CR4.DE) an access to [@port, +@size) hits; by who executes IN and OUT. */
+void cpu_watch_io(CpuX86 *cpu, uint16_t port, unsigned size);
 /** exec_end_block_soon: the run loop stops after the current instruction. */
 static inline void exec_end_block_soon(CpuX86 *cpu)
 {

@@ -327,3 +327,14 @@ void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
         }
     }
 }
+
+void cpu_watch_io(CpuX86 *cpu, uint16_t port, unsigned size)
+{
+    for (unsigned n = 0; cpu->exec && (cpu->cr4 & CR4_DE) && (cpu->dr[7] & 0xff) && n < 4; n++) {
+        unsigned kind = cpu->dr[7] >> (16 + 4 * n) & 3;
+        uint64_t start = cpu->dr[n] & ~(uint64_t)(watch_bytes(cpu, n) - 1);
+        if ((cpu->dr[7] >> (2 * n) & 3) && kind == 2 && port < start + watch_bytes(cpu, n) && start < (uint64_t)port + size) {
+            cpu->exec->debug_hits |= 1u << n;
+        }
+    }
+}

@@ -17,20 +17,26 @@ static bool type_allows(uint16_t attr, bool write)
     return !write || (attr & SEG_TYPE_WRITABLE);
 }
 
-uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write)
+bool cpu_segment_allows(const CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write)
 {
     const SegmentCache *s = &cpu->seg[seg];
     bool protected_mode = (cpu->mode_flags & (MODE_PE | MODE_VM86)) == MODE_PE;
     uint64_t last = off + len - 1;
-    bool fits;
 
     if (protected_mode && (s->attr & (SEG_TYPE_CODE | SEG_TYPE_EXPAND_DOWN)) == SEG_TYPE_EXPAND_DOWN) {
-        fits = off > s->limit && last <= (s->attr & SEG_DB ? UINT32_MAX : UINT16_MAX);
-    } else {
-        fits = last <= s->limit;
+        if (off <= s->limit || last > (s->attr & SEG_DB ? UINT32_MAX : UINT16_MAX)) {
+            return false;
+        }
+    } else if (last > s->limit) {
+        return false;
     }
-    if (!fits || (protected_mode && !type_allows(s->attr, write))) {
+    return !protected_mode || type_allows(s->attr, write);
+}
+
+uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write)
+{
+    if (!cpu_segment_allows(cpu, seg, off, len, write)) {
         cpu_raise_error(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0);
     }
-    return (uint32_t)(s->base + off);
+    return (uint32_t)(cpu->seg[seg].base + off);
 }
