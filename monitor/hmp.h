@@ -71,7 +71,8 @@ HmpRun hmp_info_status, hmp_info_version, hmp_info_name, hmp_info_uuid, hmp_info
        hmp_info_mem, hmp_info_tlb, hmp_info_mtree, hmp_info_qtree, hmp_info_qom_tree, hmp_info_pci, hmp_info_chardev,
        hmp_info_block, hmp_info_memory_size, hmp_info_memdev, hmp_info_iothreads, hmp_info_trace_events, hmp_info_death,
        hmp_info_accelerators;                                                   /* hmp_info.c */
-HmpRun hmp_qom_list, hmp_qom_get, hmp_qom_set, hmp_cpu_select, hmp_log, hmp_logfile, hmp_trace_event, hmp_clear;                                                               /* hmp_commands.c */
+HmpRun hmp_qom_list, hmp_qom_get, hmp_qom_set, hmp_cpu_select, hmp_log, hmp_logfile, hmp_trace_event,
+       hmp_clear;                                                               /* hmp_commands.c */
 void hmp_complete_device_id(const char *prefix, GPtrArray *candidates);         /* hmp_complete.c ... */
 void hmp_complete_object_id(const char *prefix, GPtrArray *candidates);
 void hmp_complete_device_type(const char *prefix, GPtrArray *candidates);

@@ -21,7 +21,7 @@ def emit_schema(schema):
     w = Writer('qapi-schema.c', 'Commands, events and visible types of the interface schema.')
     w.line('#include "qapi/schema.h"')
     w.line()
-    w.line('#include "qapi/qapi-types.h"')
+    w.line(f'#include "{schema.include}/qapi-types.h"')
     w.line()
     w.line('const QapiInterface qapi_interface[] = {')
     for e in schema.interface:
@@ -64,7 +64,7 @@ def emit_commands_header(schema):
     w.line('#define QAPI_COMMANDS_H')
     w.line()
     w.line('#include "qapi/command.h"')
-    w.line('#include "qapi/qapi-types.h"')
+    w.line(f'#include "{schema.include}/qapi-types.h"')
     w.line()
     w.line('/* A handler sets @err to fail; its result is then ignored. It gives away what it returns. */')
     w.line()
@@ -82,7 +82,7 @@ def emit_commands_header(schema):
 
 def emit_commands(schema):
     w = Writer('qapi-commands.c', 'Table of QMP commands.')
-    w.line('#include "qapi/qapi-commands.h"')
+    w.line(f'#include "{schema.include}/qapi-commands.h"')
     w.line()
     for c in schema.commands:
         args = 'args, ' if c.arg or c.raw else ''
@@ -127,7 +127,7 @@ def emit_events_header(schema):
     w.line('#ifndef QAPI_EVENTS_H')
     w.line('#define QAPI_EVENTS_H')
     w.line()
-    w.line('#include "qapi/qapi-types.h"')
+    w.line(f'#include "{schema.include}/qapi-types.h"')
     w.line('#include "qapi/schema.h"')
     w.line()
     w.line('/*')
@@ -145,7 +145,7 @@ def emit_events_header(schema):
 
 def emit_events(schema):
     w = Writer('qapi-events.c', 'Senders of QMP events.')
-    w.line('#include "qapi/qapi-events.h"')
+    w.line(f'#include "{schema.include}/qapi-events.h"')
     w.line()
     for e in schema.events:
         w.line(event_prototype(e))

@@ -222,7 +222,7 @@ def emit_list_new(w, t):
 
 def emit_source(schema):
     w = Writer('qapi-types.c', 'Tables of the types of the interface schema.')
-    w.line('#include "qapi/qapi-types.h"')
+    w.line(f'#include "{schema.include}/qapi-types.h"')
     w.line()
     for t in schema.types.values():
         if t.meta != 'builtin':
