@@ -157,6 +157,7 @@ struct CpuX86 {
 
     CpuEvent events[CPU_EVENTS];
     uint32_t event_count;
+    struct Trail *trail;                        /* of the event being delivered: system/death.h */
 
     AddressSpace *smm_as;                       /* memory as seen in SMM (SMRAM open); set by the board; NULL: cpu.as */
     Apic *apic;
@@ -168,7 +169,10 @@ struct CpuX86 {
     /* Configuration: properties. CPUID answers come from here. */
     struct CpuModel *model;
     uint32_t features[FEATURE_WORD_COUNT];      /* what CPUID shows */
-    uint32_t user_on[FEATURE_WORD_COUNT], user_off[FEATURE_WORD_COUNT];
+    uint32_t user_on[FEATURE_WORD_COUNT], user_off[FEATURE_WORD_COUNT];    /* asked for by property */
+    bool check, enforce, kvm, pmu, l3_cache, legacy_cache, fill_mtrr_mask, cpuid_0xb, tcg_cpuid, lmce, migratable;
+    uint64_t tsc_hz;                            /* property tsc-frequency; 0: the default */
+    int32_t module_id;
     char *vendor, *model_id;
     uint32_t family, model_number, stepping;
     uint32_t cpuid_level, cpuid_xlevel, cpuid_min_level, cpuid_min_xlevel;

@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CPU models: const rows from which the types MODEL-x86_64-cpu, -cpu help and query-cpu-definitions come.
+ *
+ *   cpu_models.def -> CpuModel rows, one type each -> object_new(): x86_cpu_apply_model() fills features and identity
+ *   -> properties (-cpu +feat, -global) change them -> realize (cpu.c) checks them against what can be given
  */
 #ifndef TARGET_I386_SYSTEM_CPU_MODELS_H
 #define TARGET_I386_SYSTEM_CPU_MODELS_H
 
 #include "target/i386/cpu.h"
+
+#define X86_CPU_SUFFIX "-x86_64-cpu"
+
+typedef struct CpuModel {
+    union { DeviceType device; struct DeviceType; };
+    const char *model_name;
+    const char *base;                           /* model whose features these differ from; for an alias: what it stands for */
+    bool is_alias;
+    const char *vendor;                         /* 12 characters; NULL: the alias's model says it */
+    uint32_t family, model, stepping, level, xlevel;
+    const char *model_id, *feature_names;
+    bool everything;                            /* max: all features that can be given */
+} CpuModel;
+
+/** x86_cpu_apply_model: sets features, identity and levels of @cpu, a new object, from its type. */
+void x86_cpu_apply_model(CpuX86 *cpu);
+/** x86_cpu_supported: the features that the accelerator in use (or, before there is one, TCG) can give, as words. */
+void x86_cpu_supported(uint32_t words[FEATURE_WORD_COUNT]);
+/** x86_feature_name: property name of FEATURE_* number @feature; NULL: a bit without name. */
+const char *x86_feature_name(unsigned feature);
 
 /**
  * x86_cpu_parse_model: the text of -cpu: "MODEL[,+feat][,-feat][,feat=on|off][,key=value...]".
