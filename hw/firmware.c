@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where firmware images are looked for: the name as it is, -L directories, beside the executable (build tree, installation),
- * then the places where distributions put them.
+ * Where firmware images are looked for: the name as it is, -L directories, beside the executable (build tree,
+ * installation), then the places where distributions put them.
  */
 #include "hw/machine.h"
 
@@ -10,10 +10,11 @@
 
 static GPtrArray *user_dirs;
 
-static const char *const relative_dirs[] = { "pc-bios", "../pc-bios", "../share/qemu", NULL };     /* to the executable's folder */
+/* to the executable's folder */
+static const char *const relative_dirs[] = { "pc-bios", "../pc-bios", "../share/qemu", NULL };
 static const char *const distribution_dirs[] = {
-    "/usr/local/share/qemu", "/usr/share/qemu", "/usr/share/seabios", "/usr/share/vgabios", "/usr/lib/ipxe/qemu", "/usr/share/ipxe",
-    "/usr/share/OVMF", "/usr/share/ovmf", NULL
+    "/usr/local/share/qemu", "/usr/share/qemu", "/usr/share/seabios", "/usr/share/vgabios", "/usr/lib/ipxe/qemu",
+    "/usr/share/ipxe", "/usr/share/OVMF", "/usr/share/ovmf", NULL
 };
 
 void firmware_add_dir(const char *dir)

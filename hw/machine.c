@@ -76,8 +76,8 @@ static const Property machine_properties[] = {
 };
 
 const MachineType machine_type = {
-    .name = "machine", .parent = &object_type, .size = sizeof(Machine), .is_abstract = true, .properties = machine_properties,
-    .finalize = machine_finalize,
+    .name = "machine", .parent = &object_type, .size = sizeof(Machine), .is_abstract = true,
+    .properties = machine_properties, .finalize = machine_finalize,
 };
 TYPE_REGISTER(machine_type);
 
@@ -131,8 +131,8 @@ bool machine_add_boot_device(Device *dev, int32_t bootindex, const char *suffix,
     for (guint i = 0; i < boot_entries->len; i++) {
         const BootEntry *e = g_ptr_array_index(boot_entries, i);
         if (e->index == bootindex) {
-            return error_set(err, "bootindex %d is taken by %s%s%s", bootindex, e->dev->object.type->name, e->dev->id ? " " : "",
-                             e->dev->id ? e->dev->id : "");
+            return error_set(err, "bootindex %d is taken by %s%s%s", bootindex, e->dev->object.type->name,
+                             e->dev->id ? " " : "", e->dev->id ? e->dev->id : "");
         }
     }
     BootEntry *entry = g_new(BootEntry, 1);

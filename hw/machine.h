@@ -29,7 +29,9 @@ typedef struct MachineType {
 } MachineType;
 extern const MachineType machine_type;          /* "machine": abstract */
 
-typedef struct SmpConfig { unsigned cpus, max_cpus, sockets, dies, clusters, modules, cores, threads, drawers, books; } SmpConfig;
+typedef struct SmpConfig {
+    unsigned cpus, max_cpus, sockets, dies, clusters, modules, cores, threads, drawers, books;
+} SmpConfig;
 
 struct Machine {
     Object object;
@@ -42,7 +44,8 @@ struct Machine {
     char *kernel, *initrd, *append, *dtb, *shim;
     char *firmware;                             /* -bios */
     char *vga;                                  /* "std", "none", "cirrus" ... */
-    bool default_serial, default_parallel, default_floppy, default_cdrom;    /* false under -nodefaults or if given explicitly */
+    bool default_serial, default_parallel, default_floppy,
+        default_cdrom; /* false under -nodefaults or if given explicitly */
     bool nographic;
     char *boot_order, *boot_once; bool boot_menu, boot_strict; int boot_splash_time, boot_reboot_timeout;
     uint8_t uuid[16]; bool uuid_set;
@@ -52,8 +55,10 @@ struct Machine {
     /* Own properties of every machine (-machine key=value); boards add theirs. */
     char *memory_backend_id; bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc;
     char *accel;
-    /* -rtc: the guest's wall clock starts at rtc_start (seconds since 1970, in the time it shows) and follows rtc_clock. */
-    int64_t rtc_start; bool rtc_follows_host;   /* follows: offset from the host's clock is kept; else counts from start-up */
+    /* -rtc: the guest's wall clock starts at rtc_start (seconds since 1970, in the time it shows) and follows
+     * rtc_clock. */
+    int64_t rtc_start;
+    bool rtc_follows_host; /* follows: offset from the host's clock is kept; else counts from start-up */
     ClockType rtc_clock; bool rtc_slew;
     /* Set by the board. */
     MemoryRegion *ram;                          /* all of guest RAM */
@@ -77,14 +82,16 @@ void machine_run_done(void);
  * machine_add_boot_device() in realize() and machine_remove_boot_device() in unrealize().
  */
 #define PROP_BOOTINDEX(S, f) PROP_INT32("bootindex", S, f, -1, "Place in the order of boot devices, from 0; -1: none")
-/** machine_add_boot_device: @suffix follows the bus's path of the device ("/drive@0/disk@0"; NULL: nothing). -1 does nothing; a taken index fails. */
+/** machine_add_boot_device: @suffix follows the bus's path of the device ("/drive@0/disk@0"; NULL: nothing). -1 does
+ * nothing; a taken index fails. */
 bool machine_add_boot_device(Device *dev, int32_t bootindex, const char *suffix, GError **err);
 void machine_remove_boot_device(Device *dev);
-/** machine_boot_order: content of fw_cfg's "bootorder" (lines, final zero counted in @len); NULL and 0 if no device has an index. g_free(). */
+/** machine_boot_order: content of fw_cfg's "bootorder" (lines, final zero counted in @len); NULL and 0 if no device has
+ * an index. g_free(). */
 char *machine_boot_order(const Machine *machine, size_t *len);
 
-/** firmware_find: path of a firmware file by name: -L directories in order, the build's and the installed data directory,
- * the distribution's (/usr/share/seabios, /usr/share/qemu, ...). NULL: not found. g_free(). */
+/** firmware_find: path of a firmware file by name: -L directories in order, the build's and the installed data
+ * directory, the distribution's (/usr/share/seabios, /usr/share/qemu, ...). NULL: not found. g_free(). */
 char *firmware_find(const char *name);
 void firmware_add_dir(const char *dir);         /* -L */
 void firmware_print_dirs(void);                 /* -L help */

@@ -104,7 +104,8 @@ static void evt_write_sized(void *opaque, uint64_t offset, uint64_t value, unsig
     }
 }
 
-static const MemoryOps evt_ops = { .read = evt_read_sized, .write = evt_write_sized, .valid = { 1, 4 }, .impl = { 1, 2 } };
+static const MemoryOps evt_ops = { .read = evt_read_sized, .write = evt_write_sized, .valid = { 1, 4 },
+    .impl = { 1, 2 } };
 
 /* PM1 control */
 

@@ -21,7 +21,8 @@
 enum {
     PM1_TMR = 1 << 0, PM1_GBL = 1 << 5, PM1_PWRBTN = 1 << 8, PM1_SLPBTN = 1 << 9, PM1_RTC = 1 << 10, PM1_WAK = 1 << 15,
     PM1_EVENTS = PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC,
-    PM1_CNT_SCI_EN = 1 << 0, PM1_CNT_GBL_RLS = 1 << 2, PM1_CNT_SLP_TYP_SHIFT = 10, PM1_CNT_SLP_TYP = 7 << 10, PM1_CNT_SLP_EN = 1 << 13
+    PM1_CNT_SCI_EN = 1 << 0, PM1_CNT_GBL_RLS = 1 << 2, PM1_CNT_SLP_TYP_SHIFT = 10, PM1_CNT_SLP_TYP = 7 << 10,
+    PM1_CNT_SLP_EN = 1 << 13
 };
 
 typedef struct AcpiPm {
@@ -41,7 +42,9 @@ typedef struct AcpiPm {
 
 extern const StateField acpi_pm_state[];        /* for STATE_STRUCT(S, field, AcpiPm, acpi_pm_state) */
 
-/** acpi_pm_init: makes the four regions (PM1 event 4 bytes, control 2, timer 4, GPE0 @gpe_bytes), mapped by the owner. */
+/**
+ * acpi_pm_init: makes the four regions (PM1 event 4 bytes, control 2, timer 4, GPE0 @gpe_bytes), mapped by the owner.
+ */
 void acpi_pm_init(AcpiPm *pm, Device *owner, void (*sci_changed)(Device *owner, bool level), unsigned gpe_bytes);
 void acpi_pm_destroy(AcpiPm *pm);
 void acpi_pm_reset(AcpiPm *pm);

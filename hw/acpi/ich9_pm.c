@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ICH9 power management block: ACPI registers, SMI enable and status, TCO watchdog, at their places in the 128 bytes. */
+/* ICH9 power management block: ACPI registers, SMI enable and status, TCO watchdog, each at its place in 128 bytes. */
 #include "hw/acpi/ich9_pm.h"
 
 #include "hw/pc/smi.h"
@@ -41,7 +41,8 @@ static void smi_write_sized(void *opaque, uint64_t offset, uint64_t value, unsig
     smi_write(s, offset & 4, rest | ((uint32_t)value << shift & mask), 4);
 }
 
-static const MemoryOps smi_ops = { .read = smi_read_sized, .write = smi_write_sized, .valid = { 1, 4 }, .impl = { 1, 4 } };
+static const MemoryOps smi_ops = { .read = smi_read_sized, .write = smi_write_sized, .valid = { 1, 4 },
+    .impl = { 1, 4 } };
 
 const StateField ich9_pm_state[] = {
     STATE_STRUCT(Ich9Pm, pm, AcpiPm, acpi_pm_state), STATE_STRUCT(Ich9Pm, tco, Tco, tco_state),

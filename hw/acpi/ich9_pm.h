@@ -15,7 +15,8 @@
 #define ICH9_ACPI_ENABLE 2
 #define ICH9_ACPI_DISABLE 3
 
-enum { ICH9_SMI_EN_GBL_SMI_EN = 1 << 0, ICH9_SMI_EN_APMC_EN = 1 << 5, ICH9_SMI_EN_TCO_EN = 1 << 13, ICH9_SMI_STS_TCO_STS = 1 << 13 };
+enum { ICH9_SMI_EN_GBL_SMI_EN = 1 << 0, ICH9_SMI_EN_APMC_EN = 1 << 5, ICH9_SMI_EN_TCO_EN = 1 << 13,
+    ICH9_SMI_STS_TCO_STS = 1 << 13 };
 
 typedef struct Ich9Pm {
     AcpiPm pm;

@@ -30,7 +30,8 @@ static void hostc_written(PciDevice *dev, uint32_t old, uint32_t value)
     hostc_update((Ich9Smb *)dev);
 }
 
-static const PciConfigRow ich9_smb_config[] = { { HOSTC, 1, "HOSTC", .writable = 0x07, .on_write = hostc_written }, { } };
+static const PciConfigRow ich9_smb_config[] = { { HOSTC, 1, "HOSTC", .writable = 0x07, .on_write = hostc_written },
+    { } };
 
 static bool ich9_smb_realize(Device *dev, GError **err)
 {
@@ -63,8 +64,8 @@ static const StateField ich9_smb_state[] = { STATE_STRUCT(Ich9Smb, smbus, SmbusH
 static const PciDeviceType ich9_smb_type = {
     .name = "ICH9-SMB", .parent = &pci_device_type.type, .size = sizeof(Ich9Smb), .category = CATEGORY_BRIDGE,
     .description = "ICH9 SMBus controller", .not_user_creatable = true, .no_hotplug = true,
-    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x2930, .class_id = PCI_CLASS_SERIAL_SMBUS, .revision = 2, .interrupt_pin = 1,
-    .config = ich9_smb_config, .state = ich9_smb_state,
+    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x2930, .class_id = PCI_CLASS_SERIAL_SMBUS, .revision = 2,
+    .interrupt_pin = 1, .config = ich9_smb_config, .state = ich9_smb_state,
     .realize = ich9_smb_realize, .reset = ich9_smb_reset, .post_load = ich9_smb_post_load,
 };
 TYPE_REGISTER(ich9_smb_type);

@@ -15,8 +15,8 @@
 #include "hw/pc/smi.h"
 
 enum {
-    PMBA = 0x40, DEVACTB = 0x58, DEVRESA_BYTE3 = 0x5f, DEVRESB_BYTE3 = 0x63, DEVRESC_BYTE3 = 0x67, PMREGMISC = 0x80, SMBBA = 0x90, SMBHSTCFG = 0xd2,
-    DEVACTB_APMC_EN = 1 << 25, PMREGMISC_PMIOSE = 1, SMBHSTCFG_HST_EN = 1
+    PMBA = 0x40, DEVACTB = 0x58, DEVRESA_BYTE3 = 0x5f, DEVRESB_BYTE3 = 0x63, DEVRESC_BYTE3 = 0x67, PMREGMISC = 0x80,
+    SMBBA = 0x90, SMBHSTCFG = 0xd2, DEVACTB_APMC_EN = 1 << 25, PMREGMISC_PMIOSE = 1, SMBHSTCFG_HST_EN = 1
 };
 
 typedef struct Piix4Pm {
@@ -167,8 +167,8 @@ static const StateField piix4_pm_state[] = {
 static const PciDeviceType piix4_pm_type = {
     .name = "PIIX4_PM", .parent = &pci_device_type.type, .size = sizeof(Piix4Pm), .category = CATEGORY_BRIDGE,
     .description = "Power management function (82371AB)", .not_user_creatable = true, .no_hotplug = true,
-    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x7113, .class_id = PCI_CLASS_BRIDGE_OTHER, .revision = 3, .interrupt_pin = 1,
-    .config = piix4_pm_config, .properties = piix4_pm_properties, .state = piix4_pm_state,
+    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x7113, .class_id = PCI_CLASS_BRIDGE_OTHER, .revision = 3,
+    .interrupt_pin = 1, .config = piix4_pm_config, .properties = piix4_pm_properties, .state = piix4_pm_state,
     .realize = piix4_pm_realize, .reset = piix4_pm_reset, .post_load = piix4_pm_post_load,
 };
 TYPE_REGISTER(piix4_pm_type);

@@ -8,12 +8,12 @@
 #include <string.h>
 
 enum {
-    HST_STS = 0x00, HST_CNT = 0x02, HST_CMD = 0x03, XMIT_SLVA = 0x04, HST_D0 = 0x05, HST_D1 = 0x06, HOST_BLOCK_DB = 0x07,
-    PEC = 0x08, AUX_STS = 0x0c, AUX_CTL = 0x0d
+    HST_STS = 0x00, HST_CNT = 0x02, HST_CMD = 0x03, XMIT_SLVA = 0x04, HST_D0 = 0x05, HST_D1 = 0x06,
+    HOST_BLOCK_DB = 0x07, PEC = 0x08, AUX_STS = 0x0c, AUX_CTL = 0x0d
 };
 enum {
-    STS_HOST_BUSY = 0x01, STS_INTR = 0x02, STS_DEV_ERR = 0x04, STS_BUS_ERR = 0x08, STS_FAILED = 0x10, STS_SMBALERT = 0x20,
-    STS_INUSE = 0x40, STS_BYTE_DONE = 0x80
+    STS_HOST_BUSY = 0x01, STS_INTR = 0x02, STS_DEV_ERR = 0x04, STS_BUS_ERR = 0x08, STS_FAILED = 0x10,
+    STS_SMBALERT = 0x20, STS_INUSE = 0x40, STS_BYTE_DONE = 0x80
 };
 enum { CNT_INTREN = 0x01, CNT_KILL = 0x02, CNT_CMD_SHIFT = 2, CNT_START = 0x40 };
 enum { CMD_QUICK, CMD_BYTE, CMD_BYTE_DATA, CMD_WORD_DATA, CMD_PROC_CALL, CMD_BLOCK, CMD_I2C_READ, CMD_BLOCK_PROC };
@@ -22,7 +22,8 @@ enum { AUX_CTL_E32B = 0x02 };
 static void irq_update(SmbusHost *s)
 {
     if (s->irq_changed) {
-        s->irq_changed(s->owner, (s->cnt & CNT_INTREN) && (s->sts & (STS_INTR | STS_DEV_ERR | STS_BUS_ERR | STS_FAILED)));
+        s->irq_changed(s->owner, (s->cnt & CNT_INTREN) &&
+                       (s->sts & (STS_INTR | STS_DEV_ERR | STS_BUS_ERR | STS_FAILED)));
     }
 }
 
@@ -135,7 +136,8 @@ static const MemoryOps smbus_ops = { .read = smbus_read, .write = smbus_write, .
 
 const StateField smbus_host_state[] = {
     STATE_U8(SmbusHost, sts), STATE_U8(SmbusHost, cnt), STATE_U8(SmbusHost, cmd), STATE_U8(SmbusHost, addr),
-    STATE_U8(SmbusHost, data0), STATE_U8(SmbusHost, data1), STATE_U8(SmbusHost, aux_ctl), STATE_U8(SmbusHost, block_index),
+    STATE_U8(SmbusHost, data0), STATE_U8(SmbusHost, data1), STATE_U8(SmbusHost, aux_ctl),
+    STATE_U8(SmbusHost, block_index),
     STATE_U8_ARRAY(SmbusHost, block), STATE_U8_ARRAY(SmbusHost, eeprom), STATE_U8_ARRAY(SmbusHost, eeprom_at), { }
 };
 

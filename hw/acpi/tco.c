@@ -8,8 +8,8 @@
 TRACE_EVENT(tco_expired, "second round %d");
 
 enum {
-    TCO_RLD = 0x00, TCO_DAT_IN = 0x02, TCO_DAT_OUT = 0x03, TCO1_STS = 0x04, TCO2_STS = 0x06, TCO1_CNT = 0x08, TCO2_CNT = 0x0a,
-    TCO_MESSAGE1 = 0x0c, TCO_MESSAGE2 = 0x0d, TCO_WDCNT = 0x0e, SW_IRQ_GEN = 0x10, TCO_TMR = 0x12
+    TCO_RLD = 0x00, TCO_DAT_IN = 0x02, TCO_DAT_OUT = 0x03, TCO1_STS = 0x04, TCO2_STS = 0x06, TCO1_CNT = 0x08,
+    TCO2_CNT = 0x0a, TCO_MESSAGE1 = 0x0c, TCO_MESSAGE2 = 0x0d, TCO_WDCNT = 0x0e, SW_IRQ_GEN = 0x10, TCO_TMR = 0x12
 };
 enum {
     TCO1_STS_SW_TCO_SMI = 1 << 1, TCO1_STS_OS_TCO_SMI = 1 << 2, TCO1_STS_TIMEOUT = 1 << 3,
@@ -134,17 +134,20 @@ static void tco_write_sized(void *opaque, uint64_t offset, uint64_t value, unsig
     uint64_t reg = offset & ~1ull;
     if (size == 1) {
         unsigned shift = 8 * (offset & 1);
-        uint64_t rest = reg == TCO1_STS || reg == TCO2_STS || reg == TCO_RLD ? 0 : tco_read(opaque, reg, 2) & ~(0xffull << shift);
+        bool is_status = reg == TCO1_STS || reg == TCO2_STS || reg == TCO_RLD;
+        uint64_t rest = is_status ? 0 : tco_read(opaque, reg, 2) & ~(0xffull << shift);
         value = rest | (value & 0xff) << shift;
     }
     tco_write(opaque, reg, value, 2);
 }
 
-static const MemoryOps tco_ops = { .read = tco_read_sized, .write = tco_write_sized, .valid = { 1, 4 }, .impl = { 1, 2 } };
+static const MemoryOps tco_ops = { .read = tco_read_sized, .write = tco_write_sized, .valid = { 1, 4 },
+    .impl = { 1, 2 } };
 
 const StateField tco_state[] = {
     STATE_U16(Tco, rld), STATE_U16(Tco, sts1), STATE_U16(Tco, sts2), STATE_U16(Tco, cnt1), STATE_U16(Tco, cnt2),
-    STATE_U16(Tco, tmr), STATE_U8(Tco, dat_in), STATE_U8(Tco, dat_out), STATE_U8(Tco, message1), STATE_U8(Tco, message2),
+    STATE_U16(Tco, tmr), STATE_U8(Tco, dat_in), STATE_U8(Tco, dat_out), STATE_U8(Tco, message1),
+    STATE_U8(Tco, message2),
     STATE_U8(Tco, wdcnt), STATE_U8(Tco, sw_irq_gen), STATE_BOOL(Tco, second_round), STATE_BOOL(Tco, locked),
     STATE_S64(Tco, deadline_ns), { }
 };
@@ -160,7 +163,8 @@ void tco_init(Tco *t, Device *owner, void (*smi)(void *opaque), void *opaque)
 
 void tco_reset(Tco *t)
 {
-    uint16_t kept = t->sts2 & (TCO2_STS_SECOND_TO | TCO2_STS_BOOT);    /* in the resume well: firmware reads why it starts */
+    /* in the resume well: firmware reads why it starts */
+    uint16_t kept = t->sts2 & (TCO2_STS_SECOND_TO | TCO2_STS_BOOT);
 
     timer_stop(&t->timer);
     t->rld = t->tmr = TCO_TMR_MIN;

@@ -3,7 +3,8 @@
  * TCO watchdog of ICH9 (82801I, section 13.9): a down-counter that, unless reloaded, runs out twice and then resets the
  * machine (unless the owner says no_reboot).
  *
- *   guest writes TCO_RLD -> counter := TCO_TMR, first round; first expiry -> TIMEOUT (and TCO SMI); second -> SECOND_TO_STS, reset
+ *   guest writes TCO_RLD -> counter := TCO_TMR, first round
+ *   first expiry -> TIMEOUT and TCO SMI; second -> SECOND_TO_STS, reset
  *
  * A tick is 0.6 s. The counter is computed from the deadline; a host timer exists only while the watchdog runs.
  */

@@ -35,7 +35,8 @@ static const Register *next_row(const Register *rows, uint32_t from)
 {
     const Register *best = NULL;
     for (const Register *r = rows; r->width; r++) {
-        if (r->offset >= from && (!best || r->offset < best->offset || (r->offset == best->offset && r->width > best->width))) {
+        if (r->offset >= from && (!best || r->offset < best->offset ||
+                                  (r->offset == best->offset && r->width > best->width))) {
             best = r;
         }
     }
@@ -63,7 +64,8 @@ static bool map_ports(IsaDevice *dev, const Register *rows, GError **err)
         }
         if ((uint64_t)dev->iobase + end > 0x10000) {
             unmap_ports(dev);
-            return error_set(err, "iobase 0x%x puts ports of %s beyond 0xffff", dev->iobase, dev->device.object.type->name);
+            return error_set(err, "iobase 0x%x puts ports of %s beyond 0xffff", dev->iobase,
+                             dev->device.object.type->name);
         }
         PortRun *run = g_new0(PortRun, 1);
         run->dev = &dev->device;
@@ -94,8 +96,9 @@ static void isa_device_finalize(Object *obj)
 }
 
 const DeviceType isa_device_type = {
-    .name = "isa-device", .parent = &device_type.type, .size = sizeof(IsaDevice), .is_abstract = true, .bus = &isa_bus_type.type,
-    .realize = isa_device_realize, .unrealize = isa_device_unrealize, .finalize = isa_device_finalize,
+    .name = "isa-device", .parent = &device_type.type, .size = sizeof(IsaDevice), .is_abstract = true,
+    .bus = &isa_bus_type.type, .realize = isa_device_realize, .unrealize = isa_device_unrealize,
+    .finalize = isa_device_finalize,
 };
 TYPE_REGISTER(isa_device_type);
 
@@ -107,10 +110,12 @@ static char *bus_device_path(Device *d)
     g_autofree char *parent = above && above->device_path ? above->device_path(owner) : g_strdup("");
     uint32_t port = ISA_DEVICE(d)->iobase;
 
-    return port ? g_strdup_printf("%s/%s@%04x", parent, d->object.type->name, port) : g_strdup_printf("%s/%s", parent, d->object.type->name);
+    return port ? g_strdup_printf("%s/%s@%04x", parent, d->object.type->name, port)
+        : g_strdup_printf("%s/%s", parent, d->object.type->name);
 }
 
-const BusType isa_bus_type = { .name = "ISA", .parent = &bus_type.type, .size = sizeof(IsaBus), .device_path = bus_device_path };
+const BusType isa_bus_type = { .name = "ISA", .parent = &bus_type.type, .size = sizeof(IsaBus),
+    .device_path = bus_device_path };
 TYPE_REGISTER(isa_bus_type);
 
 void isa_bus_init(IsaBus *bus, Device *owner, const char *name, MemoryRegion *memory, MemoryRegion *io)
@@ -153,7 +158,8 @@ IrqLine *isa_bus_irq(IsaBus *bus, unsigned n)
 IrqLine *isa_irq(IsaDevice *dev, unsigned n, GError **err)
 {
     if (n >= ISA_IRQS) {
-        error_set(err, "%s: interrupt %u is not one of the ISA bus's 0 to %d", dev->device.object.type->name, n, ISA_IRQS - 1);
+        error_set(err, "%s: interrupt %u is not one of the ISA bus's 0 to %d", dev->device.object.type->name, n,
+                  ISA_IRQS - 1);
         return NULL;
     }
     return isa_bus_irq(isa_device_bus(dev), n);

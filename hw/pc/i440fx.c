@@ -62,7 +62,8 @@ static const PciConfigRow i440fx_config[] = {
     { 0x53, 1, "DBC",     .writable = 0xff },
     { 0x54, 1, "AXC",     .writable = 0xff },
     { 0x55, 2, "DRAMR",   .writable = 0xffff },
-    { PMC_RAM_8MIB, 1, "DRAMC", .writable = 0xff, .keep_on_reset = true },  /* firmware reads it as RAM in units of 8 MiB */
+    /* firmware reads it as RAM in units of 8 MiB */
+    { PMC_RAM_8MIB, 1, "DRAMC", .writable = 0xff, .keep_on_reset = true },
     { 0x58, 1, "DRAMT",   .writable = 0xff },
     { 0x59, 1, "PAM0",    .writable = 0xff, .on_write = pam_written },
     { 0x5a, 1, "PAM1",    .writable = 0xff, .on_write = pam_written },
@@ -119,8 +120,8 @@ static bool i440fx_post_load(Device *dev, unsigned version, GError **err)
 static const PciDeviceType i440fx_type = {
     .name = "i440FX", .parent = &pci_device_type.type, .size = sizeof(I440fx), .category = CATEGORY_BRIDGE,
     .description = "Host bridge (82441FX)", .not_user_creatable = true, .no_hotplug = true,
-    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x1237, .class_id = PCI_CLASS_BRIDGE_HOST, .revision = 2, .config = i440fx_config,
-    .realize = i440fx_realize, .reset = i440fx_reset, .post_load = i440fx_post_load,
+    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x1237, .class_id = PCI_CLASS_BRIDGE_HOST, .revision = 2,
+    .config = i440fx_config, .realize = i440fx_realize, .reset = i440fx_reset, .post_load = i440fx_post_load,
 };
 TYPE_REGISTER(i440fx_type);
 
@@ -145,8 +146,8 @@ static const StateField host_state[] = { STATE_U32(I440fxHost, host.config_addre
 
 static const DeviceType i440fx_host_type = {
     .name = "i440FX-pcihost", .parent = &device_type.type, .size = sizeof(I440fxHost), .category = CATEGORY_BRIDGE,
-    .description = "PCI host of the 440FX", .bus = &system_bus_type.type, .not_user_creatable = true, .no_hotplug = true,
-    .properties = host_properties, .state = host_state, .reset = host_reset,
+    .description = "PCI host of the 440FX", .bus = &system_bus_type.type, .not_user_creatable = true,
+    .no_hotplug = true, .properties = host_properties, .state = host_state, .reset = host_reset,
 };
 TYPE_REGISTER(i440fx_host_type);
 

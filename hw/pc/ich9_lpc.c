@@ -2,12 +2,12 @@
 /*
  * Intel ICH9 (82801I), device 31 function 0: LPC bridge.
  *
- *   PCI device's INTx -> (slot, pin) -> one of PIRQA-H: by chip configuration D31IR..D25IR for slots 25-31, (slot + pin)
- *   mod 4 of PIRQE-H for the others -> always IO APIC input 16-23; PIRQx_ROUT enabled: also ISA interrupt (PIC)
+ *   PCI device's INTx -> one of PIRQA-H: by chip configuration D31IR..D25IR for slots 25-31, (slot + pin) mod 4 of
+ *   PIRQE-H for the others -> always IO APIC input 16-23; PIRQx_ROUT enabled: also ISA interrupt (PIC)
  *
  * RCBA maps 16 KiB of chip configuration; the registers used here are the interrupt routes and GCS.
- * Guest write of APMC -> SCI_EN as the BIOS's SMI handler would do it; SMI_EN.APMC_EN -> SMI, to all vCPUs if firmware asked
- * for that through fw_cfg's etc/smi files.
+ * Guest write of APMC -> SCI_EN as the BIOS's SMI handler would do it; SMI_EN.APMC_EN -> SMI, to all vCPUs if firmware
+ * asked for that through fw_cfg's etc/smi files.
  * Spec: Intel ICH9 data sheet (316972), chapters 10 (chip configuration) and 13 (LPC).
  */
 #include "hw/pc/ich9_lpc.h"
@@ -22,8 +22,8 @@
 
 enum {
     PMBASE = 0x40, ACPI_CNTL = 0x44, PIRQA_ROUT = 0x60, PIRQE_ROUT = 0x68, GEN_PMCON_1 = 0xa0, RCBA = 0xf0,
-    ACPI_CNTL_ACPI_EN = 0x80, ACPI_CNTL_SCI_IRQ_SEL = 0x07, ROUT_DISABLE = 0x80, ROUT_IRQ = 0x0f, GEN_PMCON_1_SMI_LOCK = 0x10,
-    RCBA_ENABLE = 1
+    ACPI_CNTL_ACPI_EN = 0x80, ACPI_CNTL_SCI_IRQ_SEL = 0x07, ROUT_DISABLE = 0x80, ROUT_IRQ = 0x0f,
+    GEN_PMCON_1_SMI_LOCK = 0x10, RCBA_ENABLE = 1
 };
 enum { RCRB_BYTES = 0x4000, RCRB_D31IR = 0x3140, RCRB_GCS = 0x3410, GCS_NO_REBOOT = 1 << 5 };
 enum { ICH9_PIRQS = 8, PIRQ_GSI = 16, SCI_GSI = 9, ISA_INTERRUPTS_ALLOWED = 0xdef8 };
@@ -247,8 +247,10 @@ static void smi_features_init(void *opaque)
 
     if (fw && s->smm_enabled && s->smi_offered) {
         fw_cfg_add_file(fw, "etc/smi/supported-features", &s->smi_offered, sizeof(s->smi_offered));
-        fw_cfg_add_file_callback(fw, "etc/smi/requested-features", NULL, NULL, s, &s->smi_requested, sizeof(s->smi_requested), true);
-        fw_cfg_add_file_callback(fw, "etc/smi/features-ok", smi_features_select, NULL, s, &s->smi_ok, sizeof(s->smi_ok), false);
+        fw_cfg_add_file_callback(fw, "etc/smi/requested-features", NULL, NULL, s, &s->smi_requested,
+                                 sizeof(s->smi_requested), true);
+        fw_cfg_add_file_callback(fw, "etc/smi/features-ok", smi_features_select, NULL, s, &s->smi_ok, sizeof(s->smi_ok),
+                                 false);
     }
 }
 
@@ -330,16 +332,18 @@ static const Property ich9_lpc_properties[] = {
 };
 static const StateField ich9_lpc_state[] = {
     STATE_STRUCT(Ich9Lpc, pm, Ich9Pm, ich9_pm_state), STATE_STRUCT(Ich9Lpc, apm, ApmPorts, apm_ports_state),
-    STATE_BUFFER(Ich9Lpc, rcrb, rcrb_len, RCRB_BYTES), STATE_U8(Ich9Lpc, reset_control.value), STATE_BOOL(Ich9Lpc, sci_level),
+    STATE_BUFFER(Ich9Lpc, rcrb, rcrb_len, RCRB_BYTES), STATE_U8(Ich9Lpc, reset_control.value),
+    STATE_BOOL(Ich9Lpc, sci_level),
     STATE_U64(Ich9Lpc, smi_requested), STATE_U8(Ich9Lpc, smi_ok), STATE_U64(Ich9Lpc, smi_negotiated), { }
 };
 
 static const PciDeviceType ich9_lpc_type = {
     .name = "ICH9-LPC", .parent = &pci_device_type.type, .size = sizeof(Ich9Lpc), .category = CATEGORY_BRIDGE,
     .description = "ICH9 LPC bridge", .not_user_creatable = true, .no_hotplug = true,
-    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x2918, .class_id = PCI_CLASS_BRIDGE_ISA, .revision = 2, .config = ich9_lpc_config,
-    .properties = ich9_lpc_properties, .state = ich9_lpc_state, .finalize = ich9_lpc_finalize,
-    .realize = ich9_lpc_realize, .reset = ich9_lpc_reset, .post_load = ich9_lpc_post_load,
+    .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x2918, .class_id = PCI_CLASS_BRIDGE_ISA, .revision = 2,
+    .config = ich9_lpc_config, .properties = ich9_lpc_properties, .state = ich9_lpc_state,
+    .finalize = ich9_lpc_finalize, .realize = ich9_lpc_realize, .reset = ich9_lpc_reset,
+    .post_load = ich9_lpc_post_load,
 };
 TYPE_REGISTER(ich9_lpc_type);
 

@@ -7,7 +7,10 @@
 
 #define ICH9_LPC_DEVFN PCI_DEVFN(31, 0)
 
-/** ich9_lpc_create: in slot 31 of @bus, with isa.0 behind it. @gsis: the 24 inputs that PIRQs, SCI and the ISA bus drive. */
+/**
+ * ich9_lpc_create: in slot 31 of @bus, with isa.0 behind it. @gsis: the 24 inputs that PIRQs, SCI and the ISA bus
+ * drive.
+ */
 IsaBus *ich9_lpc_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const gsis[GSI_COUNT]);
 
 typedef struct Ich9PmInfo { bool disable_s3, disable_s4; uint8_t s4_value; } Ich9PmInfo;

@@ -83,8 +83,10 @@ static const Property pc_properties[] = {
     PROP_SIZE("max-ram-below-4g", PcMachine, max_ram_below_4g, 0, "Most RAM below 4 GiB", .set = set_max_ram_below_4g),
     PROP_SIZE("max-fw-size", PcMachine, max_fw_size, 8 << 20, "Largest firmware image", .set = set_max_fw_size),
     PROP_STR("x-oem-id", PcMachine, oem_id, "OEM ID in ACPI tables, at most 6 characters", .set = set_oem),
-    PROP_STR("x-oem-table-id", PcMachine, oem_table_id, "OEM table ID in ACPI tables, at most 8 characters", .set = set_oem),
-    PROP_VIRTUAL("smbios-entry-point-type", "str", get_entry_point, set_entry_point, "SMBIOS entry point: 32, 64 or auto"),
+    PROP_STR("x-oem-table-id", PcMachine, oem_table_id, "OEM table ID in ACPI tables, at most 8 characters",
+             .set = set_oem),
+    PROP_VIRTUAL("smbios-entry-point-type", "str", get_entry_point, set_entry_point,
+                 "SMBIOS entry point: 32, 64 or auto"),
     { }
 };
 

@@ -4,7 +4,7 @@
  *
  *   pc_memory_init(): guest RAM around the PCI hole, firmware ROMs, the view of a CPU in SMM
  *   machine_create_cpus() -> chip set (its own file) -> pc_devices_init(): what both boards have
- *   pc_firmware_init(): CMOS, fw_cfg, kernel; the rest when the machine is done: ACPI tables, SMBIOS, CPU address spaces
+ *   pc_firmware_init(): CMOS, fw_cfg, kernel; and when the machine is done, ACPI tables and SMBIOS
  */
 #ifndef HW_PC_PC_H
 #define HW_PC_PC_H
@@ -30,7 +30,8 @@ typedef struct PcMachine {
     MemoryRegion bios, isa_bios, option_roms, msi_window;
     MemoryRegion smm_root, smm_system;
     AddressSpace smm_as;
-    IrqLine *gsi_lines;                         /* 24 inputs: GSI n is PIC input n (below 16) and IO APIC pin n; 0 is pin 2 */
+    /* 24 inputs: GSI n is PIC input n (below 16) and IO APIC pin n; 0 is pin 2 */
+    IrqLine *gsi_lines;
     IrqLine *gsis[GSI_COUNT], *pic_inputs[ISA_IRQS], *ioapic_inputs[GSI_COUNT];
     PciBus *pci_bus;
     IsaBus *isa_bus;
@@ -45,7 +46,10 @@ typedef struct PcMachine {
 extern const MachineType pc_machine_type;       /* "generic-pc-machine": abstract parent of both */
 
 /** pc_on: an OnOffAuto property: @automatic is what auto means. */
-static inline bool pc_on(OnOffAuto on_off_auto, bool automatic) { return on_off_auto == ON_OFF_AUTO_AUTO ? automatic : on_off_auto == ON_OFF_AUTO_ON; }
+static inline bool pc_on(OnOffAuto value, bool automatic)
+{
+    return value == ON_OFF_AUTO_AUTO ? automatic : value == ON_OFF_AUTO_ON;
+}
 
 /** pc_memory_init: @below_4g: RAM below the hole; fills pc->memory. Errors name the firmware file. */
 bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err);

@@ -12,9 +12,9 @@
 #define MIB (1024 * KIB)
 
 enum {
-    CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17, CMOS_EXTENDED_KIB_2 = 0x30,
-    CMOS_ABOVE_16M_64KIB = 0x34, CMOS_BOOT_FLAGS1 = 0x38, CMOS_BOOT_FLAGS2 = 0x3d, CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f,
-    EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
+    CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17,
+    CMOS_EXTENDED_KIB_2 = 0x30, CMOS_ABOVE_16M_64KIB = 0x34, CMOS_BOOT_FLAGS1 = 0x38, CMOS_BOOT_FLAGS2 = 0x3d,
+    CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f, EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
 };
 
 static void set16(Device *rtc, unsigned index, uint64_t value)
@@ -43,7 +43,8 @@ bool pc_check_boot_order(const char *order, GError **err)
     }
     for (const char *c = order; *c; c++) {
         if (!boot_number(*c)) {
-            return error_set(err, "boot order '%s': '%c' is none of a (floppy), c (disk), d (CD), n (network)", order, *c);
+            return error_set(err, "boot order '%s': '%c' is none of a (floppy), c (disk), d (CD), n (network)", order,
+                             *c);
         }
         if (strchr(c + 1, *c)) {
             return error_set(err, "boot order '%s' names '%c' twice", order, *c);

@@ -2,8 +2,8 @@
 /*
  * vCPUs of a PC: APIC ids from the topology, one device each.
  *
- * An APIC id is a bit field: package, die, module, core, thread, each as wide as its count needs (SDM vol. 3, 9.9.1), so
- * that ids have gaps where a count is no power of two.
+ * An APIC id is a bit field: package, die, module, core, thread, each as wide as its count needs (SDM vol. 3, 9.9.1),
+ * so that ids have gaps where a count is no power of two.
  */
 #include "hw/pc/pc.h"
 #include "target/i386/cpu.h"

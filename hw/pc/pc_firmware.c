@@ -21,7 +21,12 @@
 #define IOAPIC_ADDRESS 0xfec00000u
 #define SCI_IRQ 9
 
-typedef struct __attribute__((packed)) HpetEntry { uint32_t event_timer_block_id; uint64_t address; uint16_t min_tick; uint8_t page_protection; } HpetEntry;
+typedef struct __attribute__((packed)) HpetEntry {
+    uint32_t event_timer_block_id;
+    uint64_t address;
+    uint16_t min_tick;
+    uint8_t page_protection;
+} HpetEntry;
 typedef struct __attribute__((packed)) HpetConfig { uint8_t count; HpetEntry entries[8]; } HpetConfig;
 
 static void add_e820(PcMachine *pc)
@@ -150,8 +155,9 @@ static void add_smbios(PcMachine *pc)
     SmbiosMachine s = {
         .product = type->description, .version = type->machine_name, .ram_bytes = m->ram_size,
         .ram_below_4g = pc->memory.below_4g_bytes, .ram_above_4g = pc->memory.above_4g_bytes, .sockets = m->smp.sockets,
-        .cores = m->smp.dies * m->smp.modules * m->smp.cores, .threads = m->smp.dies * m->smp.modules * m->smp.cores * m->smp.threads,
-        .cpuid_version = version[0], .cpuid_features = version[3], .entry_point_64 = pc->smbios_entry_point == 64,
+        .cores = m->smp.dies * m->smp.modules * m->smp.cores,
+        .threads = m->smp.dies * m->smp.modules * m->smp.cores * m->smp.threads, .cpuid_version = version[0],
+        .cpuid_features = version[3], .entry_point_64 = pc->smbios_entry_point == 64,
     };
     memcpy(s.uuid, m->uuid, sizeof(s.uuid));
     if (!smbios_setup(pc->fw_cfg, &s, &err)) {
@@ -193,7 +199,8 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
     add_sleep_states(pc);
     add_hpet(pc);
     if (m->kernel) {
-        LinuxBootConfig boot = { .kernel = m->kernel, .initrd = m->initrd, .append = m->append, .low_ram_bytes = pc->memory.below_4g_bytes };
+        LinuxBootConfig boot = { .kernel = m->kernel, .initrd = m->initrd, .append = m->append,
+            .low_ram_bytes = pc->memory.below_4g_bytes };
         if (!linux_boot_setup(pc->fw_cfg, &boot, err)) {
             return false;
         }

@@ -11,7 +11,8 @@ static bool plug_drive(const DriveInfo *drive, int index, GError **err)
     g_autofree char *bus_name = g_strdup_printf("ide.%d", index / 2), *unit = g_strdup_printf("%d", index % 2);
 
     if (!type) {
-        return error_set(err, "drive '%s': IDE %s drives are not supported yet", drive->id, drive->cdrom ? "CD" : "disk");
+        return error_set(err, "drive '%s': IDE %s drives are not supported yet", drive->id,
+                         drive->cdrom ? "CD" : "disk");
     }
     Bus *bus = bus_find(bus_name, err);
     if (!bus) {

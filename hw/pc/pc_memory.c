@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Address space of a PC: RAM below the PCI hole and above 4 GiB, firmware at the top of 4 GiB and below 1 MiB, the local
- * APICs' message window, and what a CPU in SMM sees.
+ * Address space of a PC: RAM below the PCI hole and above 4 GiB, firmware at the top of 4 GiB and below 1 MiB, the
+ * local APICs' message window, and what a CPU in SMM sees.
  *
  *   system:  pc.ram's start at 0 | pci (priority -1) in the hole | pc.ram's rest at 4 GiB
  *   pci:     firmware, option ROM space, VGA window; the chip set's PAM aliases decide what of it shows below 1 MiB
@@ -24,7 +24,7 @@
 #define MSI_BYTES (1u << 20)
 #define DEFAULT_FIRMWARE "bios-256k.bin"
 
-/* A device's write into the local APICs' range is a message; each vCPU's own APIC page is handled before it gets here. */
+/* A device's write into the local APICs' range is a message; a vCPU's own APIC page never gets here. */
 static uint64_t msi_read(void *opaque, uint64_t offset, unsigned size)
 {
     return UINT64_MAX;
@@ -60,8 +60,8 @@ static bool load_firmware(PcMachine *pc, GError **err)
     gsize len;
 
     if (!path) {
-        return error_set(err, "firmware '%s' not found%s; -L DIR names a directory to look in, -L help lists them", name,
-                         pc->machine.firmware ? "" : " (Debian package seabios)");
+        return error_set(err, "firmware '%s' not found%s; -L DIR names a directory to look in, -L help lists them",
+                         name, pc->machine.firmware ? "" : " (Debian package seabios)");
     }
     if (!g_file_get_contents(path, &data, &len, &io_error)) {
         return error_set(err, "firmware '%s': %s", path, io_error->message);
@@ -70,10 +70,12 @@ static bool load_firmware(PcMachine *pc, GError **err)
         return error_set(err, "firmware '%s' is empty", path);
     }
     if (len % FIRMWARE_UNIT) {
-        return error_set(err, "firmware '%s' has %zu bytes, not a multiple of 64 KiB: truncated, or not a BIOS image", path, len);
+        return error_set(err, "firmware '%s' has %zu bytes, not a multiple of 64 KiB: truncated, or not a BIOS image",
+                         path, len);
     }
     if (len > pc->max_fw_size) {
-        return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, len, pc->max_fw_size);
+        return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, len,
+                         pc->max_fw_size);
     }
     if (!memory_region_init_rom(&pc->bios, &pc->machine.object, "pc.bios", len, err)) {
         return false;

@@ -7,7 +7,9 @@
 
 /** piix3_create: in slot 1 of @bus, with isa.0 behind it. @gsis: inputs 0-15 that PIRQs and the ISA bus drive. */
 IsaBus *piix3_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const gsis[GSI_COUNT]);
-/** piix3_sci: the wire of the power-management function's SCI; shares interrupt 9 with whatever PIRQ is routed there. */
+/**
+ * piix3_sci: the wire of the power-management function's SCI; shares interrupt 9 with whatever PIRQ is routed there.
+ */
 IrqLine *piix3_sci(void);
 
 #endif

@@ -6,8 +6,8 @@
  *   TSEG              the top of low DRAM: only CPUs in SMM see it, others read ones
  *   SMRAM at SMBASE   128 KiB at 0x30000, where CPUs enter SMM after reset; claimed and locked through register 0x9c
  *
- * D_LCK freezes all of it until the next reset. Registers 0x50 (size of an extended TSEG) and 0x9c are QEMU's additions.
- * Spec: Intel 3 Series Express Chipset (316966), section 5.1.
+ * D_LCK freezes all of it until the next reset. Registers 0x50 (size of an extended TSEG) and 0x9c are QEMU's
+ * additions. Spec: Intel 3 Series Express Chipset (316966), section 5.1.
  */
 #include "hw/pc/q35.h"
 
@@ -20,14 +20,16 @@
 #define SMBASE_WINDOW_BYTES 0x20000u
 
 enum {
-    MCH_EXT_TSEG_MBYTES = 0x50, MCH_PCIEXBAR = 0x60, MCH_PAM0 = 0x90, MCH_SMBASE_SMRAM = 0x9c, MCH_SMRAM = 0x9d, MCH_ESMRAMC = 0x9e,
-    PCIEXBAR_ENABLE = 1, EXT_TSEG_QUERY = 0xffff, SMBASE_SMRAM_QUERY = 0xff, SMBASE_SMRAM_PRESENT = 0x01, SMBASE_SMRAM_LOCKED = 0x02
+    MCH_EXT_TSEG_MBYTES = 0x50, MCH_PCIEXBAR = 0x60, MCH_PAM0 = 0x90, MCH_SMBASE_SMRAM = 0x9c, MCH_SMRAM = 0x9d,
+    MCH_ESMRAMC = 0x9e, PCIEXBAR_ENABLE = 1, EXT_TSEG_QUERY = 0xffff, SMBASE_SMRAM_QUERY = 0xff,
+    SMBASE_SMRAM_PRESENT = 0x01, SMBASE_SMRAM_LOCKED = 0x02
 };
 enum {
     ESMRAMC_T_EN = 0x01, ESMRAMC_TSEG_SZ = 0x06, ESMRAMC_TSEG_SZ_SHIFT = 1, ESMRAMC_SM_L2 = 0x08, ESMRAMC_SM_L1 = 0x10,
     ESMRAMC_SM_CACHE = 0x20, ESMRAMC_E_SMERR = 0x40, ESMRAMC_H_SMRAME = 0x80,
     ESMRAMC_FIXED = ESMRAMC_SM_L2 | ESMRAMC_SM_L1 | ESMRAMC_SM_CACHE,
-    SMRAM_WRITABLE = SMRAM_D_OPEN | SMRAM_D_CLS | SMRAM_D_LCK | SMRAM_G_SMRAME, ESMRAMC_WRITABLE = ESMRAMC_H_SMRAME | ESMRAMC_TSEG_SZ | ESMRAMC_T_EN
+    SMRAM_WRITABLE = SMRAM_D_OPEN | SMRAM_D_CLS | SMRAM_D_LCK | SMRAM_G_SMRAME,
+    ESMRAMC_WRITABLE = ESMRAMC_H_SMRAME | ESMRAMC_TSEG_SZ | ESMRAMC_T_EN
 };
 
 typedef struct Q35Host {
@@ -83,7 +85,8 @@ static uint64_t tseg_bytes(const Mch *s)
 static void smram_update(Mch *s)
 {
     uint8_t smram = pci_get8(&s->pci, MCH_SMRAM);
-    bool high = pci_get8(&s->pci, MCH_ESMRAMC) & ESMRAMC_H_SMRAME, global = smram & SMRAM_G_SMRAME, open = smram & SMRAM_D_OPEN;
+    bool high = pci_get8(&s->pci, MCH_ESMRAMC) & ESMRAMC_H_SMRAME, global = smram & SMRAM_G_SMRAME,
+        open = smram & SMRAM_D_OPEN;
     uint64_t tseg = MIN(tseg_bytes(s), s->memory.below_4g_bytes);
     uint64_t tseg_base = s->memory.below_4g_bytes - tseg;
 
@@ -187,7 +190,8 @@ static const PciConfigRow mch_config[] = {
     { 0x4c, 4, "MCHBAR_HI", .writable = 0x0000000f },
     { MCH_EXT_TSEG_MBYTES, 2, "EXT_TSEG_MBYTES", .writable = 0xffff, .on_write = ext_tseg_written },
     { 0x54, 4, "DEVEN",    .writable = 0x000003db },
-    { MCH_PCIEXBAR, 4, "PCIEXBAR", .reset = Q35_ECAM_DEFAULT_BASE, .writable = 0xfc000007, .on_write = pciexbar_written },
+    { MCH_PCIEXBAR, 4, "PCIEXBAR", .reset = Q35_ECAM_DEFAULT_BASE, .writable = 0xfc000007,
+      .on_write = pciexbar_written },
     { MCH_PCIEXBAR + 4, 4, "PCIEXBAR_HI", .writable = 0x0000000f, .on_write = pciexbar_written },
     { 0x68, 4, "DMIBAR",   .writable = 0xfffff001 },
     { 0x6c, 4, "DMIBAR_HI", .writable = 0x0000000f },
@@ -300,8 +304,8 @@ static const StateField host_state[] = { STATE_U32(Q35Host, host.config_address)
 
 static const DeviceType q35_host_type = {
     .name = "q35-pcihost", .parent = &device_type.type, .size = sizeof(Q35Host), .category = CATEGORY_BRIDGE,
-    .description = "PCI Express host of the Q35", .bus = &system_bus_type.type, .not_user_creatable = true, .no_hotplug = true,
-    .properties = host_properties, .state = host_state, .reset = host_reset,
+    .description = "PCI Express host of the Q35", .bus = &system_bus_type.type, .not_user_creatable = true,
+    .no_hotplug = true, .properties = host_properties, .state = host_state, .reset = host_reset,
 };
 TYPE_REGISTER(q35_host_type);
 

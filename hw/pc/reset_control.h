@@ -9,7 +9,10 @@ enum { RESET_CONTROL_SYS_RST = 1 << 1, RESET_CONTROL_RST_CPU = 1 << 2, RESET_CON
 
 typedef struct ResetControl { uint8_t value, mask; } ResetControl;
 
-/** reset_control_init: at the ports of @bus's host; @mask: bits that the guest can set and read back. RST_CPU resets the machine. */
+/**
+ * reset_control_init: at the ports of @bus's host; @mask: bits that the guest can set and read back. RST_CPU resets
+ * the machine.
+ */
 void reset_control_init(ResetControl *r, PciBus *bus, uint8_t mask);
 
 #endif

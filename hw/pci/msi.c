@@ -2,7 +2,7 @@
 /*
  * MSI: interrupts as memory writes whose address and data the guest put into the capability.
  *
- *   pci_msi_notify(vector) -> masked: PENDING bit -> (unmasked by a config write) -> pci_send_msi() -> memory write as the device's
+ *   pci_msi_notify(vector) -> masked: PENDING bit -> (unmasked by a config write) -> pci_send_msi(): a DMA write
  *
  * Spec: PCI Local Bus 3.0, section 6.8.1. All state is in config space.
  */
@@ -57,7 +57,8 @@ bool pci_msi_init(PciDevice *dev, unsigned offset, unsigned vectors, bool addr64
         return false;
     }
     dev->msi_cap = cap;
-    pci_set16(dev, cap + PCI_MSI_CONTROL, __builtin_ctz(vectors) << PCI_MSI_CAPABLE_SHIFT | (addr64 ? PCI_MSI_64BIT : 0) |
+    pci_set16(dev, cap + PCI_MSI_CONTROL, __builtin_ctz(vectors) << PCI_MSI_CAPABLE_SHIFT |
+              (addr64 ? PCI_MSI_64BIT : 0) |
                                           (per_vector_mask ? PCI_MSI_MASKABLE : 0));
     pci_set_writable16(dev, cap + PCI_MSI_CONTROL, PCI_MSI_ENABLE | PCI_MSI_ENABLED);
     pci_set_writable32(dev, cap + PCI_MSI_ADDR_LOW, 0xfffffffc);
@@ -78,7 +79,8 @@ bool pci_msi_enabled(const PciDevice *dev)
 
 static void send(PciDevice *dev, unsigned vector)
 {
-    MsiMessage msg = { .addr = pci_get32(dev, dev->msi_cap + PCI_MSI_ADDR_LOW), .data = pci_get16(dev, data_offset(dev)) };
+    MsiMessage msg = { .addr = pci_get32(dev, dev->msi_cap + PCI_MSI_ADDR_LOW),
+        .data = pci_get16(dev, data_offset(dev)) };
     if (control(dev) & PCI_MSI_64BIT) {
         msg.addr |= (uint64_t)pci_get32(dev, dev->msi_cap + PCI_MSI_ADDR_HIGH) << 32;
     }

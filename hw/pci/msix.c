@@ -24,7 +24,8 @@ static uint32_t table32(const PciMsix *m, unsigned offset)
 
 static bool masked(const PciDevice *dev, unsigned vector)
 {
-    return (control(dev) & PCI_MSIX_MASK_ALL) || (table32(dev->msix, vector * PCI_MSIX_ENTRY_SIZE + 12) & PCI_MSIX_ENTRY_MASKED);
+    uint32_t vector_control = table32(dev->msix, vector * PCI_MSIX_ENTRY_SIZE + 12);
+    return (control(dev) & PCI_MSIX_MASK_ALL) || (vector_control & PCI_MSIX_ENTRY_MASKED);
 }
 
 bool pci_msix_enabled(const PciDevice *dev)
@@ -36,7 +37,8 @@ static void send(PciDevice *dev, unsigned vector)
 {
     unsigned at = vector * PCI_MSIX_ENTRY_SIZE;
     pci_send_msi(dev, (MsiMessage){
-        .addr = (table32(dev->msix, at) & ~3u) | (uint64_t)table32(dev->msix, at + 4) << 32, .data = table32(dev->msix, at + 8),
+        .addr = (table32(dev->msix, at) & ~3u) | (uint64_t)table32(dev->msix, at + 4) << 32,
+        .data = table32(dev->msix, at + 8),
     });
 }
 
@@ -110,8 +112,9 @@ static void msix_reset_table(PciMsix *m)
     }
 }
 
-bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, unsigned table_bar_nr, uint32_t table_offset,
-                   MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset, unsigned cap_offset, GError **err)
+bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, unsigned table_bar_nr,
+                   uint32_t table_offset, MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset,
+                       unsigned cap_offset, GError **err)
 {
     g_assert(vectors >= 1 && vectors <= 2048 && !dev->msix_cap && !(table_offset & 7) && !(pba_offset & 7));
     unsigned cap = pci_add_capability(dev, PCI_CAP_ID_MSIX, cap_offset, PCI_MSIX_CAP_LEN, err);

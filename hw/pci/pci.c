@@ -2,8 +2,8 @@
 /*
  * PCI devices and buses: plugging into a slot, bus mastering, INTx routing, finding a device by number.
  *
- * An INTx pin climbs from bus to bus by map_irq (the swizzle at each bridge) to a line of the root bus, where assertions are
- * counted: the chip set hears of a line when its count leaves or reaches zero.
+ * An INTx pin climbs from bus to bus by map_irq (the swizzle at each bridge) to a line of the root bus, where
+ * assertions are counted: the chip set hears of a line when its count leaves or reaches zero.
  * Invariant: irq_counts[line] of a root is the number of devices below it with irq_asserted whose pin maps to the line.
  */
 #include "hw/pci/pci_internal.h"
@@ -31,8 +31,9 @@ static bool devfn_parse(Object *obj, const Property *prop, const char *text, GEr
         func = g_ascii_isxdigit(*start) ? strtoul(start, &end, 16) : ULONG_MAX;
     }
     if (!end || *end || slot > 31 || func > 7) {
-        return error_set(err, "property '%s' takes a PCI slot 00-1f with optional function 0-7, as in 03 or 03.1, not '%s'",
-                         prop->name, text);
+        return error_set(err,
+                         "property '%s' takes a PCI slot 00-1f with optional function 0-7, as in 03 or 03.1, not '%s'",
+                             prop->name, text);
     }
     *field = PCI_DEVFN(slot, func);
     return true;
@@ -57,7 +58,8 @@ static void devfn_default(Object *obj, const Property *prop)
 }
 
 const PropertyKind prop_kind_pci_devfn = {
-    .name = "str", .size = sizeof(int32_t), .get = devfn_get, .set = devfn_set, .parse = devfn_parse, .set_default = devfn_default,
+    .name = "str", .size = sizeof(int32_t), .get = devfn_get, .set = devfn_set, .parse = devfn_parse,
+    .set_default = devfn_default,
 };
 
 /* INTx */
@@ -245,24 +247,26 @@ static void pci_device_print(Device *d, GString *out)
     PciDevice *dev = PCI_DEVICE(d);
     const char *class_name = pci_class_name(pci_get16(dev, PCI_CLASS));
 
-    g_string_append_printf(out, "class %s, addr %02x:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n", class_name ? class_name : "unknown",
-                           pci_bus_number(pci_device_bus(dev)), PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn),
-                           pci_get16(dev, PCI_VENDOR_ID), pci_get16(dev, PCI_DEVICE_ID),
-                           pci_get16(dev, PCI_SUBSYSTEM_VENDOR_ID), pci_get16(dev, PCI_SUBSYSTEM_ID));
+    g_string_append_printf(out, "class %s, addr %02x:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n",
+                           class_name ? class_name : "unknown", pci_bus_number(pci_device_bus(dev)),
+                           PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn), pci_get16(dev, PCI_VENDOR_ID),
+                           pci_get16(dev, PCI_DEVICE_ID), pci_get16(dev, PCI_SUBSYSTEM_VENDOR_ID),
+                               pci_get16(dev, PCI_SUBSYSTEM_ID));
     for (unsigned n = 0; n < PCI_BAR_COUNT; n++) {
         const PciBar *bar = &dev->bars[n];
         if (bar->size) {
-            g_string_append_printf(out, "bar %u: %s at 0x%" PRIx64 " [0x%" PRIx64 "]\n", n, bar->type == PCI_BAR_IO ? "i/o" : "mem",
-                                   bar->addr, bar->addr + bar->size - 1);
+            g_string_append_printf(out, "bar %u: %s at 0x%" PRIx64 " [0x%" PRIx64 "]\n", n,
+                                   bar->type == PCI_BAR_IO ? "i/o" : "mem", bar->addr, bar->addr + bar->size - 1);
         }
     }
 }
 
 static const Property pci_device_properties[] = {
-    { .name = "addr", .kind = &prop_kind_pci_devfn, .offset = PROP_FIELD_CHECK(PciDevice, addr, int32_t), .def = (uint64_t)-1,
-      .description = "Slot and optional function, in hex: 06 or 06.1" },
+    { .name = "addr", .kind = &prop_kind_pci_devfn, .offset = PROP_FIELD_CHECK(PciDevice, addr, int32_t),
+      .def = (uint64_t)-1, .description = "Slot and optional function, in hex: 06 or 06.1" },
     PROP_STR("romfile", PciDevice, romfile, "Option ROM image; empty for none"),
-    PROP_UINT32("romsize", PciDevice, romsize, UINT32_MAX, "Bytes of the option ROM's BAR, a power of two; default: as the image needs"),
+    PROP_UINT32("romsize", PciDevice, romsize, UINT32_MAX,
+                "Bytes of the option ROM's BAR, a power of two; default: as the image needs"),
     PROP_INT32("rombar", PciDevice, rombar, -1, "0: the option ROM has no BAR"),
     PROP_BOOL("multifunction", PciDevice, multifunction, false, "Other functions may share the slot"),
     PROP_UINT32("acpi-index", PciDevice, acpi_index, 0, "Number that firmware gives the device's name"),
@@ -276,9 +280,11 @@ static const StateField pci_device_state[] = {
 };
 
 const PciDeviceType pci_device_type = {
-    .name = "pci-device", .parent = &device_type.type, .size = sizeof(PciDevice), .is_abstract = true, .init = pci_device_init,
-    .finalize = pci_device_finalize, .properties = pci_device_properties, .bus = &pci_bus_type.type, .state = pci_device_state, .post_load = pci_device_post_load,
-    .realize = pci_device_realize, .unrealize = pci_device_unrealize, .reset = pci_device_reset, .print_info = pci_device_print,
+    .name = "pci-device", .parent = &device_type.type, .size = sizeof(PciDevice), .is_abstract = true,
+    .init = pci_device_init, .finalize = pci_device_finalize, .properties = pci_device_properties,
+    .bus = &pci_bus_type.type, .state = pci_device_state, .post_load = pci_device_post_load,
+    .realize = pci_device_realize, .unrealize = pci_device_unrealize, .reset = pci_device_reset,
+    .print_info = pci_device_print,
 };
 TYPE_REGISTER(pci_device_type);
 
@@ -306,8 +312,9 @@ static bool slot_refused(const PciBus *bus, const PciDevice *dev, int devfn, GEr
     const PciDevice *other = bus->devices[devfn], *first = bus->devices[PCI_DEVFN(slot, 0)];
 
     if (other) {
-        error_set(err, "PCI slot %02x.%x of bus '%s' is taken by %s%s%s", slot, func, bus->bus.name, other->device.object.type->name,
-                  other->device.id ? ", id " : "", other->device.id ? other->device.id : "");
+        error_set(err, "PCI slot %02x.%x of bus '%s' is taken by %s%s%s", slot, func, bus->bus.name,
+                  other->device.object.type->name, other->device.id ? ", id " : "",
+                      other->device.id ? other->device.id : "");
         return true;
     }
     if (devfn < bus->devfn_min) {
@@ -315,14 +322,14 @@ static bool slot_refused(const PciBus *bus, const PciDevice *dev, int devfn, GEr
         return true;
     }
     if (func && first && !first->multifunction) {
-        error_set(err, "PCI slot %02x of bus '%s' holds a single-function device; give %s multifunction=on to add function %u",
+        error_set(err, "PCI slot %02x of bus '%s' holds %s alone: give it multifunction=on to add function %u",
                   slot, bus->bus.name, first->device.object.type->name, func);
         return true;
     }
     for (unsigned f = 1; !func && !dev->multifunction && f < 8; f++) {
         if (bus->devices[PCI_DEVFN(slot, f)]) {
-            error_set(err, "PCI slot %02x of bus '%s' already has function %u; function 0 (%s) needs multifunction=on", slot,
-                      bus->bus.name, f, name);
+            error_set(err, "PCI slot %02x of bus '%s' already has function %u; function 0 (%s) needs multifunction=on",
+                      slot, bus->bus.name, f, name);
             return true;
         }
     }
@@ -396,7 +403,8 @@ static char *bus_device_path(Device *d)
     if (name) {
         return g_strdup_printf("%s/%s@%s", parent, name, unit);
     }
-    return g_strdup_printf("%s/pci%04x,%04x@%s", parent, pci_device_type_of(dev)->vendor_id, pci_device_type_of(dev)->device_id, unit);
+    return g_strdup_printf("%s/pci%04x,%04x@%s", parent, pci_device_type_of(dev)->vendor_id,
+                           pci_device_type_of(dev)->device_id, unit);
 }
 
 const PciBusType pci_bus_type = {
@@ -410,7 +418,8 @@ const PciBusType pcie_bus_type = {
 };
 TYPE_REGISTER(pcie_bus_type);
 
-void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char *name, MemoryRegion *memory, MemoryRegion *io, int devfn_min)
+void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char *name, MemoryRegion *memory,
+                  MemoryRegion *io, int devfn_min)
 {
     bus_init(&bus->bus, &type->bus, owner, name);
     bus->memory = memory;

@@ -2,7 +2,7 @@
 /*
  * Conventional PCI and the parts of PCI Express that devices share.
  *
- *   guest: port 0xcf8/0xcfc or ECAM -> PciBus -> pci_config_read/write() -> config space bytes, masks, `on_write` of rows
+ *   guest: port 0xcf8/0xcfc or ECAM -> PciBus -> pci_config_read/write() -> config bytes, masks, `on_write` of rows
  *   BAR written -> region mapped into the bus's memory or I/O space; INTx -> swizzled up to the root bus -> chip set
  *
  * A device is a PciDeviceType: identity, config rows beyond the standard header, and DeviceType's functions. Its
@@ -49,7 +49,8 @@ struct PciConfigRow {
     uint32_t writable;                          /* bits a write changes */
     uint32_t write_1_clear;                     /* bits a written 1 clears */
     bool keep_on_reset;                         /* reset value is stored at realize only */
-    void (*on_write)(PciDevice *dev, uint32_t old, uint32_t value);    /* after storing, once an access that touches it */
+    /* after storing, once an access that touches it */
+    void (*on_write)(PciDevice *dev, uint32_t old, uint32_t value);
 };
 
 struct PciDeviceType {
@@ -70,7 +71,9 @@ struct PciDeviceType {
 };
 extern const PciDeviceType pci_device_type;     /* "pci-device": abstract */
 
-typedef enum PciBarType { PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_MEM32_PREFETCH, PCI_BAR_MEM64_PREFETCH } PciBarType;
+typedef enum PciBarType {
+    PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_MEM32_PREFETCH, PCI_BAR_MEM64_PREFETCH
+} PciBarType;
 typedef struct PciBar { MemoryRegion *region; uint64_t size, addr; PciBarType type; bool mapped; } PciBar;
 #define PCI_BAR_UNMAPPED UINT64_MAX             /* PciBar.addr while not decoding */
 
@@ -105,15 +108,22 @@ struct PciDevice {
 };
 #define PCI_DEVICE(d) ((PciDevice *)(d))
 #define PCI_BUS(b) ((PciBus *)(b))
-static inline const PciDeviceType *pci_device_type_of(const PciDevice *d) { return (const PciDeviceType *)d->device.object.type; }
+static inline const PciDeviceType *pci_device_type_of(const PciDevice *d)
+{
+    return (const PciDeviceType *)d->device.object.type;
+}
 
 /* For realize() of a device. */
 /**
- * pci_register_bar: BAR @n (0-5; a 64-bit one takes @n + 1 too) decodes @region, whose size is a power of two (memory: at
- * least 16 bytes, I/O: at least 4). The region stays the device's. A mistake here aborts: it is ours, not the guest's.
+ * pci_register_bar: BAR @n (0-5; a 64-bit one takes @n + 1 too) decodes @region, whose size is a power of two (memory:
+ * at least 16 bytes, I/O: at least 4). The region stays the device's. A mistake here aborts: it is ours, not the
+ * guest's.
  */
 void pci_register_bar(PciDevice *dev, unsigned n, PciBarType type, MemoryRegion *region);
-/** pci_add_capability: @len bytes at @offset (0: first free) of config space, linked into the list; zero but for the id. Returns the offset, or 0 and @err. */
+/**
+ * pci_add_capability: @len bytes at @offset (0: first free) of config space, linked into the list; zero but for the
+ * id. Returns the offset, or 0 and @err.
+ */
 unsigned pci_add_capability(PciDevice *dev, uint8_t id, unsigned offset, unsigned len, GError **err);
 unsigned pci_find_capability(const PciDevice *dev, uint8_t id);    /* 0: none */
 
@@ -143,9 +153,13 @@ static inline uint16_t pci_requester_id(const PciDevice *dev);
 bool pci_msi_init(PciDevice *dev, unsigned offset, unsigned vectors, bool addr64, bool per_vector_mask, GError **err);
 bool pci_msi_enabled(const PciDevice *dev);
 void pci_msi_notify(PciDevice *dev, unsigned vector);   /* sends or, if masked, pends */
-/** pci_msix_init: table in @table_bar at @table_offset, pending bits in @pba_bar at @pba_offset; regions are added to the BARs' regions. */
-bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, unsigned table_bar_nr, uint32_t table_offset,
-                   MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset, unsigned cap_offset, GError **err);
+/**
+ * pci_msix_init: table in @table_bar at @table_offset, pending bits in @pba_bar at @pba_offset; regions are added to
+ * the BARs' regions.
+ */
+bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, unsigned table_bar_nr,
+                   uint32_t table_offset, MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset,
+                       unsigned cap_offset, GError **err);
 /** pci_msix_init_exclusive_bar: both in BAR @bar_nr, which this registers. */
 bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_nr, GError **err);
 bool pci_msix_enabled(const PciDevice *dev);
@@ -154,7 +168,8 @@ void pci_msix_notify(PciDevice *dev, unsigned vector);
 void pci_send_msi(PciDevice *dev, MsiMessage msg);
 
 /* Buses. */
-typedef int PciMapIrqFn(PciDevice *dev, int pin);               /* pin 0-3 -> the parent's pin, or the root's line number */
+/* pin 0-3 -> the parent's pin, or the root's line number */
+typedef int PciMapIrqFn(PciDevice *dev, int pin);
 typedef void PciSetIrqFn(void *opaque, int line, int level);    /* root only: wired-OR result of a line changed */
 
 typedef struct PciBusType { union { BusType bus; struct BusType; }; bool express; } PciBusType;
@@ -176,12 +191,17 @@ struct PciBus {
 };
 
 /** pci_bus_init: a root bus; @memory and @io take the BARs. */
-void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char *name, MemoryRegion *memory, MemoryRegion *io, int devfn_min);
+void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char *name, MemoryRegion *memory,
+                  MemoryRegion *io, int devfn_min);
 void pci_bus_set_irqs(PciBus *bus, PciSetIrqFn *set_irq, PciMapIrqFn *map_irq, void *opaque, int lines);
-/** pci_bus_irq_level: whether any device asserts @line of root @bus. pci_bus_recount_irqs(): after map_irq's answers changed. */
+/**
+ * pci_bus_irq_level: whether any device asserts @line of root @bus.
+ * pci_bus_recount_irqs: to be called after map_irq's answers changed.
+ */
 bool pci_bus_irq_level(const PciBus *bus, int line);
 void pci_bus_recount_irqs(PciBus *bus);
-static inline PciBus *pci_device_bus(const PciDevice *dev) { return PCI_BUS(dev->device.bus); }    /* NULL before attach */
+/* NULL before attach */
+static inline PciBus *pci_device_bus(const PciDevice *dev) { return PCI_BUS(dev->device.bus); }
 PciBus *pci_root_bus(void);                     /* the machine's first root bus; NULL: no PCI */
 int pci_bus_number(const PciBus *bus);          /* 0 for a root, else the bridge's secondary bus number */
 bool pci_bus_is_express(const PciBus *bus);
@@ -189,14 +209,19 @@ PciDevice *pci_find_device(PciBus *root, int bus_number, int devfn);
 /** pci_swizzle: the standard bridge rule, (slot + pin) mod 4. */
 int pci_swizzle(PciDevice *dev, int pin);
 void pci_foreach_device(PciBus *bus, void (*fn)(PciDevice *dev, void *opaque), void *opaque);   /* @bus and all below */
-/** pci_create: new device of the board at @devfn of @bus, properties still to be set; finish with device_realize_onboard(). */
+/**
+ * pci_new: new device of the board at @devfn, properties still to be set; finish with device_realize_onboard().
+ * pci_create: both in one.
+ */
 PciDevice *pci_new(const PciDeviceType *type, int devfn, bool multifunction);
 PciDevice *pci_create(PciBus *bus, const PciDeviceType *type, int devfn);
 
 /** pci_config_read/write: one guest access of 1, 2 or 4 bytes within the device's config space. */
 uint32_t pci_config_read(PciDevice *dev, unsigned offset, unsigned size);
 void pci_config_write(PciDevice *dev, unsigned offset, uint32_t value, unsigned size);
-/** pci_data_read/write: by CONFIG_ADDRESS-like number: bus 23-16, devfn 15-8, register 7-0. All ones if nobody answers. */
+/**
+ * pci_data_read/write: by CONFIG_ADDRESS-like number: bus 23-16, devfn 15-8, register 7-0. All ones if nobody answers.
+ */
 uint32_t pci_data_read(PciBus *root, uint32_t addr, unsigned size);
 void pci_data_write(PciBus *root, uint32_t addr, uint32_t value, unsigned size);
 

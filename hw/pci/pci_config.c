@@ -3,7 +3,7 @@
  * Configuration space of one PCI device: bytes, masks, and what a write to them does.
  *
  *   guest write -> pci_config_write() -> (type's config_write or) pci_default_config_write():
- *     bytes change by mask -> BARs follow -> bus mastering, INTx follow COMMAND -> MSI/MSI-X -> on_write of rows touched
+ *     bytes change by mask -> BARs follow -> bus mastering and INTx follow COMMAND -> MSI, MSI-X -> rows' on_write
  *
  * Three byte arrays of config_len: `config` (what is read), `writable` (bits a write changes), `write_1_clear`.
  * Spec: PCI Local Bus 3.0, chapter 6.
@@ -116,7 +116,8 @@ void pci_config_init(PciDevice *dev)
     set_identity(dev);
     pci_set_writable16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
                                          PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
-    store(dev->write_1_clear, PCI_STATUS, PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |
+    store(dev->write_1_clear, PCI_STATUS, PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT |
+          PCI_STATUS_REC_TARGET_ABORT |
           PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY, 2);
     pci_set_writable8(dev, PCI_CACHE_LINE_SIZE, 0xff);
     pci_set_writable8(dev, PCI_INTERRUPT_LINE, 0xff);
@@ -250,7 +251,8 @@ void pci_bars_update(PciDevice *dev)
         }
         bar->addr = addr;
         if (addr != PCI_BAR_UNMAPPED) {
-            trace(pci_bar_map, dev->device.object.type->name, PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn), n, addr, bar->size);
+            trace(pci_bar_map, dev->device.object.type->name, PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn), n, addr,
+                  bar->size);
             memory_region_add_overlap(space, addr, bar->region, 1);
             bar->mapped = true;
         }
@@ -381,7 +383,8 @@ void pci_default_config_write(PciDevice *dev, unsigned offset, uint32_t value, u
         *at = (*at & ~writable) | (byte & writable);
         *at &= ~(byte & clear);
     }
-    if (overlaps(offset, size, PCI_BAR0, 24) || overlaps(offset, size, PCI_ROM_BAR, 4) || overlaps(offset, size, PCI_COMMAND, 2)) {
+    if (overlaps(offset, size, PCI_BAR0, 24) || overlaps(offset, size, PCI_ROM_BAR, 4) ||
+        overlaps(offset, size, PCI_COMMAND, 2)) {
         pci_bars_update(dev);
     }
     if (overlaps(offset, size, PCI_COMMAND, 2)) {

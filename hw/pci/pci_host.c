@@ -2,9 +2,9 @@
 /*
  * Configuration cycles from ports and from the PCI Express window.
  *
- * CONFIG_ADDRESS is reached by aligned 32-bit accesses only: narrower ones pass it by, and a byte at 0xcf9 reaches the reset register.
- * CONFIG_DATA takes 1, 2 and 4 bytes within its doubleword. Reserved bits of CONFIG_ADDRESS (30-24, 1-0) read as 0.
- * Nobody there: reads give all ones, writes vanish (master abort).
+ * CONFIG_ADDRESS is reached by aligned 32-bit accesses only: narrower ones pass it by, and a byte at 0xcf9 reaches the
+ * reset register. CONFIG_DATA takes 1, 2 and 4 bytes within its doubleword. Reserved bits of CONFIG_ADDRESS (30-24,
+ * 1-0) read as 0. Nobody there: reads give all ones, writes vanish (master abort).
  */
 #include "hw/pci/pci_host.h"
 
@@ -30,7 +30,8 @@ static void address_write(void *opaque, uint64_t offset, uint64_t value, unsigne
 }
 
 static const MemoryOps address_ops = {
-    .read = address_read, .write = address_write, .valid = { 1, 4, .unaligned = true }, .impl = { 1, 4, .unaligned = true },
+    .read = address_read, .write = address_write, .valid = { 1, 4, .unaligned = true },
+    .impl = { 1, 4, .unaligned = true },
 };
 
 static uint64_t data_read(void *opaque, uint64_t offset, unsigned size)

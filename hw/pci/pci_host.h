@@ -23,7 +23,8 @@ typedef struct PciHost {
     MemoryRegion address_region, data_region;
     MemoryRegion ecam_region;
     bool ecam_mapped;
-    uint32_t config_address;                    /* CONFIG_ADDRESS: the only guest-visible state; the owner saves and resets it */
+    /* CONFIG_ADDRESS: the only guest-visible state; the owner saves and resets it */
+    uint32_t config_address;
 } PciHost;
 
 /** pci_host_init: maps both ports into @io, for devices of @bus and below. */

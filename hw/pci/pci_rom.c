@@ -38,13 +38,18 @@ bool pci_rom_init(PciDevice *dev, GError **err)
     }
     if (dev->romsize != UINT32_MAX) {
         if (dev->romsize < len || dev->romsize > ROM_MAX_BYTES || dev->romsize < 2048) {
-            return error_set(err, "romsize=%u does not fit romfile '%s' of %zu bytes (2048 to %u)", dev->romsize, path, len, ROM_MAX_BYTES);
+            return error_set(err, "romsize=%u does not fit romfile '%s' of %zu bytes (2048 to %u)", dev->romsize, path,
+                             len, ROM_MAX_BYTES);
         }
         size = dev->romsize;
     }
     g_autofree char *name = g_strdup_printf("%s.rom", dev->device.id ? dev->device.id : dev->device.object.type->name);
-    g_autofree char *unique = ram_block_find(name) ? g_strdup_printf("%s-%02x.%x", name, PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn)) : NULL;
-    if (!memory_region_init_rom(&dev->rom, OBJECT(dev), unique ? unique : name, size, err)) {
+    if (ram_block_find(name)) {
+        char *unique = g_strdup_printf("%s-%02x.%x", name, PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn));
+        g_free(name);
+        name = unique;
+    }
+    if (!memory_region_init_rom(&dev->rom, OBJECT(dev), name, size, err)) {
         return false;
     }
     memcpy(memory_region_ram_ptr(&dev->rom), data, len);
