@@ -100,6 +100,19 @@ static bool host_nodes_set(Object *obj, const Property *prop, json_object *value
     return true;
 }
 
+static bool host_nodes_parse(Object *obj, const Property *prop, const char *text, GError **err)
+{
+    MemoryBackend *b = (MemoryBackend *)obj;
+
+    memset(b->host_nodes, 0, sizeof(b->host_nodes));
+    return host_nodes_add(b, text, err);
+}
+
+static const PropertyKind host_nodes_kind = {
+    .name = "int", .size = sizeof(((MemoryBackend *)0)->host_nodes), .get = host_nodes_get, .set = host_nodes_set,
+    .parse = host_nodes_parse,
+};
+
 /* merge, dump: hints that may change at any time. */
 
 static bool flag_value(const Property *prop, json_object *value, bool *out, GError **err)
@@ -270,7 +283,7 @@ uint64_t memory_backend_size(Object *backend)
 
 static const Property memory_backend_properties[] = {
     PROP_BOOL("dump", MemoryBackend, dump, true, "off: leave this memory out of core dumps", .set = dump_set, .runtime = true),
-    { .name = "host-nodes", .kind = &prop_kind_virtual, .type_name = "int", .get = host_nodes_get, .set = host_nodes_set,
+    { .name = "host-nodes", .kind = &host_nodes_kind, .offset = offsetof(MemoryBackend, host_nodes),
       .description = "NUMA nodes of the host that policy= applies to" },
     PROP_BOOL("merge", MemoryBackend, merge, true, "let the host share equal pages (KSM)", .set = merge_set, .runtime = true),
     PROP_ENUM("policy", MemoryBackend, policy, 0, policy_names, "HostMemPolicy", "how host-nodes are used"),
