@@ -2,8 +2,8 @@
 /*
  * Buses: found by name or type, devices put on and taken off, reset.
  *
- * A bus is embedded in its owner's struct and goes with it. All buses are in one list, in order of creation, which is the
- * order in which a device without bus= looks for a free one.
+ * A bus is embedded in its owner's struct and goes with it. All buses are in one list, in order of creation, which is
+ * the order in which a device without bus= looks for a free one.
  */
 #include "core/device.h"
 
@@ -176,7 +176,8 @@ bool bus_choose(Device *dev, Bus **bus, GError **err)
         full = candidate;
     }
     if (full) {
-        return error_set(err, "Bus '%s' is full, and there is no other '%s' bus for device '%s'", full->name, wanted->name, name);
+        return error_set(err, "Bus '%s' is full, and there is no other '%s' bus for device '%s'", full->name,
+                         wanted->name, name);
     }
     return error_set(err, "No '%s' bus found for device '%s'", wanted->name, name);
 }

@@ -5,10 +5,10 @@
  *   coroutine_enter(co): caller's registers on its stack, its stack pointer in `co->caller_context`; continue at co's.
  *   coroutine_yield():   the reverse.
  *
- * Invariants: `caller_stack` is set while the coroutine runs or has entered another; one that is set must not be entered
- * again. An ended coroutine is freed by who entered it, since it cannot free the stack it stands on. Stacks are mmap()ed
- * with a guard area at the low end, and up to POOL_MAX of them are kept for reuse. AddressSanitizer is told of each
- * switch. x86-64 switches by a few instructions; other hosts by swapcontext().
+ * Invariants: `caller_stack` is set while the coroutine runs or has entered another; one that is set must not be
+ * entered again. An ended coroutine is freed by who entered it, since it cannot free the stack it stands on. Stacks are
+ * mmap()ed with a guard area at the low end, and up to POOL_MAX of them are kept for reuse. AddressSanitizer is told of
+ * each switch. x86-64 switches by a few instructions; other hosts by swapcontext().
  */
 #include "core/coroutine.h"
 

@@ -2,8 +2,8 @@
 /*
  * Coroutines: straight-line code over asynchronous I/O, as the block layer needs it.
  *
- * A function that may yield is marked COROUTINE_FN and called only from a coroutine. A coroutine runs in the thread that
- * enters it; stacks are pooled and guarded.
+ * A function that may yield is marked COROUTINE_FN and called only from a coroutine. A coroutine runs in the thread
+ * that enters it; stacks are pooled and guarded.
  */
 #ifndef CORE_COROUTINE_H
 #define CORE_COROUTINE_H
@@ -32,7 +32,10 @@ typedef struct CoMutex { bool locked; CoQueue queue; } CoMutex; /* between corou
 void COROUTINE_FN co_mutex_lock(CoMutex *m);
 void co_mutex_unlock(CoMutex *m);
 
-/** coroutine_run_sync: runs @fn(@arg) as a coroutine to its end, turning the current loop meanwhile. Not from a coroutine. */
+/**
+ * coroutine_run_sync: runs @fn(@arg) as a coroutine to its end, turning the current loop meanwhile. Not from a
+ * coroutine.
+ */
 void coroutine_run_sync(void (*fn)(void *arg), void *arg);
 
 #endif

@@ -5,8 +5,8 @@
  *   device_realize(): bus found, place in the tree, bus `attach`, each type's `realize` from root to leaf, cold reset.
  *   Whatever fails undoes what was done, in reverse, and the device leaves the tree.
  *
- * Invariants: a realized device is in the tree; one with a bus is in bus->devices once; its properties without `runtime`
- * are frozen. Timers named in the type's rows are initialised before `init` of any type below "device".
+ * Invariants: a realized device is in the tree; one with a bus is in bus->devices once; its properties without
+ * `runtime` are frozen. Timers named in the type's rows are initialised before `init` of any type below "device".
  */
 #include "core/device.h"
 
@@ -83,7 +83,8 @@ static void device_finalize(Object *obj)
 }
 
 const DeviceType device_type = {
-    .name = "device", .parent = &object_type, .size = sizeof(Device), .is_abstract = true, .properties = device_properties,
+    .name = "device", .parent = &object_type, .size = sizeof(Device), .is_abstract = true,
+    .properties = device_properties,
     .init = device_init, .finalize = device_finalize,
 };
 TYPE_REGISTER(device_type);

@@ -108,7 +108,7 @@ void device_add_inputs(Device *dev, const char *name, IrqFn *fn, int count);    
 IrqLine *device_input(Device *dev, const char *name, int n);
 void device_add_outputs(Device *dev, const char *name, IrqLine **wires, int count); /* @wires: fields of the device */
 void device_connect(Device *dev, const char *name, int n, IrqLine *to);
-/** device_wire_group: size of a group, -1: none; *@inputs gets its pins, or with @inputs NULL *@outputs its wires (array). */
+/** device_wire_group: size of a group, -1: none; *@inputs gets its pins, or, if NULL, *@outputs its array of wires. */
 int device_wire_group(Device *dev, const char *name, IrqLine **inputs, IrqLine ***outputs);
 
 /* Bus: what devices plug into. A bus type may check addresses in `attach`. A hook left NULL is the parent type's. */

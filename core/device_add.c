@@ -71,8 +71,8 @@ static const DeviceType *creatable_type(const char *name, GError **err)
 static bool check_id(const char *id, GError **err)
 {
     if (!id_is_valid(id)) {
-        return error_set(err, "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), "
-                         "not '%s'", id);
+        return error_set(err, "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a "
+                         "letter), not '%s'", id);
     }
     Object *home = object_container("/machine/peripheral");
     if (home->children && g_hash_table_contains(home->children, id)) {

@@ -68,7 +68,8 @@ void device_save(Device *dev, GByteArray *out)
     }
 }
 
-static bool load_type(Device *dev, const DeviceType *type, unsigned version, const uint8_t *data, size_t len, GError **err)
+static bool load_type(Device *dev, const DeviceType *type, unsigned version, const uint8_t *data, size_t len,
+                      GError **err)
 {
     StateField row[2];
     size_t at, used;

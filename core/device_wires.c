@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Named groups of input pins and output wires of a device; a board connects them. Mistakes here are ours: they abort. */
+/* Named groups of input pins and output wires of a device; a board connects them. Mistakes here are ours: abort. */
 #include "core/device.h"
 
 #include <string.h>

@@ -101,7 +101,7 @@ static char fold(char c)
 
 enum { NEAREST_MAX_LENGTH = 63 };
 
-/* Damerau-Levenshtein distance with adjacent transpositions, each part edited at most once (optimal string alignment). */
+/* Damerau-Levenshtein distance in which no part is edited twice (optimal string alignment). */
 static unsigned word_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     unsigned rows[3][NEAREST_MAX_LENGTH + 1];
@@ -146,7 +146,7 @@ void nearest_add(NearestWord *n, const char *candidate)
         return;
     }
     unsigned distance = word_distance(n->word, word_len, candidate, len);
-    /* All letters changed is no likeness; of two as near, the alphabetically first wins, whatever the order of feeding. */
+    /* All letters changed is no likeness; of two as near, the first in the alphabet wins, whatever came first. */
     if (distance >= MAX(word_len, len) || distance > n->best_distance) {
         return;
     }

@@ -28,7 +28,7 @@ GQuark rhea_error_quark(void);
 /** error_class_name: the spelling of @err's class in a QMP reply; "GenericError" for an error of any other domain. */
 const char *error_class_name(const GError *err);
 
-/** error_set: sets a GenericError; for the common case. Always returns false, so that `return error_set(...)` reads well. */
+/** error_set: sets a GenericError; for the common case. Returns false always: `return error_set(...)` reads well. */
 bool error_set(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 /** error_set_errno: as error_set(), with ": " and the text of errno value @os_errno (positive) appended. */

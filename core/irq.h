@@ -2,8 +2,9 @@
 /*
  * Interrupt lines: a wire between a device's output and another's input pin.
  *
- * The receiver owns its input pins (an array from irq_lines_new()); a sender holds an IrqLine pointer and drives it with
- * irq_set(). NULL is an unconnected wire. Under the big lock. A level is kept by sender and receiver, not by the wire.
+ * The receiver owns its input pins (an array from irq_lines_new()); a sender holds an IrqLine pointer and drives it
+ * with irq_set(). NULL is an unconnected wire. Under the big lock. A level is kept by sender and receiver, not by the
+ * wire.
  */
 #ifndef CORE_IRQ_H
 #define CORE_IRQ_H

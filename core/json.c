@@ -39,7 +39,8 @@ static bool unexpected(Parser *p, const char *wanted)
         return fail_at(p, p->at, "expecting %s, not the end of the text", wanted);
     }
     unsigned char c = *p->at;
-    return fail_at(p, p->at, c > ' ' && c < 0x7f ? "expecting %s, not '%c'" : "expecting %s, not byte 0x%02x", wanted, c);
+    return fail_at(p, p->at, c > ' ' && c < 0x7f ? "expecting %s, not '%c'" : "expecting %s, not byte 0x%02x", wanted,
+                   c);
 }
 
 static void skip_space(Parser *p)

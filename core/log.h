@@ -10,11 +10,29 @@
 #include <stdint.h>
 
 typedef enum LogItem {
-    LOG_OUT_ASM = 1 << 0, LOG_IN_ASM = 1 << 1, LOG_OP = 1 << 2, LOG_OP_OPT = 1 << 3, LOG_INT = 1 << 4, LOG_EXEC = 1 << 5,
-    LOG_CPU = 1 << 6, LOG_MMU = 1 << 7, LOG_PCALL = 1 << 8, LOG_CPU_RESET = 1 << 9, LOG_UNIMP = 1 << 10,
-    LOG_GUEST_ERROR = 1 << 11, LOG_PAGE = 1 << 12, LOG_NOCHAIN = 1 << 13, LOG_STRACE = 1 << 14, LOG_PER_THREAD = 1 << 15,
-    LOG_FPU = 1 << 16, LOG_PLUGIN = 1 << 17, LOG_INVALID_MEM = 1 << 18, LOG_TRACE = 1 << 19, LOG_VPU = 1 << 20,
-    LOG_OP_IND = 1 << 21, LOG_OP_PLUGIN = 1 << 22
+    LOG_OUT_ASM = 1 << 0,
+    LOG_IN_ASM = 1 << 1,
+    LOG_OP = 1 << 2,
+    LOG_OP_OPT = 1 << 3,
+    LOG_INT = 1 << 4,
+    LOG_EXEC = 1 << 5,
+    LOG_CPU = 1 << 6,
+    LOG_MMU = 1 << 7,
+    LOG_PCALL = 1 << 8,
+    LOG_CPU_RESET = 1 << 9,
+    LOG_UNIMP = 1 << 10,
+    LOG_GUEST_ERROR = 1 << 11,
+    LOG_PAGE = 1 << 12,
+    LOG_NOCHAIN = 1 << 13,
+    LOG_STRACE = 1 << 14,
+    LOG_PER_THREAD = 1 << 15,
+    LOG_FPU = 1 << 16,
+    LOG_PLUGIN = 1 << 17,
+    LOG_INVALID_MEM = 1 << 18,
+    LOG_TRACE = 1 << 19,
+    LOG_VPU = 1 << 20,
+    LOG_OP_IND = 1 << 21,
+    LOG_OP_PLUGIN = 1 << 22
 } LogItem;
 
 typedef struct LogItemName { LogItem item; const char *name, *description; } LogItemName;
@@ -26,8 +44,8 @@ extern uint32_t log_items;                              /* bits of LogItem; writ
 
 void log_printf(const char *fmt, ...) G_GNUC_PRINTF(1, 2);  /* one whole record per call; any thread */
 /**
- * log_set_items: parses "int,cpu_reset", "all", "trace:PATTERN" or "help" (prints the list and exits 0). Replaces the set
- * of before; an unknown word is an error.
+ * log_set_items: parses "int,cpu_reset", "all", "trace:PATTERN" or "help" (prints the list and exits 0). Replaces the
+ * set of before; an unknown word is an error.
  */
 bool log_set_items(const char *spec, GError **err);
 bool log_set_file(const char *path, GError **err);      /* -D; "%d" becomes the pid; NULL: stderr */

@@ -2,15 +2,15 @@
 /*
  * The event loop: one turn is wait, then bottom halves, timers, descriptors, and (main loop) GLib's sources.
  *
- *   bh_schedule(), timer_arm_ns()  --> lists under loop->lock; event_loop_wake() writes wake_fd if the sleeper must look
+ *   bh_schedule(), timer_arm_ns()  --> lists under loop->lock; event_loop_wake() writes wake_fd if one sleeps
  *   event_loop_set_fd()            --> loop->fds and epoll
- *   event_loop_run_once()          --> wait_for_events(): sleeps in epoll until a descriptor or the first timer
+ *   event_loop_run_once()          --> sleeps in epoll until a descriptor or the first timer
  *                                  --> dispatch: callbacks one by one, no lock of ours held
  *
  * Invariants: `woken` is true while wake_fd holds a count; it is cleared before the lists are looked at, so that a wake
  * is never lost. An fd event carries the generation of its handler: one replaced meanwhile, even under the same number,
- * is not called. The main loop drops the big lock while it waits and asks epoll for events after it has it again; thus a
- * second thread may turn it too (a vCPU that drains a disk), and wakes the owner when it leaves.
+ * is not called. The main loop drops the big lock while it waits and asks epoll for events after it has it again; thus
+ * a second thread may turn it too (a vCPU that drains a disk), and wakes the owner when it leaves.
  */
 #include "core/loop.h"
 
@@ -442,8 +442,8 @@ static int query_glib(EventLoop *loop, GMainContext *context, int *priority, int
     if (g_main_context_prepare(context, priority)) {
         *timeout_ns = 0;
     }
-    while ((count = g_main_context_query(context, *priority, &timeout_ms, &g_array_index(fds, GPollFD, 1), fds->len - 1)) >
-           (int)fds->len - 1) {
+    while ((count = g_main_context_query(context, *priority, &timeout_ms, &g_array_index(fds, GPollFD, 1),
+                                         fds->len - 1)) > (int)fds->len - 1) {
         g_array_set_size(fds, count + 1);
     }
     if (timeout_ms >= 0 && (*timeout_ns < 0 || timeout_ms * NS_PER_MS < *timeout_ns)) {

@@ -26,14 +26,15 @@ EventLoop *event_loop_current(void);
  */
 bool event_loop_run_once(EventLoop *loop, bool block);
 
-/** event_loop_set_fd: watches @fd, level-triggered; NULL for a direction ignores it; both NULL: forgets @fd (before close). */
+/** event_loop_set_fd: watches @fd, level-triggered; NULL ignores a direction; both NULL: forgets @fd (before close). */
 void event_loop_set_fd(EventLoop *loop, int fd, FdFn *on_read, FdFn *on_write, void *opaque);
 
-/* Bottom half: a callback run once by its loop after bh_schedule(), however often that was called. Any thread schedules. */
+/* Bottom half: a callback run once by its loop after bh_schedule(), however often called. Any thread schedules. */
 Bh *bh_new(EventLoop *loop, void (*fn)(void *opaque), void *opaque);    /* NULL loop: main */
 void bh_schedule(Bh *bh);
 void bh_cancel(Bh *bh);
-void bh_free(Bh *bh);   /* NULL allowed; also from its own callback; else in the loop's thread (main: under the big lock) */
+/** bh_free: NULL is allowed. In the loop's thread (main: under the big lock), also from its own callback. */
+void bh_free(Bh *bh);
 /** event_loop_call: runs @fn once, soon, in @loop's thread. Any thread. */
 void event_loop_call(EventLoop *loop, void (*fn)(void *opaque), void *opaque);
 void event_loop_wake(EventLoop *loop);

@@ -7,9 +7,10 @@
  * and a place in the composition tree, whose root is object_root() ("/"). Its properties are those of its type and all
  * parents (rows: name, kind, offset, default, range), plus its children (child<T>) and its links.
  *
- * Life of an object: object_new() allocates, zero-fills, sets defaults from the property rows of root to leaf type, then
- * calls every `init` root to leaf. Properties are then set; `complete` (for -object; devices have realize instead)
- * checks them as a whole. The last object_unref() calls every `finalize` leaf to root, frees property values, then memory.
+ * Life of an object: object_new() allocates, zero-fills, sets defaults from the property rows of root to leaf type,
+ * then calls every `init` root to leaf. Properties are then set; `complete` (for -object; devices have realize instead)
+ * checks them as a whole. The last object_unref() calls every `finalize` leaf to root, frees property values, then
+ * memory.
  *
  * All of it runs under the big lock. Values travel as json-c objects: NULL is JSON null.
  */
@@ -57,7 +58,7 @@ extern const PropertyKind prop_kind_size32;     /* uint32_t bytes */
 extern const PropertyKind prop_kind_str;        /* char *, g_free()d */
 extern const PropertyKind prop_kind_enum;       /* int; .names required */
 extern const PropertyKind prop_kind_on_off_auto;/* OnOffAuto */
-extern const PropertyKind prop_kind_link;       /* Object *, referenced; .link_type names the wanted type; value is a path or id */
+extern const PropertyKind prop_kind_link;       /* Object *, referenced, of type .link_type; value is a path or id */
 extern const PropertyKind prop_kind_bit32, prop_kind_bit64; /* one bit (.bit) of a uint32_t/uint64_t field */
 extern const PropertyKind prop_kind_virtual;    /* no field: .get/.set of the row */
 
@@ -86,7 +87,8 @@ struct Property {
 #define PROP_FIELD_CHECK(S, f, T) \
     (offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f), T) ? 1 : -1]))
 #define PROP_ROW(n, k, S, f, T, d, text, ...) \
-    { .name = n, .kind = &k, .offset = PROP_FIELD_CHECK(S, f, T), .def = (uint64_t)(d), .description = text, ##__VA_ARGS__ }
+    { .name = n, .kind = &k, .offset = PROP_FIELD_CHECK(S, f, T), .def = (uint64_t)(d), .description = text, \
+      ##__VA_ARGS__ }
 #define PROP_BOOL(n, S, f, d, text, ...)   PROP_ROW(n, prop_kind_bool, S, f, bool, d, text, ##__VA_ARGS__)
 #define PROP_UINT8(n, S, f, d, text, ...)  PROP_ROW(n, prop_kind_uint8, S, f, uint8_t, d, text, ##__VA_ARGS__)
 #define PROP_UINT16(n, S, f, d, text, ...) PROP_ROW(n, prop_kind_uint16, S, f, uint16_t, d, text, ##__VA_ARGS__)
@@ -99,11 +101,14 @@ struct Property {
 #define PROP_STR(n, S, f, text, ...)       PROP_ROW(n, prop_kind_str, S, f, char *, 0, text, ##__VA_ARGS__)
 #define PROP_ENUM(n, S, f, d, nm, tn, text, ...) \
     PROP_ROW(n, prop_kind_enum, S, f, int, d, text, .names = nm, .type_name = tn, ##__VA_ARGS__)
-#define PROP_ON_OFF_AUTO(n, S, f, d, text, ...) PROP_ROW(n, prop_kind_on_off_auto, S, f, OnOffAuto, d, text, ##__VA_ARGS__)
+#define PROP_ON_OFF_AUTO(n, S, f, d, text, ...)                                                                        \
+    PROP_ROW(n, prop_kind_on_off_auto, S, f, OnOffAuto, d, text, ##__VA_ARGS__)
 #define PROP_LINK(n, S, f, lt, text, ...) \
     PROP_ROW(n, prop_kind_link, S, f, Object *, 0, text, .link_type = lt, ##__VA_ARGS__)
-#define PROP_BIT32(n, S, f, b, d, text, ...) PROP_ROW(n, prop_kind_bit32, S, f, uint32_t, d, text, .bit = b, ##__VA_ARGS__)
-#define PROP_BIT64(n, S, f, b, d, text, ...) PROP_ROW(n, prop_kind_bit64, S, f, uint64_t, d, text, .bit = b, ##__VA_ARGS__)
+#define PROP_BIT32(n, S, f, b, d, text, ...)                                                                           \
+    PROP_ROW(n, prop_kind_bit32, S, f, uint32_t, d, text, .bit = b, ##__VA_ARGS__)
+#define PROP_BIT64(n, S, f, b, d, text, ...)                                                                           \
+    PROP_ROW(n, prop_kind_bit64, S, f, uint64_t, d, text, .bit = b, ##__VA_ARGS__)
 #define PROP_VIRTUAL(n, tn, g, s, text, ...) \
     { .name = n, .kind = &prop_kind_virtual, .type_name = tn, .get = g, .set = s, .description = text, ##__VA_ARGS__ }
 
@@ -154,13 +159,13 @@ Object *object_ref(Object *obj);
 void object_unref(Object *obj);                         /* NULL is allowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Object, object_unref)
 
-/** object_cast: @obj as @type or aborts: a failed cast is our mistake, never a guest's. OBJECT_CAST names the C type. */
+/** object_cast: @obj as @type or aborts: a failed cast is our mistake, never a guest's. */
 void *object_cast(Object *obj, const Type *type);
 #define OBJECT(o) ((Object *)(o))
 bool object_is_a(const Object *obj, const Type *type);
 
 Object *object_root(void);
-/** object_add_child: puts @child at @parent/@name and takes over the caller's reference. "name[*]" picks the next free number. */
+/** object_add_child: puts @child at @parent/@name; takes over the caller's reference. "name[*]": next free number. */
 void object_add_child(Object *parent, const char *name, Object *child);
 void object_unparent(Object *obj);                      /* removes from the tree and drops the tree's reference */
 /** object_container: the container at absolute @path, made with its parents if missing ("/machine/unattached"). */
@@ -171,11 +176,11 @@ char *object_path(const Object *obj);                   /* canonical; g_free(). 
 /** object_add_link: a read-only link property @name at @obj, pointing to @target (not referenced). */
 void object_add_link(Object *obj, const char *name, Object *target);
 
-/* Properties by name: row of the type, child (path string) or link. Errors name the property and the nearest valid one. */
+/* Properties by name: row of the type, child (path string) or link. Errors name it and the nearest valid one. */
 json_object *object_get(Object *obj, const char *name, GError **err);   /* new reference; *err tells NULL from error */
 bool object_set(Object *obj, const char *name, json_object *value, GError **err);
 bool object_parse(Object *obj, const char *name, const char *text, GError **err);
-/** object_set_dict: sets each member of JSON object @dict but those in NULL-terminated @skip; strings use parse rules. */
+/** object_set_dict: sets each member of JSON object @dict but those in @skip (NULL-ended); strings use parse rules. */
 bool object_set_dict(Object *obj, json_object *dict, const char *const *skip, GError **err);
 /* For code that knows the property exists and the value fits: any failure aborts. */
 void object_set_int(Object *obj, const char *name, int64_t value);
@@ -207,7 +212,7 @@ void type_print_options(const Type *type);
  */
 typedef struct GlobalProperty { const char *type, *property, *value; } GlobalProperty;
 void globals_add(const GlobalProperty *rows, bool user);   /* { }-terminated, kept by reference */
-/** globals_check: reports (warn) user globals whose type was never instantiated or is unknown. Called once after start-up. */
+/** globals_check: warns of user globals whose type is unknown or was never used. Called once, after start-up. */
 void globals_check(void);
 /** globals_started: whether globals_check() has run, that is, whether what is made now is hot-plugged. */
 bool globals_started(void);

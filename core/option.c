@@ -197,7 +197,8 @@ json_object *option_parse(const char *text, const char *implied_key, bool *help,
 
 bool parse_bool(const char *what, const char *text, bool *out, GError **err)
 {
-    static const char *const on[] = { "on", "yes", "true", "y", NULL }, *const off[] = { "off", "no", "false", "n", NULL };
+    static const char *const on[] = { "on", "yes", "true", "y", NULL };
+    static const char *const off[] = { "off", "no", "false", "n", NULL };
 
     if (g_strv_contains(on, text)) {
         *out = true;
@@ -293,7 +294,8 @@ bool parse_size(const char *what, const char *text, uint64_t default_unit, uint6
         s++;
     }
     if (!any_digit || *s) {
-        return error_set(err, "%s takes a size (a number with an optional suffix k, M, G, T, P or E), not '%s'", what, text);
+        return error_set(err, "%s takes a size (a number with an optional suffix k, M, G, T, P or E), not '%s'", what,
+                         text);
     }
     unsigned __int128 bytes = whole * unit;
     if (fraction_digits) {

@@ -28,7 +28,7 @@ json_object *option_parse(const char *text, const char *implied_key, bool *help,
 json_object *json_parse_text(const char *text, size_t len, GError **err);   /* NULL without error: the value null */
 
 /* Scalars from text; the error names @what and the text. */
-bool parse_bool(const char *what, const char *text, bool *out, GError **err);          /* on off yes no true false y n */
+bool parse_bool(const char *what, const char *text, bool *out, GError **err); /* on off yes no true false y n */
 bool parse_uint(const char *what, const char *text, uint64_t max, uint64_t *out, GError **err);    /* 0x, 0, decimal */
 bool parse_int(const char *what, const char *text, int64_t min, int64_t max, int64_t *out, GError **err);
 /** text_to_integer: decimal, 0x or 0 (octal), with a sign, within int64/uint64; whole text. False if it is none. */

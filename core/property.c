@@ -360,7 +360,8 @@ void type_print_options(const Type *type)
         if (json_object_is_type(def, json_type_boolean)) {
             g_string_append_printf(line, " (default: %s)", json_object_get_boolean(def) ? "on" : "off");
         } else if (def) {
-            g_string_append_printf(line, " (default: %s)", json_object_to_json_string_ext(def, JSON_C_TO_STRING_NOSLASHESCAPE));
+            g_string_append_printf(line, " (default: %s)",
+                                   json_object_to_json_string_ext(def, JSON_C_TO_STRING_NOSLASHESCAPE));
         }
         json_object_put(def);
         puts(line->str);

@@ -70,7 +70,8 @@ static bool integer_check_store(Object *obj, const Property *prop, Wide v, GErro
         wide_to_text(v, got);
         wide_to_text(min, low);
         wide_to_text(max, high);
-        return error_set(err, "property '%s' of %s takes %s to %s, not %s", prop->name, obj->type->name, low, high, got);
+        return error_set(err, "property '%s' of %s takes %s to %s, not %s", prop->name, obj->type->name, low, high,
+                         got);
     }
     integer_store(obj, prop, v);
     return true;
@@ -83,7 +84,8 @@ static json_object *integer_get(Object *obj, const Property *prop)
     case 1: return json_object_new_int64(*(const uint8_t *)field);
     case 2: return json_object_new_int64(*(const uint16_t *)field);
     case 4:
-        return json_object_new_int64(kind_is_signed(prop->kind) ? (int64_t)*(const int32_t *)field : *(const uint32_t *)field);
+        return json_object_new_int64(kind_is_signed(prop->kind) ? (int64_t)*(const int32_t *)field
+                                                                : *(const uint32_t *)field);
     default:
         if (kind_is_signed(prop->kind) || *(const uint64_t *)field <= INT64_MAX) {
             return json_object_new_int64(*(const int64_t *)field);
@@ -237,7 +239,8 @@ static void str_release(Object *obj, const Property *prop)
 }
 
 const PropertyKind prop_kind_str = {
-    .name = "str", .size = sizeof(char *), .get = str_get, .set = str_set, .set_default = str_default, .release = str_release,
+    .name = "str", .size = sizeof(char *), .get = str_get, .set = str_set, .set_default = str_default,
+    .release = str_release,
 };
 
 /* --- enum and OnOffAuto --- */
@@ -283,7 +286,8 @@ static bool enum_set(Object *obj, const Property *prop, json_object *value, GErr
             g_string_append_printf(list, "%s%s", list->len ? ", " : "", names[i]);
         }
     }
-    return error_set(err, "property '%s' of %s does not take '%s', but one of %s", prop->name, obj->type->name, text, list->str);
+    return error_set(err, "property '%s' of %s does not take '%s', but one of %s", prop->name, obj->type->name, text,
+                     list->str);
 }
 
 static void enum_default(Object *obj, const Property *prop)

@@ -6,8 +6,8 @@
  * clears, and what else happens. Its value lives in the device's struct (`field`), or nowhere (on_read makes it up).
  * Accesses wider than a register are split into neighbours, narrower ones select bytes (a narrow write merges), unless
  * the row says exact. Two rows may share an offset if one is REG_RO and one REG_WO, or if they are exact and differ in
- * width; an exact match is preferred. A read clears (read_clear) before it calls on_read. No row at an offset: reads give
- * the map's `absent` value, writes are dropped, both logged as guest_error.
+ * width; an exact match is preferred. A read clears (read_clear) before it calls on_read. No row at an offset: reads
+ * give the map's `absent` value, writes are dropped, both logged as guest_error.
  */
 #ifndef CORE_REGISTER_H
 #define CORE_REGISTER_H
@@ -33,7 +33,7 @@ struct Register {
     uint32_t field;             /* REG_FIELD(S, f): offset in the device's struct plus 1; 0: no storage */
     bool exact;                 /* only accesses of exactly this offset and width reach it; others are as absent */
     uint64_t (*on_read)(Device *dev, uint64_t value);               /* gives what is read instead of @value */
-    /* After storing. @value: what is now stored; without storage what was written, masked by `writable` unless that is 0. */
+    /* After storing. @value: what is stored now; without storage what was written, masked by a nonzero `writable`. */
     void (*on_write)(Device *dev, uint64_t old, uint64_t value);
 };
 

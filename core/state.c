@@ -89,7 +89,8 @@ typedef struct Reader {
 static bool take(Reader *r, const StateField *f, size_t bytes, const uint8_t **out)
 {
     if (r->len - r->at < bytes) {
-        return error_set(r->err, "state ends within '%s': %zu bytes are left, %zu wanted", f->name, r->len - r->at, bytes);
+        return error_set(r->err, "state ends within '%s': %zu bytes are left, %zu wanted", f->name, r->len - r->at,
+                         bytes);
     }
     *out = r->data + r->at;
     r->at += bytes;

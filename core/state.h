@@ -4,8 +4,8 @@
  *
  * The same rows serve snapshot, migration, the test that saves, loads and compares every type, and the deterministic
  * dump of a device. Each row takes the struct and the field; a row whose field has another C type does not compile.
- * A stream is a sequence of named sections; a section holds the rows in order, big-endian, each field's presence decided
- * by version only. Everything loaded is untrusted: sizes are checked here, meaning by the type's `post_load`.
+ * A stream is a sequence of named sections; a section holds the rows in order, big-endian, each field's presence
+ * decided by version only. Everything loaded is untrusted: sizes are checked here, meaning by the type's `post_load`.
  */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
@@ -28,7 +28,7 @@ struct StateField {
     uint32_t offset;
     uint32_t count;             /* elements of an array, 1 otherwise; bytes for BYTES */
     uint32_t stride;            /* of STRUCT arrays */
-    uint32_t length_offset;     /* BUFFER: offset of a uint32_t that holds the length in use; allocated length is count */
+    uint32_t length_offset; /* BUFFER: offset of a uint32_t that holds the length in use; allocated length is count */
     uint16_t since;             /* first section version that has the field; 0: all */
     const StateField *fields;   /* STRUCT */
     bool (*needed)(void *opaque);   /* NULL: always; else the field is preceded by a presence byte */
@@ -39,9 +39,10 @@ struct StateField {
 #define STATE_COUNT(S, f) (sizeof(((S *)0)->f) / sizeof(((S *)0)->f[0]))
 #define STATE_ROW(k, S, f, T, ...) \
     { .name = #f, .kind = k, .offset = STATE_OFFSET(S, f, T), .count = 1, ##__VA_ARGS__ }
+#define STATE_ARRAY_OFFSET(S, f, T) \
+    (offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f[0]), T) ? 1 : -1]))
 #define STATE_ARRAY_ROW(k, S, f, T, ...) \
-    { .name = #f, .kind = k, .offset = offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f[0]), T) ? 1 : -1]), \
-      .count = STATE_COUNT(S, f), ##__VA_ARGS__ }
+    { .name = #f, .kind = k, .offset = STATE_ARRAY_OFFSET(S, f, T), .count = STATE_COUNT(S, f), ##__VA_ARGS__ }
 #define STATE_BOOL(S, f, ...) STATE_ROW(STATE_KIND_BOOL, S, f, bool, ##__VA_ARGS__)
 #define STATE_U8(S, f, ...)   STATE_ROW(STATE_KIND_U8, S, f, uint8_t, ##__VA_ARGS__)
 #define STATE_U16(S, f, ...)  STATE_ROW(STATE_KIND_U16, S, f, uint16_t, ##__VA_ARGS__)
@@ -62,13 +63,15 @@ struct StateField {
     { .name = #f, .kind = STATE_KIND_BUFFER, .offset = STATE_OFFSET(S, f, uint8_t *), .count = max, \
       .length_offset = STATE_OFFSET(S, len_f, uint32_t), ##__VA_ARGS__ }
 #define STATE_STRUCT(S, f, T, rows, ...) \
-    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_OFFSET(S, f, T), .count = 1, .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
+    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_OFFSET(S, f, T), .count = 1, .stride = sizeof(T), \
+      .fields = rows, ##__VA_ARGS__ }
 #define STATE_STRUCT_ARRAY(S, f, T, rows, ...) \
-    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = offsetof(S, f), .count = STATE_COUNT(S, f), .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
+    { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_ARRAY_OFFSET(S, f, T), .count = STATE_COUNT(S, f), \
+      .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
 
 /** state_save: appends the rows of @opaque to @out, as version @version. */
 void state_save(const StateField *fields, void *opaque, unsigned version, GByteArray *out);
-/** state_load: reads rows as written by version @version from @data; sets *@used. False with @err on short or bad data. */
+/** state_load: reads rows as written by version @version from @data; sets *@used. False, @err on short or bad data. */
 bool state_load(const StateField *fields, void *opaque, unsigned version, const uint8_t *data, size_t len,
                 size_t *used, GError **err);
 

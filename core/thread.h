@@ -18,7 +18,7 @@
 void bql_lock(void);
 void bql_unlock(void);
 bool bql_held(void);
-/* Called with true before and false after a thread sleeps for the big lock (contended bql_lock(), bql_wait()); NULL: nobody cares. */
+/* Called with true before and false after a thread sleeps for the big lock (bql_lock(), bql_wait()); may be NULL. */
 extern void (*bql_blocking_hook)(bool blocking);
 void bql_wait(pthread_cond_t *cond);                    /* releases the BQL while waiting */
 /* Takes the lock for the rest of the scope unless this thread has it already (MMIO from a vCPU inside or outside). */
@@ -27,7 +27,7 @@ static inline BqlGuard bql_guard_enter(void) { bool t = !bql_held(); if (t) bql_
 static inline void bql_guard_leave(BqlGuard *g) { if (g->taken) bql_unlock(); }
 #define BQL_GUARD() __attribute__((cleanup(bql_guard_leave), unused)) BqlGuard bql_guard_ = bql_guard_enter()
 
-/** thread_start: a joinable thread named @name (15 characters kept), all signals blocked but the fatal ones and SIG_KICK. */
+/** thread_start: a joinable thread @name (15 characters kept); signals blocked but the fatal ones and SIG_KICK. */
 pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg);
 #define SIG_KICK SIGUSR1                                /* interrupts a vCPU's blocking call or guest code */
 

@@ -6,8 +6,8 @@
  * sleeps until the first of all its heaps is due (timers_wait_ns), then takes due timers off one by one, in order of
  * expiry, then of arming (timers_dispatch), and calls each outside of the loop's lock.
  *
- * A stoppable clock is one atomic word: (value << 1 | running). While it runs, value is the distance to host time; while
- * it stands, value is the time it shows. So it is read by any thread with one load.
+ * A stoppable clock is one atomic word: (value << 1 | running). While it runs, value is the distance to host time;
+ * while it stands, value is the time it shows. So it is read by any thread with one load.
  */
 #include "core/timer.h"
 #include "core/timer_internal.h"
@@ -146,7 +146,8 @@ static void heap_remove(TimerHeap *h, Timer *t)
 
 void timer_init(Timer *t, EventLoop *loop, ClockType clock, TimerFn *fn, void *opaque)
 {
-    *t = (Timer){ .loop = loop ? loop : event_loop_main(), .clock = clock, .fn = fn, .opaque = opaque, .expire_ns = -1 };
+    *t = (Timer){ .clock = clock, .fn = fn, .opaque = opaque, .expire_ns = -1 };
+    t->loop = loop ? loop : event_loop_main();
 }
 
 void timer_arm_ns(Timer *t, int64_t expire_ns)

@@ -25,7 +25,7 @@ static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c) { return (un
 /* The machine's control of CLOCK_VIRTUAL. clock_virtual_step() is qtest's: sets the time and runs what has expired. */
 void clock_virtual_run(bool running);
 void clock_virtual_set_manual(void);                    /* from now on only clock_virtual_step() moves it */
-void clock_virtual_step(int64_t to_ns);                 /* main loop thread; runs timers in order of expiry up to @to_ns */
+void clock_virtual_step(int64_t to_ns); /* main loop thread; runs timers in order of expiry up to @to_ns */
 int64_t clock_virtual_next_deadline(void);              /* absolute ns, or -1 if no timer is armed */
 
 typedef struct EventLoop EventLoop;

@@ -36,7 +36,7 @@ struct Bh {
 
 /** bh_init_embedded: a Bh inside another struct; only scheduled and cancelled, never freed by itself. */
 void bh_init_embedded(Bh *bh, EventLoop *loop, void (*fn)(void *opaque), void *opaque);
-/** event_loop_is_owner: whether this thread runs @loop as its own, so that it will look at its lists before sleeping. */
+/** event_loop_is_owner: whether this thread runs @loop as its own, so that it looks at its lists before sleeping. */
 bool event_loop_is_owner(EventLoop *loop);
 /** event_loop_foreach: all loops, under the list's lock. */
 void event_loop_foreach(void (*fn)(EventLoop *loop, void *opaque), void *opaque);

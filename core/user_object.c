@@ -60,8 +60,8 @@ bool user_object_add(json_object *args, GError **err)
         return error_set(err, "Parameter 'id' is missing");
     }
     if (!id_is_valid(id)) {
-        return error_set(err, "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), "
-                         "not '%s'", id);
+        return error_set(err, "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a "
+                         "letter), not '%s'", id);
     }
     Object *home = object_container("/objects");
     if (home->children && g_hash_table_contains(home->children, id)) {
