@@ -44,7 +44,7 @@ static void backend_init(Object *obj)
 
     blk->shared = BLOCK_PERM_ALL;
     blk->write_cache = true;
-    blk->werror = blk->rerror = ON_ERROR_AUTO;
+    blk->werror = blk->rerror = BLOCK_ON_ERROR_AUTO;
     if (!all_backends) {
         all_backends = g_ptr_array_new();
     }
@@ -367,13 +367,13 @@ void block_close_all(void)
 BlockErrorAction block_error_action(BlockBackend *blk, bool is_read, int error)
 {
     switch (is_read ? blk->rerror : blk->werror) {
-    case ON_ERROR_IGNORE:
+    case BLOCK_ON_ERROR_IGNORE:
         return BLOCK_ERROR_IGNORE;
-    case ON_ERROR_STOP:
+    case BLOCK_ON_ERROR_STOP:
         return BLOCK_ERROR_STOP;
-    case ON_ERROR_AUTO:
+    case BLOCK_ON_ERROR_AUTO:
         return !is_read && ABS(error) == ENOSPC ? BLOCK_ERROR_STOP : BLOCK_ERROR_REPORT;
-    case ON_ERROR_ENOSPC:
+    case BLOCK_ON_ERROR_ENOSPC:
         return ABS(error) == ENOSPC ? BLOCK_ERROR_STOP : BLOCK_ERROR_REPORT;
     default:
         return BLOCK_ERROR_REPORT;
@@ -463,16 +463,16 @@ const PropertyKind prop_kind_drive = {
 };
 
 const char *const block_on_error_names[] = {
-    [ON_ERROR_REPORT] = "report", [ON_ERROR_IGNORE] = "ignore", [ON_ERROR_ENOSPC] = "enospc", [ON_ERROR_STOP] = "stop",
-    [ON_ERROR_AUTO] = "auto", NULL
+    [BLOCK_ON_ERROR_REPORT] = "report", [BLOCK_ON_ERROR_IGNORE] = "ignore", [BLOCK_ON_ERROR_ENOSPC] = "enospc", [BLOCK_ON_ERROR_STOP] = "stop",
+    [BLOCK_ON_ERROR_AUTO] = "auto", NULL
 };
 
 void block_backend_set_on_error(BlockBackend *blk, int werror, int rerror)
 {
-    if (werror != ON_ERROR_AUTO) {
+    if (werror != BLOCK_ON_ERROR_AUTO) {
         blk->werror = werror;
     }
-    if (rerror != ON_ERROR_AUTO) {
+    if (rerror != BLOCK_ON_ERROR_AUTO) {
         blk->rerror = rerror;
     }
 }

@@ -49,8 +49,12 @@ const char *block_backend_name(const BlockBackend *blk);        /* -drive's id, 
 bool block_backend_can_discard(BlockBackend *blk);              /* a discard frees space */
 bool block_backend_write_cache(const BlockBackend *blk);
 void block_backend_set_write_cache(BlockBackend *blk, bool on); /* off: a write is on stable storage when it ends */
-void block_backend_set_on_error(BlockBackend *blk, int werror, int rerror);     /* indices of block_on_error_names */
+/* QMP's BlockdevOnError. AUTO: what the drive says, else writes stop on a full disk and the rest is reported. */
+typedef enum BlockOnError {
+    BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_IGNORE, BLOCK_ON_ERROR_ENOSPC, BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO
+} BlockOnError;
 extern const char *const block_on_error_names[];                /* "report", "ignore", "enospc", "stop", "auto" */
+void block_backend_set_on_error(BlockBackend *blk, int werror, int rerror);     /* BlockOnError; AUTO changes nothing */
 int64_t block_backend_length(BlockBackend *blk);                /* bytes or -errno */
 
 int COROUTINE_FN block_co_preadv(BlockBackend *blk, int64_t offset, const IoVec *v);

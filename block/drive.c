@@ -57,8 +57,8 @@ static const Property drive_properties[] = {
     PROP_BOOL("cache.direct", DriveOptions, cache_direct, false, "bypass the host's page cache"),
     PROP_BOOL("cache.no-flush", DriveOptions, cache_no_flush, false, "ignore flushes"),
     PROP_STR("aio", DriveOptions, aio, "threads, native or io_uring"),
-    PROP_ENUM("werror", DriveOptions, werror, ON_ERROR_ENOSPC, block_on_error_names, NULL, "what a failed write does"),
-    PROP_ENUM("rerror", DriveOptions, rerror, ON_ERROR_REPORT, block_on_error_names, NULL, "what a failed read does"),
+    PROP_ENUM("werror", DriveOptions, werror, BLOCK_ON_ERROR_ENOSPC, block_on_error_names, NULL, "what a failed write does"),
+    PROP_ENUM("rerror", DriveOptions, rerror, BLOCK_ON_ERROR_REPORT, block_on_error_names, NULL, "what a failed read does"),
     PROP_ENUM("discard", DriveOptions, discard, 0, discard_names, NULL, "what a discard does"),
     PROP_BOOL("stats-account-invalid", DriveOptions, stats_invalid, true, "count invalid requests in statistics"),
     PROP_BOOL("stats-account-failed", DriveOptions, stats_failed, true, "count failed requests in statistics"),
@@ -201,7 +201,7 @@ static bool check_options(const DriveOptions *o, json_object *args, GError **err
         { o->snapshot, "snapshot=on is not supported yet" },
         { o->copy_on_read, "copy-on-read=on is not supported yet" },
         { o->format && o->driver && strcmp(o->format, o->driver), "Cannot specify both 'driver' and 'format'" },
-        { o->rerror == ON_ERROR_ENOSPC, "'enospc' invalid read error action" },
+        { o->rerror == BLOCK_ON_ERROR_ENOSPC, "'enospc' invalid read error action" },
         { o->id && !id_is_valid(o->id), "Parameter 'id' expects an identifier: letters, digits, '-', '.', '_', beginning with a letter" },
     };
 

@@ -148,8 +148,6 @@ const char *block_probe(const uint8_t *head, size_t len);
 
 /* ---- back ends ---- */
 
-typedef enum OnError { ON_ERROR_REPORT, ON_ERROR_IGNORE, ON_ERROR_ENOSPC, ON_ERROR_STOP, ON_ERROR_AUTO } OnError;
-
 struct BlockBackend {
     Object object;
     char *name;                                 /* -drive's id; "" for one made for a node */
@@ -158,7 +156,7 @@ struct BlockBackend {
     unsigned perm, shared;
     bool write_cache;                           /* false: every write goes to stable storage before it ends */
     bool read_only;                             /* asked for, also while there is no medium */
-    int werror, rerror;                         /* OnError */
+    int werror, rerror;                         /* BlockOnError */
     unsigned in_flight;
     DriveInfo *drive;                           /* NULL: not by -drive */
 };
