@@ -228,7 +228,8 @@ static void test_mutex(void)
     CoMutex mutex = { 0 };
     bool done = false;
     int left = 3;
-    Worker w[] = { { "a", &mutex, NULL, &left, &done }, { "b", &mutex, NULL, &left, &done }, { "c", &mutex, NULL, &left, &done } };
+    Worker w[] = {
+        {"a", &mutex, NULL, &left, &done}, {"b", &mutex, NULL, &left, &done}, {"c", &mutex, NULL, &left, &done}};
 
     g_string_truncate(order, 0);
     for (int i = 0; i < 3; i++) {

@@ -15,7 +15,15 @@ static void note(const char *what, const Device *dev)
 /* --- the bus and its devices --- */
 
 typedef struct PlugDevice { Device device; uint32_t slot; } PlugDevice;
-typedef struct Card { PlugDevice plug; bool fails; uint32_t value; uint8_t reg; Timer timer; IrqLine *out[2]; int in_level; } Card;
+typedef struct Card {
+    PlugDevice plug;
+    bool fails;
+    uint32_t value;
+    uint8_t reg;
+    Timer timer;
+    IrqLine *out[2];
+    int in_level;
+} Card;
 typedef struct Hub { PlugDevice plug; Bus bus; bool child_fails; } Hub;
 
 static bool plug_attach(Bus *bus, Device *dev, GError **err)
@@ -31,10 +39,15 @@ static bool plug_attach(Bus *bus, Device *dev, GError **err)
 static void plug_detach(Bus *bus, Device *dev) { note("detach", dev); }
 static void plug_bus_reset(Bus *bus, ResetKind kind) { g_string_append_printf(order, "bus-reset(%s) ", bus->name); }
 static const BusType plug_bus_type = {
-    .name = "PLUG", .parent = &bus_type.type, .max_devices = 3, .attach = plug_attach, .detach = plug_detach, .reset = plug_bus_reset,
+    .name = "PLUG",
+    .parent = &bus_type.type,
+    .max_devices = 3,
+    .attach = plug_attach,
+    .detach = plug_detach,
+    .reset = plug_bus_reset,
 };
 TYPE_REGISTER(plug_bus_type);
-static const BusType sub_bus_type = { .name = "SUBPLUG", .parent = &plug_bus_type.type };    /* takes the parent's hooks */
+static const BusType sub_bus_type = {.name = "SUBPLUG", .parent = &plug_bus_type.type}; /* takes the parent's hooks */
 TYPE_REGISTER(sub_bus_type);
 
 static bool plug_realize(Device *dev, GError **err) { note("plug", dev); return true; }
@@ -42,8 +55,15 @@ static void plug_unrealize(Device *dev) { note("unplug", dev); }
 static void plug_reset(Device *dev, ResetKind kind) { note("plug-reset", dev); }
 static const Property plug_properties[] = { PROP_UINT32("slot", PlugDevice, slot, 0, "where it sits"), { } };
 static const DeviceType plug_device_type = {
-    .name = "plug-device", .parent = &device_type.type, .size = sizeof(PlugDevice), .is_abstract = true, .bus = &plug_bus_type.type,
-    .properties = plug_properties, .realize = plug_realize, .unrealize = plug_unrealize, .reset = plug_reset,
+    .name = "plug-device",
+    .parent = &device_type.type,
+    .size = sizeof(PlugDevice),
+    .is_abstract = true,
+    .bus = &plug_bus_type.type,
+    .properties = plug_properties,
+    .realize = plug_realize,
+    .unrealize = plug_unrealize,
+    .reset = plug_reset,
 };
 TYPE_REGISTER(plug_device_type);
 
@@ -71,13 +91,26 @@ static bool card_post_load(Device *dev, unsigned version, GError **err)
 static const Property card_properties[] = {
     PROP_BOOL("fails", Card, fails, false, NULL), PROP_UINT32("value", Card, value, 5, NULL, .runtime = true), { }
 };
-static const Register card_ports[] = { { 0x300, 1, "REG", REG_RW, 0xff, .reset = 0x42, .field = REG_FIELD(Card, reg) }, { } };
+static const Register card_ports[] = {{0x300, 1, "REG", REG_RW, 0xff, .reset = 0x42, .field = REG_FIELD(Card, reg)},
+                                      {}};
 static const StateField card_state[] = { STATE_U32(Card, value), STATE_TIMER(Card, timer), { } };
 static const DeviceType card_type = {
-    .name = "card", .alias = "karte", .parent = &plug_device_type.type, .size = sizeof(Card), .category = CATEGORY_NETWORK,
-    .description = "a card for tests", .properties = card_properties, .init = card_init, .finalize = card_finalize,
-    .realize = card_realize, .unrealize = card_unrealize, .reset = card_reset, .ports = card_ports, .state = card_state,
-    .post_load = card_post_load, .timers = TIMERS(TIMER(Card, timer, CLOCK_VIRTUAL, card_fire)),
+    .name = "card",
+    .alias = "karte",
+    .parent = &plug_device_type.type,
+    .size = sizeof(Card),
+    .category = CATEGORY_NETWORK,
+    .description = "a card for tests",
+    .properties = card_properties,
+    .init = card_init,
+    .finalize = card_finalize,
+    .realize = card_realize,
+    .unrealize = card_unrealize,
+    .reset = card_reset,
+    .ports = card_ports,
+    .state = card_state,
+    .post_load = card_post_load,
+    .timers = TIMERS(TIMER(Card, timer, CLOCK_VIRTUAL, card_fire)),
 };
 TYPE_REGISTER(card_type);
 static const DeviceType card2_type = { .name = "card-pro", .parent = &card_type.type, .no_hotplug = true };
@@ -96,7 +129,11 @@ static bool hub_realize(Device *dev, GError **err)
 }
 static const Property hub_properties[] = { PROP_BOOL("child-fails", Hub, child_fails, false, NULL), { } };
 static const DeviceType hub_type = {
-    .name = "hub", .parent = &plug_device_type.type, .size = sizeof(Hub), .category = CATEGORY_BRIDGE, .properties = hub_properties,
+    .name = "hub",
+    .parent = &plug_device_type.type,
+    .size = sizeof(Hub),
+    .category = CATEGORY_BRIDGE,
+    .properties = hub_properties,
     .realize = hub_realize,
 };
 TYPE_REGISTER(hub_type);
@@ -108,7 +145,11 @@ static bool host_realize(Device *dev, GError **err)
     return true;
 }
 static const DeviceType host_type = {
-    .name = "host", .parent = &device_type.type, .size = sizeof(Host), .bus = &system_bus_type.type, .not_user_creatable = true,
+    .name = "host",
+    .parent = &device_type.type,
+    .size = sizeof(Host),
+    .bus = &system_bus_type.type,
+    .not_user_creatable = true,
     .realize = host_realize,
 };
 TYPE_REGISTER(host_type);
@@ -140,7 +181,8 @@ static void test_life(void)
     check_int(((Card *)dev)->reg, ==, 0x42, "registers have their reset values");
     check_true(device_find("c1") == dev && device_find("/machine/peripheral/c1") == dev, "by id and path");
     check_true(!object_parse(&dev->object, "slot", "3", &err), "frozen");
-    check_str(err->message, "Attempt to set property 'slot' on device 'c1' (type 'card') after it was realized", "message");
+    check_str(err->message, "Attempt to set property 'slot' on device 'c1' (type 'card') after it was realized",
+              "message");
     g_clear_error(&err);
     check_true(object_parse(&dev->object, "value", "3", NULL), "but run-time properties");
     timer_arm_ns(&((Card *)dev)->timer, 0);
@@ -156,30 +198,35 @@ static void test_life(void)
     g_autofree char *path = object_path(&dev->object);
     check_str(path, "/machine/peripheral-anon/device[0]", "path of an anonymous device");
     check_true(!object_parse(&dev->object, "slot", "3", &err), "frozen");
-    check_str(err->message, "Attempt to set property 'slot' on anonymous device (type 'card') after it was realized", "message");
+    check_str(err->message, "Attempt to set property 'slot' on anonymous device (type 'card') after it was realized",
+              "message");
     device_unrealize(dev);
 }
 
 static void test_errors(void)
 {
-    static const struct { const char *claim, *args, *error, *events; } rows[] = {
-        { "no driver", "id=x", "Parameter 'driver' is missing", "" },
-        { "misspelt", "crad", "'crad' is not a valid device model name; did you mean 'card'?", "" },
-        { "misspelt alias", "kartee", "'kartee' is not a valid device model name; did you mean 'karte'?", "" },
-        { "no device at all", "container", "'container' is not a valid device model name", "" },
-        { "abstract", "plug-device", "Parameter 'driver' expects a non-abstract device type, not 'plug-device'", "" },
-        { "on-board only", "board-part", "Parameter 'driver' expects a pluggable device type; 'board-part' is part of a board", "" },
-        { "bad id", "card,id=9", "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not '9'", "" },
-        { "no such bus", "card,bus=plug.9", "Bus 'plug.9' not found; did you mean 'plug.0'?", "" },
-        { "no such bus path", "card,bus=/machine", "Bus '/machine' not found", "" },
-        { "bus of another type", "card,bus=main-system-bus", "Device 'card' can't go on System bus", "" },
-        { "unknown property", "card,slto=1", "card has no property 'slto'; did you mean 'slot'?", "" },
-        { "bad value", "card,slot=x", "property 'slot' of card takes an integer, not 'x'", "" },
-        { "bus is a number", "{'driver': 'card', 'bus': 1}", "Invalid parameter type for 'bus', expected: string", "" },
-        { "realize fails: what ran is undone", "card,id=f,fails=on", "card fails",
-          "attach(f) plug(f) card(f) unplug(f) detach(f) " },
-        { "a child fails: its parent is undone", "hub,id=h,child-fails=on", "card fails",
-          "attach(h) plug(h) attach(card) plug(card) card(card) unplug(card) detach(card) unplug(h) detach(h) " },
+    static const struct {
+        const char *claim, *args, *error, *events;
+    } rows[] = {
+        {"no driver", "id=x", "Parameter 'driver' is missing", ""},
+        {"misspelt", "crad", "'crad' is not a valid device model name; did you mean 'card'?", ""},
+        {"misspelt alias", "kartee", "'kartee' is not a valid device model name; did you mean 'karte'?", ""},
+        {"no device at all", "container", "'container' is not a valid device model name", ""},
+        {"abstract", "plug-device", "Parameter 'driver' expects a non-abstract device type, not 'plug-device'", ""},
+        {"on-board only", "board-part",
+         "Parameter 'driver' expects a pluggable device type; 'board-part' is part of a board", ""},
+        {"bad id", "card,id=9",
+         "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not '9'", ""},
+        {"no such bus", "card,bus=plug.9", "Bus 'plug.9' not found; did you mean 'plug.0'?", ""},
+        {"no such bus path", "card,bus=/machine", "Bus '/machine' not found", ""},
+        {"bus of another type", "card,bus=main-system-bus", "Device 'card' can't go on System bus", ""},
+        {"unknown property", "card,slto=1", "card has no property 'slto'; did you mean 'slot'?", ""},
+        {"bad value", "card,slot=x", "property 'slot' of card takes an integer, not 'x'", ""},
+        {"bus is a number", "{'driver': 'card', 'bus': 1}", "Invalid parameter type for 'bus', expected: string", ""},
+        {"realize fails: what ran is undone", "card,id=f,fails=on", "card fails",
+         "attach(f) plug(f) card(f) unplug(f) detach(f) "},
+        {"a child fails: its parent is undone", "hub,id=h,child-fails=on", "card fails",
+         "attach(h) plug(h) attach(card) plug(card) card(card) unplug(card) detach(card) unplug(h) detach(h) "},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
@@ -235,11 +282,14 @@ static void test_buses(void)
     check_int(count, ==, 4, "host, hub, the card inside and c");
     clear();
     reset_all(RESET_COLD);
-    check_str(order->str, "plug-reset(card) card-reset(card) plug-reset(c) card-reset(c) bus-reset(hub.0) plug-reset(hub) bus-reset(plug.0) ",
+    check_str(order->str,
+              "plug-reset(card) card-reset(card) plug-reset(c) card-reset(c) bus-reset(hub.0) plug-reset(hub) "
+              "bus-reset(plug.0) ",
               "children first");
     clear();
     device_unrealize(hub);
-    check_str(order->str, "uncard(c) unplug(c) detach(c) uncard(card) unplug(card) detach(card) unplug(hub) detach(hub) ",
+    check_str(order->str,
+              "uncard(c) unplug(c) detach(c) uncard(card) unplug(card) detach(card) unplug(hub) detach(hub) ",
               "removal takes what is below along, last first");
     check_int(alive, ==, 0, "all gone");
     check_true(!bus_find("hub.0", NULL), "the bus too");

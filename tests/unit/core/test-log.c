@@ -15,11 +15,17 @@ static unsigned count_evaluation(void) { return ++evaluated; }
 
 static void test_items(void)
 {
-    static const struct { const char *spec; uint32_t items; const char *error; } rows[] = {
-        { "int", LOG_INT }, { "int,cpu_reset", LOG_INT | LOG_CPU_RESET }, { "guest_errors,unimp", LOG_GUEST_ERROR | LOG_UNIMP },
-        { "none", 0 }, { "in_asm,in_asm", LOG_IN_ASM },
-        { "cpu_rset", 0, "there is no log item 'cpu_rset'; did you mean 'cpu_reset'?" },
-        { "int,,cpu", 0, "there is no log item ''" }, { "", 0 },
+    static const struct {
+        const char *spec; uint32_t items; const char *error;
+    } rows[] = {
+        {"int", LOG_INT},
+        {"int,cpu_reset", LOG_INT | LOG_CPU_RESET},
+        {"guest_errors,unimp", LOG_GUEST_ERROR | LOG_UNIMP},
+        {"none", 0},
+        {"in_asm,in_asm", LOG_IN_ASM},
+        {"cpu_rset", 0, "there is no log item 'cpu_rset'; did you mean 'cpu_reset'?"},
+        {"int,,cpu", 0, "there is no log item ''"},
+        {"", 0},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;

@@ -78,11 +78,16 @@ static void sub_init(Object *obj) { g_string_append(life, "sub-init "); }
 static void sub_finalize(Object *obj) { g_string_append(life, "sub-finalize "); }
 static const Property sub_properties[] = { PROP_UINT8("u8", Thing, u8, 9, "hides the parent's"), { } };
 static const Type sub_type = {
-    .name = "sub-thing", .parent = &thing_type, .properties = sub_properties, .init = sub_init, .finalize = sub_finalize,
+    .name = "sub-thing",
+    .parent = &thing_type,
+    .properties = sub_properties,
+    .init = sub_init,
+    .finalize = sub_finalize,
 };
 TYPE_REGISTER(sub_type);
 
-static const Type abstract_type = { .name = "abstract-thing", .parent = &thing_type, .is_abstract = true, .user_creatable = true };
+static const Type abstract_type = {
+    .name = "abstract-thing", .parent = &thing_type, .is_abstract = true, .user_creatable = true};
 TYPE_REGISTER(abstract_type);
 
 static void reset_life(void)
@@ -153,51 +158,67 @@ static void test_defaults(void)
 /* Text as on a command line. */
 static void test_parse(void)
 {
-    static const struct { const char *claim, *name, *text, *value, *error; } rows[] = {
-        { "bool on", "flag", "on", "true" }, { "bool no", "flag", "no", "false" }, { "bool y", "flag", "y", "true" },
-        { "bool false", "flag", "false", "false" },
-        { "bool other", "flag", "maybe", .error = "property 'flag' of thing takes 'on' or 'off', not 'maybe'" },
-        { "bool empty", "flag", "", .error = "property 'flag' of thing takes 'on' or 'off', not ''" },
-        { "u8 most", "u8", "255", "255" }, { "u8 hex", "u8", "0x1f", "31" }, { "u8 octal", "u8", "010", "8" },
-        { "u8 too much", "u8", "256", .error = "property 'u8' of thing takes 0 to 255, not 256" },
-        { "u8 negative", "u8", "-1", .error = "property 'u8' of thing takes 0 to 255, not -1" },
-        { "u8 word", "u8", "ten", .error = "property 'u8' of thing takes an integer, not 'ten'" },
-        { "u8 trailing", "u8", "10k", .error = "property 'u8' of thing takes an integer, not '10k'" },
-        { "u8 space", "u8", " 10", .error = "property 'u8' of thing takes an integer, not ' 10'" },
-        { "u8 beyond 64 bits", "u8", "99999999999999999999",
-          .error = "property 'u8' of thing takes an integer, not '99999999999999999999'" },
-        { "u16 too much", "u16", "65536", .error = "property 'u16' of thing takes 0 to 65535, not 65536" },
-        { "u32 least", "u32", "10", "10" },
-        { "u32 below the row's range", "u32", "9", .error = "property 'u32' of thing takes 10 to 2000, not 9" },
-        { "u32 above the row's range", "u32", "2001", .error = "property 'u32' of thing takes 10 to 2000, not 2001" },
-        { "u64 most", "u64", "18446744073709551615", "18446744073709551615" },
-        { "u64 negative", "u64", "-1", .error = "property 'u64' of thing takes 0 to 18446744073709551615, not -1" },
-        { "i32 least", "i32", "-2147483648", "-2147483648" },
-        { "i32 too small", "i32", "-2147483649",
-          .error = "property 'i32' of thing takes -2147483648 to 2147483647, not -2147483649" },
-        { "i64 in range", "i64", "-5", "-5" }, { "i64 below", "i64", "-6", .error = "property 'i64' of thing takes -5 to 5, not -6" },
-        { "i64 above", "i64", "6", .error = "property 'i64' of thing takes -5 to 5, not 6" },
-        { "size with suffix", "size", "1.5M", "1572864" },
-        { "size32 too large", "size32", "4G", .error = "property 'size32' of thing takes 0 to 4294967295, not 4294967296" },
-        { "size other", "size", "big",
-          .error = "property 'size' of thing takes a size (a number with an optional suffix k, M, G, T, P or E), not 'big'" },
-        { "str", "text", "a b", "\"a b\"" }, { "str empty", "text", "", "\"\"" },
-        { "enum", "color", "blue", "\"blue\"" },
-        { "enum nearest", "color", "gren", .error = "property 'color' of thing does not take 'gren'; did you mean 'green'?" },
-        { "enum without likeness", "color", "yellow",
-          .error = "property 'color' of thing does not take 'yellow', but one of red, green, blue" },
-        { "enum: the gap is no name", "color", "", .error = "property 'color' of thing does not take '', but one of red, green, blue" },
-        { "on-off-auto", "mode", "off", "\"off\"" },
-        { "on-off-auto other", "mode", "true", .error = "property 'mode' of thing does not take 'true', but one of auto, on, off" },
-        { "bit on", "b40", "on", "true" }, { "bit off", "b5", "off", "false" },
-        { "link to nothing", "peer", "/nowhere", .error = "property 'peer' of thing: there is no object '/nowhere'" },
-        { "link to another type", "peer", "/", .error = "property 'peer' of thing takes a 'thing', but '/' is a 'container'" },
-        { "virtual int", "seen", "12", "12" }, { "virtual int as size", "seen", "4k", "4096" },
-        { "virtual int bad", "seen", "q", .error = "property 'seen' of thing takes an integer, not 'q'" },
-        { "read-only", "fixed", "1", .error = "property 'fixed' of thing is read-only" },
-        { "type is read-only", "type", "x", .error = "property 'type' of thing is read-only" },
-        { "unknown, with likeness", "colour", "red", .error = "thing has no property 'colour'; did you mean 'color'?" },
-        { "unknown, without", "wheels", "4", .error = "thing has no property 'wheels'" },
+    static const struct {
+        const char *claim, *name, *text, *value, *error;
+    } rows[] = {
+        {"bool on", "flag", "on", "true"},
+        {"bool no", "flag", "no", "false"},
+        {"bool y", "flag", "y", "true"},
+        {"bool false", "flag", "false", "false"},
+        {"bool other", "flag", "maybe", .error = "property 'flag' of thing takes 'on' or 'off', not 'maybe'"},
+        {"bool empty", "flag", "", .error = "property 'flag' of thing takes 'on' or 'off', not ''"},
+        {"u8 most", "u8", "255", "255"},
+        {"u8 hex", "u8", "0x1f", "31"},
+        {"u8 octal", "u8", "010", "8"},
+        {"u8 too much", "u8", "256", .error = "property 'u8' of thing takes 0 to 255, not 256"},
+        {"u8 negative", "u8", "-1", .error = "property 'u8' of thing takes 0 to 255, not -1"},
+        {"u8 word", "u8", "ten", .error = "property 'u8' of thing takes an integer, not 'ten'"},
+        {"u8 trailing", "u8", "10k", .error = "property 'u8' of thing takes an integer, not '10k'"},
+        {"u8 space", "u8", " 10", .error = "property 'u8' of thing takes an integer, not ' 10'"},
+        {"u8 beyond 64 bits", "u8", "99999999999999999999",
+         .error = "property 'u8' of thing takes an integer, not '99999999999999999999'"},
+        {"u16 too much", "u16", "65536", .error = "property 'u16' of thing takes 0 to 65535, not 65536"},
+        {"u32 least", "u32", "10", "10"},
+        {"u32 below the row's range", "u32", "9", .error = "property 'u32' of thing takes 10 to 2000, not 9"},
+        {"u32 above the row's range", "u32", "2001", .error = "property 'u32' of thing takes 10 to 2000, not 2001"},
+        {"u64 most", "u64", "18446744073709551615", "18446744073709551615"},
+        {"u64 negative", "u64", "-1", .error = "property 'u64' of thing takes 0 to 18446744073709551615, not -1"},
+        {"i32 least", "i32", "-2147483648", "-2147483648"},
+        {"i32 too small", "i32", "-2147483649",
+         .error = "property 'i32' of thing takes -2147483648 to 2147483647, not -2147483649"},
+        {"i64 in range", "i64", "-5", "-5"},
+        {"i64 below", "i64", "-6", .error = "property 'i64' of thing takes -5 to 5, not -6"},
+        {"i64 above", "i64", "6", .error = "property 'i64' of thing takes -5 to 5, not 6"},
+        {"size with suffix", "size", "1.5M", "1572864"},
+        {"size32 too large", "size32", "4G",
+         .error = "property 'size32' of thing takes 0 to 4294967295, not 4294967296"},
+        {"size other", "size", "big",
+         .error =
+             "property 'size' of thing takes a size (a number with an optional suffix k, M, G, T, P or E), not 'big'"},
+        {"str", "text", "a b", "\"a b\""},
+        {"str empty", "text", "", "\"\""},
+        {"enum", "color", "blue", "\"blue\""},
+        {"enum nearest", "color", "gren",
+         .error = "property 'color' of thing does not take 'gren'; did you mean 'green'?"},
+        {"enum without likeness", "color", "yellow",
+         .error = "property 'color' of thing does not take 'yellow', but one of red, green, blue"},
+        {"enum: the gap is no name", "color", "",
+         .error = "property 'color' of thing does not take '', but one of red, green, blue"},
+        {"on-off-auto", "mode", "off", "\"off\""},
+        {"on-off-auto other", "mode", "true",
+         .error = "property 'mode' of thing does not take 'true', but one of auto, on, off"},
+        {"bit on", "b40", "on", "true"},
+        {"bit off", "b5", "off", "false"},
+        {"link to nothing", "peer", "/nowhere", .error = "property 'peer' of thing: there is no object '/nowhere'"},
+        {"link to another type", "peer", "/",
+         .error = "property 'peer' of thing takes a 'thing', but '/' is a 'container'"},
+        {"virtual int", "seen", "12", "12"},
+        {"virtual int as size", "seen", "4k", "4096"},
+        {"virtual int bad", "seen", "q", .error = "property 'seen' of thing takes an integer, not 'q'"},
+        {"read-only", "fixed", "1", .error = "property 'fixed' of thing is read-only"},
+        {"type is read-only", "type", "x", .error = "property 'type' of thing is read-only"},
+        {"unknown, with likeness", "colour", "red", .error = "thing has no property 'colour'; did you mean 'color'?"},
+        {"unknown, without", "wheels", "4", .error = "thing has no property 'wheels'"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(Object) obj = object_new(&thing_type);
@@ -213,23 +234,26 @@ static void test_parse(void)
 /* JSON as from a monitor: the type must be right. */
 static void test_set(void)
 {
-    static const struct { const char *claim, *name, *json, *error; } rows[] = {
-        { "bool", "flag", "false", NULL },
-        { "bool from string", "flag", "'on'", "Invalid parameter type for 'flag', expected: boolean" },
-        { "bool from number", "flag", "1", "Invalid parameter type for 'flag', expected: boolean" },
-        { "integer from string", "u8", "'1'", "Invalid parameter type for 'u8', expected: integer" },
-        { "integer from double", "u8", "1.0", "Invalid parameter type for 'u8', expected: integer" },
-        { "integer from null", "u8", "null", "Invalid parameter type for 'u8', expected: integer" },
-        { "integer range", "u8", "300", "property 'u8' of thing takes 0 to 255, not 300" },
-        { "integer negative", "u64", "-3", "property 'u64' of thing takes 0 to 18446744073709551615, not -3" },
-        { "int64 from above int64", "i64", "18446744073709551615", "property 'i64' of thing takes -5 to 5, not 18446744073709551615" },
-        { "u64 above int64", "u64", "9223372036854775808", NULL },
-        { "size from string", "size", "'4G'", "Invalid parameter type for 'size', expected: integer" },
-        { "string from number", "text", "5", "Invalid parameter type for 'text', expected: string" },
-        { "string from list", "text", "['a']", "Invalid parameter type for 'text', expected: string" },
-        { "enum from number", "color", "1", "Invalid parameter type for 'color', expected: string" },
-        { "link from object", "peer", "{}", "Invalid parameter type for 'peer', expected: string" },
-        { "bit from string", "b5", "'on'", "Invalid parameter type for 'b5', expected: boolean" },
+    static const struct {
+        const char *claim, *name, *json, *error;
+    } rows[] = {
+        {"bool", "flag", "false", NULL},
+        {"bool from string", "flag", "'on'", "Invalid parameter type for 'flag', expected: boolean"},
+        {"bool from number", "flag", "1", "Invalid parameter type for 'flag', expected: boolean"},
+        {"integer from string", "u8", "'1'", "Invalid parameter type for 'u8', expected: integer"},
+        {"integer from double", "u8", "1.0", "Invalid parameter type for 'u8', expected: integer"},
+        {"integer from null", "u8", "null", "Invalid parameter type for 'u8', expected: integer"},
+        {"integer range", "u8", "300", "property 'u8' of thing takes 0 to 255, not 300"},
+        {"integer negative", "u64", "-3", "property 'u64' of thing takes 0 to 18446744073709551615, not -3"},
+        {"int64 from above int64", "i64", "18446744073709551615",
+         "property 'i64' of thing takes -5 to 5, not 18446744073709551615"},
+        {"u64 above int64", "u64", "9223372036854775808", NULL},
+        {"size from string", "size", "'4G'", "Invalid parameter type for 'size', expected: integer"},
+        {"string from number", "text", "5", "Invalid parameter type for 'text', expected: string"},
+        {"string from list", "text", "['a']", "Invalid parameter type for 'text', expected: string"},
+        {"enum from number", "color", "1", "Invalid parameter type for 'color', expected: string"},
+        {"link from object", "peer", "{}", "Invalid parameter type for 'peer', expected: string"},
+        {"bit from string", "b5", "'on'", "Invalid parameter type for 'b5', expected: boolean"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(Object) obj = object_new(&thing_type);
@@ -334,8 +358,9 @@ static void test_tree(void)
 
 static void test_globals(void)
 {
-    static const GlobalProperty user[] = { { "thing", "u16", "5" }, { "sub-thing", "i32", "50" }, { "thing", "text", "user" }, { } };
-    static const GlobalProperty compat[] = { { "thing", "u16", "1" }, { "thing", "i64", "2" }, { "thing", "i32", "3" }, { } };
+    static const GlobalProperty user[] = {
+        {"thing", "u16", "5"}, {"sub-thing", "i32", "50"}, {"thing", "text", "user"}, {}};
+    static const GlobalProperty compat[] = {{"thing", "u16", "1"}, {"thing", "i64", "2"}, {"thing", "i32", "3"}, {}};
 
     globals_add(user, true);
     globals_add(compat, false);
@@ -365,7 +390,8 @@ static void test_global_errors(void)
 static void test_globals_check(void)
 {
     if (g_test_subprocess()) {
-        static const GlobalProperty odd[] = { { "thnig", "u8", "1" }, { "sub-thing", "u9", "1" }, { "sub-thing", "u8", "1" }, { } };
+        static const GlobalProperty odd[] = {
+            {"thnig", "u8", "1"}, {"sub-thing", "u9", "1"}, {"sub-thing", "u8", "1"}, {}};
         globals_add(odd, true);
         globals_check();
         return;
@@ -378,19 +404,23 @@ static void test_globals_check(void)
 
 static void test_user_objects(void)
 {
-    static const struct { const char *claim, *args, *error; } rows[] = {
-        { "first", "thing,id=t1,u8=1", NULL },
-        { "no type", "id=x", "Parameter 'qom-type' is missing" },
-        { "no id", "thing", "Parameter 'id' is missing" },
-        { "bad id", "thing,id=1x", "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not '1x'" },
-        { "id with slash", "thing,id=a/b", "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not 'a/b'" },
-        { "id twice", "thing,id=t1", "there is an object with id 't1' already" },
-        { "misspelt type", "thnig,id=t2", "there is no object type 'thnig'; did you mean 'thing'?" },
-        { "abstract type", "abstract-thing,id=t2", "'abstract-thing' is no type of object that can be created" },
-        { "not creatable", "container,id=t2", "'container' is no type of object that can be created" },
-        { "bad property", "thing,id=t2,u88=1", "thing has no property 'u88'; did you mean 'u8'?" },
-        { "incomplete", "thing,id=t2,complete-fails=on", "incomplete" },
-        { "the id of a failed one is free", "thing,id=t2", NULL },
+    static const struct {
+        const char *claim, *args, *error;
+    } rows[] = {
+        {"first", "thing,id=t1,u8=1", NULL},
+        {"no type", "id=x", "Parameter 'qom-type' is missing"},
+        {"no id", "thing", "Parameter 'id' is missing"},
+        {"bad id", "thing,id=1x",
+         "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not '1x'"},
+        {"id with slash", "thing,id=a/b",
+         "Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', beginning with a letter), not 'a/b'"},
+        {"id twice", "thing,id=t1", "there is an object with id 't1' already"},
+        {"misspelt type", "thnig,id=t2", "there is no object type 'thnig'; did you mean 'thing'?"},
+        {"abstract type", "abstract-thing,id=t2", "'abstract-thing' is no type of object that can be created"},
+        {"not creatable", "container,id=t2", "'container' is no type of object that can be created"},
+        {"bad property", "thing,id=t2,u88=1", "thing has no property 'u88'; did you mean 'u8'?"},
+        {"incomplete", "thing,id=t2,complete-fails=on", "incomplete"},
+        {"the id of a failed one is free", "thing,id=t2", NULL},
     };
     g_autoptr(GError) err = NULL;
 

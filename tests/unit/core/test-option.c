@@ -54,7 +54,8 @@ static void test_keyval(void)
         json_object *v = keyval_parse(rows[i].text, rows[i].implied, rows[i].flag, NULL, &err);
         check_true(!v == !!err, "'%s': value or error", rows[i].text);
         check_str(err ? err->message : NULL, rows[i].error, "'%s': error", rows[i].text);
-        check_str(v ? json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL, rows[i].value, "'%s'", rows[i].text);
+        check_str(v ? json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL,
+                  rows[i].value, "'%s'", rows[i].text);
         json_object_put(v);
     }
 }
@@ -79,16 +80,22 @@ static void test_keyval_limits(void)
 
 static void test_help(void)
 {
-    static const struct { const char *text, *implied; bool help; const char *value; } rows[] = {
-        { "help", "driver", true, "{}" }, { "?", "driver", true, "{}" }, { "e1000,help", "driver", true, "{\"driver\":\"e1000\"}" },
-        { "help", NULL, true, "{}" }, { "driver=help", NULL, false, "{\"driver\":\"help\"}" },
-        { "e1000,x=1", "driver", false, "{\"driver\":\"e1000\",\"x\":\"1\"}" },
+    static const struct {
+        const char *text, *implied; bool help; const char *value;
+    } rows[] = {
+        {"help", "driver", true, "{}"},
+        {"?", "driver", true, "{}"},
+        {"e1000,help", "driver", true, "{\"driver\":\"e1000\"}"},
+        {"help", NULL, true, "{}"},
+        {"driver=help", NULL, false, "{\"driver\":\"help\"}"},
+        {"e1000,x=1", "driver", false, "{\"driver\":\"e1000\",\"x\":\"1\"}"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         bool help = !rows[i].help;
         json_object *v = keyval_parse(rows[i].text, rows[i].implied, false, &help, NULL);
         check_int(help, ==, rows[i].help, "'%s': help", rows[i].text);
-        check_str(json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE), rows[i].value, "'%s'", rows[i].text);
+        check_str(json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                  rows[i].value, "'%s'", rows[i].text);
         json_object_put(v);
     }
     bool help = true;
@@ -100,18 +107,51 @@ static void test_help(void)
 
 static void test_sizes(void)
 {
-    static const struct { const char *text; uint64_t unit, bytes; bool bad; } rows[] = {
-        { "0", 1, 0 }, { "4096", 1, 4096 }, { "128", 1 << 20, 128 << 20 }, { "1b", 1 << 20, 1 }, { "1B", 1, 1 },
-        { "2k", 1, 2048 }, { "2K", 1, 2048 }, { "3m", 1, 3 << 20 }, { "3M", 1, 3 << 20 }, { "4G", 1, 4ull << 30 },
-        { "1t", 1, 1ull << 40 }, { "1P", 1, 1ull << 50 }, { "1e", 1, 1ull << 60 }, { "15E", 1, 15ull << 60 },
-        { "1.5G", 1, 3ull << 29 }, { ".5k", 1, 512 }, { "1.k", 1, 1024 }, { "0.1k", 1, 102 }, { "1.5", 2, 3 },
-        { "0x1000", 1, 4096 }, { "0x1E", 1, 30 }, { "18446744073709551615", 1, UINT64_MAX },
-        { "0.00000000000000000000001k", 1, 0 },
-        { "18446744073709551616", 1, 0, true }, { "16E", 1, 0, true }, { "20E", 1, 0, true },
-        { "18446744073709551615k", 1, 0, true }, { "99999999999999999999999999999999999999999999", 1, 0, true },
-        { "", 1, 0, true }, { "k", 1, 0, true }, { ".", 1, 0, true }, { "-1", 1, 0, true }, { "1kk", 1, 0, true },
-        { "1 k", 1, 0, true }, { " 1", 1, 0, true }, { "1x", 1, 0, true }, { "1.5.5", 1, 0, true }, { "0x", 1, 0, true },
-        { "0x10k", 1, 0, true }, { "1e3", 1, 0, true }, { "inf", 1, 0, true }, { "+1", 1, 0, true },
+    static const struct {
+        const char *text; uint64_t unit, bytes; bool bad;
+    } rows[] = {
+        {"0", 1, 0},
+        {"4096", 1, 4096},
+        {"128", 1 << 20, 128 << 20},
+        {"1b", 1 << 20, 1},
+        {"1B", 1, 1},
+        {"2k", 1, 2048},
+        {"2K", 1, 2048},
+        {"3m", 1, 3 << 20},
+        {"3M", 1, 3 << 20},
+        {"4G", 1, 4ull << 30},
+        {"1t", 1, 1ull << 40},
+        {"1P", 1, 1ull << 50},
+        {"1e", 1, 1ull << 60},
+        {"15E", 1, 15ull << 60},
+        {"1.5G", 1, 3ull << 29},
+        {".5k", 1, 512},
+        {"1.k", 1, 1024},
+        {"0.1k", 1, 102},
+        {"1.5", 2, 3},
+        {"0x1000", 1, 4096},
+        {"0x1E", 1, 30},
+        {"18446744073709551615", 1, UINT64_MAX},
+        {"0.00000000000000000000001k", 1, 0},
+        {"18446744073709551616", 1, 0, true},
+        {"16E", 1, 0, true},
+        {"20E", 1, 0, true},
+        {"18446744073709551615k", 1, 0, true},
+        {"99999999999999999999999999999999999999999999", 1, 0, true},
+        {"", 1, 0, true},
+        {"k", 1, 0, true},
+        {".", 1, 0, true},
+        {"-1", 1, 0, true},
+        {"1kk", 1, 0, true},
+        {"1 k", 1, 0, true},
+        {" 1", 1, 0, true},
+        {"1x", 1, 0, true},
+        {"1.5.5", 1, 0, true},
+        {"0x", 1, 0, true},
+        {"0x10k", 1, 0, true},
+        {"1e3", 1, 0, true},
+        {"inf", 1, 0, true},
+        {"+1", 1, 0, true},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
@@ -125,11 +165,29 @@ static void test_sizes(void)
 
 static void test_numbers(void)
 {
-    static const struct { const char *text; int64_t value; bool bad; } rows[] = {
-        { "0", 0 }, { "100", 100 }, { "-100", -100 }, { "0x40", 64 }, { "-0x40", -64 }, { "010", 8 }, { "+5", 5 },
-        { "101", 0, true }, { "-101", 0, true }, { "", 0, true }, { "-", 0, true }, { "1x", 0, true }, { "0x", 0, true },
-        { "08", 0, true }, { "1.0", 0, true }, { "--1", 0, true }, { "- 1", 0, true }, { "99999999999999999999", 0, true },
-        { "-9223372036854775808", 0, true }, { "-18446744073709551615", 0, true },
+    static const struct {
+        const char *text; int64_t value; bool bad;
+    } rows[] = {
+        {"0", 0},
+        {"100", 100},
+        {"-100", -100},
+        {"0x40", 64},
+        {"-0x40", -64},
+        {"010", 8},
+        {"+5", 5},
+        {"101", 0, true},
+        {"-101", 0, true},
+        {"", 0, true},
+        {"-", 0, true},
+        {"1x", 0, true},
+        {"0x", 0, true},
+        {"08", 0, true},
+        {"1.0", 0, true},
+        {"--1", 0, true},
+        {"- 1", 0, true},
+        {"99999999999999999999", 0, true},
+        {"-9223372036854775808", 0, true},
+        {"-18446744073709551615", 0, true},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;

@@ -36,20 +36,20 @@ static uint64_t read_latch(Device *dev, uint64_t value)
 }
 
 static const Register chip_regs[] = {
-    { 0x00, 1, "CONTROL", REG_RW, 0x0f, .reset = 0xa5, .field = REG_FIELD(Chip, control), .on_write = note_write },
-    { 0x01, 1, "STATUS", REG_RW, 0x00, .write_1_clear = 0xf0, .reset = 0xff, .field = REG_FIELD(Chip, status) },
-    { 0x02, 1, "LATCH", REG_RO, .read_clear = 0x0f, .reset = 0x3c, .field = REG_FIELD(Chip, latch), .on_read = read_latch },
-    { 0x03, 1, "COMMAND", REG_WO, .on_write = note_write },
-    { 0x04, 4, "DATA", REG_RW, 0xffffffff, .field = REG_FIELD(Chip, data), .on_write = note_write },
-    { 0x08, 2, "DIVISOR", REG_RW, 0x7fff, .write_1_clear = 0x8000, .reset = 0x8001, .field = REG_FIELD(Chip, divisor) },
-    { 0x0a, 1, "MADE_UP", REG_RO, .on_read = read_made_up },
-    { 0x0b, 1, "RBR", REG_RO, .reset = 0x11, .field = REG_FIELD(Chip, shared) },
-    { 0x0b, 1, "THR", REG_WO, 0x3f, .on_write = note_write },
-    { 0x10, 4, "INDEX", REG_RW, 0xff, .field = REG_FIELD(Chip, exact), .exact = true },
-    { 0x11, 1, "RESET", REG_WO, .exact = true, .on_write = note_write },
-    { 0x18, 8, "WIDE", REG_RW, UINT64_MAX, .reset = 0x1122334455667788, .field = REG_FIELD(Chip, wide) },
-    { }
-};
+    {0x00, 1, "CONTROL", REG_RW, 0x0f, .reset = 0xa5, .field = REG_FIELD(Chip, control), .on_write = note_write},
+    {0x01, 1, "STATUS", REG_RW, 0x00, .write_1_clear = 0xf0, .reset = 0xff, .field = REG_FIELD(Chip, status)},
+    {0x02, 1, "LATCH", REG_RO, .read_clear = 0x0f, .reset = 0x3c, .field = REG_FIELD(Chip, latch),
+     .on_read = read_latch},
+    {0x03, 1, "COMMAND", REG_WO, .on_write = note_write},
+    {0x04, 4, "DATA", REG_RW, 0xffffffff, .field = REG_FIELD(Chip, data), .on_write = note_write},
+    {0x08, 2, "DIVISOR", REG_RW, 0x7fff, .write_1_clear = 0x8000, .reset = 0x8001, .field = REG_FIELD(Chip, divisor)},
+    {0x0a, 1, "MADE_UP", REG_RO, .on_read = read_made_up},
+    {0x0b, 1, "RBR", REG_RO, .reset = 0x11, .field = REG_FIELD(Chip, shared)},
+    {0x0b, 1, "THR", REG_WO, 0x3f, .on_write = note_write},
+    {0x10, 4, "INDEX", REG_RW, 0xff, .field = REG_FIELD(Chip, exact), .exact = true},
+    {0x11, 1, "RESET", REG_WO, .exact = true, .on_write = note_write},
+    {0x18, 8, "WIDE", REG_RW, UINT64_MAX, .reset = 0x1122334455667788, .field = REG_FIELD(Chip, wide)},
+    {}};
 
 static const DeviceType chip_type = { .name = "chip", .parent = &device_type.type, .size = sizeof(Chip) };
 
@@ -103,22 +103,30 @@ static void test_reads(void)
 
 static void test_writes(void)
 {
-    static const struct { const char *claim; uint32_t offset; unsigned size; uint64_t value; uint32_t field; unsigned bytes; uint64_t want; } rows[] = {
-        { "only writable bits change", 0x00, 1, 0xff, offsetof(Chip, control), 1, 0xaf },
-        { "write 1 to clear", 0x01, 1, 0x3c, offsetof(Chip, status), 1, 0xcf },
-        { "writing 0 clears nothing", 0x01, 1, 0x00, offsetof(Chip, status), 1, 0xff },
-        { "read-only", 0x02, 1, 0xff, offsetof(Chip, latch), 1, 0x3c },
-        { "a word to two registers: low", 0x00, 2, 0xf000, offsetof(Chip, control), 1, 0xa0 },
-        { "a word to two registers: high", 0x00, 2, 0xf000, offsetof(Chip, status), 1, 0x0f },
-        { "a byte of four merges", 0x06, 1, 0x77, offsetof(Chip, data), 4, 0x00770000 },
-        { "a narrow write clears only what it covers", 0x08, 1, 0x22, offsetof(Chip, divisor), 2, 0x8022 },
-        { "the other half", 0x09, 1, 0xff, offsetof(Chip, divisor), 2, 0x7f01 },
-        { "exact width", 0x10, 4, 0x1234, offsetof(Chip, exact), 4, 0x34 },
-        { "exact: narrower is dropped", 0x10, 1, 0xff, offsetof(Chip, exact), 4, 0 },
-        { "exact: wider is dropped", 0x10, 8, 0xff, offsetof(Chip, exact), 4, 0 },
-        { "a wide write", 0x18, 8, 0xffffffff00000000, offsetof(Chip, wide), 8, 0xffffffff00000000 },
-        { "the upper half of it", 0x1c, 4, 0, offsetof(Chip, wide), 8, 0x55667788 },
-        { "over the end", 0x1e, 4, 0, offsetof(Chip, wide), 8, 0x0000334455667788 },
+    static const struct {
+        const char *claim;
+        uint32_t offset;
+        unsigned size;
+        uint64_t value;
+        uint32_t field;
+        unsigned bytes;
+        uint64_t want;
+    } rows[] = {
+        {"only writable bits change", 0x00, 1, 0xff, offsetof(Chip, control), 1, 0xaf},
+        {"write 1 to clear", 0x01, 1, 0x3c, offsetof(Chip, status), 1, 0xcf},
+        {"writing 0 clears nothing", 0x01, 1, 0x00, offsetof(Chip, status), 1, 0xff},
+        {"read-only", 0x02, 1, 0xff, offsetof(Chip, latch), 1, 0x3c},
+        {"a word to two registers: low", 0x00, 2, 0xf000, offsetof(Chip, control), 1, 0xa0},
+        {"a word to two registers: high", 0x00, 2, 0xf000, offsetof(Chip, status), 1, 0x0f},
+        {"a byte of four merges", 0x06, 1, 0x77, offsetof(Chip, data), 4, 0x00770000},
+        {"a narrow write clears only what it covers", 0x08, 1, 0x22, offsetof(Chip, divisor), 2, 0x8022},
+        {"the other half", 0x09, 1, 0xff, offsetof(Chip, divisor), 2, 0x7f01},
+        {"exact width", 0x10, 4, 0x1234, offsetof(Chip, exact), 4, 0x34},
+        {"exact: narrower is dropped", 0x10, 1, 0xff, offsetof(Chip, exact), 4, 0},
+        {"exact: wider is dropped", 0x10, 8, 0xff, offsetof(Chip, exact), 4, 0},
+        {"a wide write", 0x18, 8, 0xffffffff00000000, offsetof(Chip, wide), 8, 0xffffffff00000000},
+        {"the upper half of it", 0x1c, 4, 0, offsetof(Chip, wide), 8, 0x55667788},
+        {"over the end", 0x1e, 4, 0, offsetof(Chip, wide), 8, 0x0000334455667788},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         Chip *s = chip_new();

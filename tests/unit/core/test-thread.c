@@ -53,7 +53,8 @@ static void *check_thread(void *arg)
     pthread_getname_np(pthread_self(), name, sizeof(name));
     check_str(name, "a-rather-long-t", "15 characters of the name");
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    check_true(sigismember(&mask, SIGINT) && sigismember(&mask, SIGTERM) && sigismember(&mask, SIGALRM), "signals go elsewhere");
+    check_true(sigismember(&mask, SIGINT) && sigismember(&mask, SIGTERM) && sigismember(&mask, SIGALRM),
+               "signals go elsewhere");
     check_true(!sigismember(&mask, SIG_KICK) && !sigismember(&mask, SIGSEGV), "but for the kick and faults");
     pthread_kill(pthread_self(), SIG_KICK);
     return arg;
