@@ -30,6 +30,11 @@ void x86_cpu_supported(uint32_t words[FEATURE_WORD_COUNT]);
 /** x86_feature_name: property name of FEATURE_* number @feature; NULL: a bit without name. */
 const char *x86_feature_name(unsigned feature);
 
+bool x86_cpu_is_amd(const CpuX86 *cpu);         /* AMD's and Hygon's ways rather than Intel's */
+/** x86_cpu_xcr0_mask, x86_cpu_xss_mask: state components that XCR0 and IA32_XSS may enable. */
+uint64_t x86_cpu_xcr0_mask(const CpuX86 *cpu);
+uint64_t x86_cpu_xss_mask(const CpuX86 *cpu);
+
 /**
  * x86_cpu_parse_model: the text of -cpu: "MODEL[,+feat][,-feat][,feat=on|off][,key=value...]".
  * @type_name: the QOM type ("qemu64-x86_64-cpu"); g_free()
