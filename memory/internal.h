@@ -23,6 +23,7 @@ struct FlatView {
     size_t count, allocated;
     FlatRange *ranges;                          /* sorted, disjoint, neighbours merged */
     GuestAddr *starts;                          /* of the ranges again, dense, for the search */
+    GPtrArray *owners;                          /* Object *, referenced: of the regions shown; NULL: none */
 };
 
 FlatView *flat_view_render(MemoryRegion *root);

@@ -217,34 +217,43 @@ static void view_free(void *opaque)
 {
     FlatView *view = opaque;
 
-    for (size_t i = 0; i < view->count; i++) {
-        object_unref(view->ranges[i].mr->owner);
-    }
+    g_clear_pointer(&view->owners, g_ptr_array_unref);
     g_free(view->ranges);
     g_free(view->starts);
     g_free(view);
 }
 
-/* In the background: no reader has the view any more. Its owners are released where the big lock is held. */
+/*
+ * In the background: no reader has the view any more. Regions without an owner may be gone, so none is looked at.
+ * Owners are released where the big lock is held.
+ */
 static void view_reclaim(struct rcu_head *head)
 {
     FlatView *view = caa_container_of(head, FlatView, rcu);
 
-    for (size_t i = 0; i < view->count; i++) {
-        if (view->ranges[i].mr->owner) {
-            event_loop_call(event_loop_main(), view_free, view);
-            return;
-        }
+    if (view->owners) {
+        event_loop_call(event_loop_main(), view_free, view);
+    } else {
+        view_free(view);
     }
-    view_free(view);
 }
+
+static void owner_unref(void *owner) { object_unref(owner); }
 
 static void view_adopt(FlatView *view)          /* a freshly rendered one is about to be published */
 {
+    Object *last = NULL;
+
     view->serial = next_serial++;
     for (size_t i = 0; i < view->count; i++) {
-        if (view->ranges[i].mr->owner) {
-            object_ref(view->ranges[i].mr->owner);
+        Object *owner = view->ranges[i].mr->owner;
+
+        if (owner && owner != last) {           /* neighbours mostly have one owner; more references do no harm */
+            if (!view->owners) {
+                view->owners = g_ptr_array_new_with_free_func(owner_unref);
+            }
+            g_ptr_array_add(view->owners, object_ref(owner));
+            last = owner;
         }
     }
 }
