@@ -73,7 +73,10 @@ bool pc_devices_init(PcMachine *pc, GError **err)
     intr = irq_lines_new(intr_changed, NULL, 1);
     i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
     apic_set_pic_ack(i8259_acknowledge, NULL);
-    ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
+    Device *ioapic = ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
+    object_ref(&ioapic->object);
+    object_unparent(&ioapic->object);                   /* from /machine/unattached to where QEMU shows it */
+    object_add_child(&pc->pci_bus->bus.owner->object, "ioapic", &ioapic->object);
     apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
 
     pc->rtc = mc146818_create(pc->isa_bus);
