@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "accel/tcg/code.h"
 #include "core/thread.h"
 
 static TcgCpu *vcpus;                           /* only grows; read without lock */
@@ -38,6 +39,8 @@ void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, ui
     if (!vcpus) {
         have_membarrier = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
         bql_blocking_hook = bql_blocking;
+        ram_code_hook = code_written;
+        ram_protect_hook = tcg_protect;
     }
     t->next = vcpus;
     __atomic_store_n(&vcpus, t, __ATOMIC_RELEASE);
