@@ -47,8 +47,8 @@ static bool is_ext(uint8_t command)
 /* READ and WRITE SECTORS move one sector for each interrupt, the MULTIPLE forms what SET MULTIPLE MODE said (0: off). */
 static bool set_block(IdeDevice *dev, bool multiple)
 {
-    dev->block_sectors = multiple ? dev->multiple : 1;
-    return dev->block_sectors;
+    dev->block_sectors = multiple ? MAX(dev->multiple, 1) : 1;
+    return !multiple || dev->multiple;
 }
 
 static bool read_pio(IdeDevice *dev, uint8_t command)
