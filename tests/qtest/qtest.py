@@ -121,7 +121,7 @@ class Qmp:
 
 class Machine:
     """An emulator under test."""
-    def __init__(self, *args, accel='qtest', qmp=True):
+    def __init__(self, *args, accel='qtest', qmp=True, negotiate=True):
         self.folder = tempfile.mkdtemp(prefix='rhea-qtest-')
         self.irqs = {}              # level of intercepted lines, by number
         self.irq_log = []           # their changes: (number, level)
@@ -143,7 +143,7 @@ class Machine:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors)
         try:
             self.lines = LineSocket(self.accept(listeners['qtest']), self.died) if 'qtest' in listeners else None
-            self.qmp = Qmp(self.accept(listeners['qmp']), self.died) if 'qmp' in listeners else None
+            self.qmp = Qmp(self.accept(listeners['qmp']), self.died, negotiate) if 'qmp' in listeners else None
         except BaseException:
             self.process.kill()
             self.process.wait()
