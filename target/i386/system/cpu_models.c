@@ -24,7 +24,7 @@
 #define ALIAS(id, name_, target_) CPU_TYPE(alias_##id, name_, .base = target_, .is_alias = true, .description = "same as " target_)
 #include "target/i386/system/cpu_models.def"
 
-CPU_TYPE(max, "max", .vendor = VENDOR_AMD, .family = 15, .model = 107, .stepping = 1, .level = 0xd, .xlevel = 0x8000000a,
+CPU_TYPE(max, "max", .vendor = VENDOR_AMD, .family = 6, .model = 6, .stepping = 3, .level = 0xd, .xlevel = 0x8000000a,
          .model_id = "QEMU TCG CPU version 2.5+", .feature_names = "", .everything = true,
          .description = "every feature that can be given here")
 CPU_TYPE(base, "base", .vendor = "", .model_id = "", .feature_names = "", .description = "no features at all")
@@ -131,6 +131,14 @@ static void model_features(const CpuModel *m, uint32_t *words)
         feature_set(words, feature, on);
         p += len + strspn(p + len, " ");
     }
+}
+
+bool x86_model_has_feature(const CpuModel *model, unsigned feature)
+{
+    uint32_t words[FEATURE_WORD_COUNT] = { 0 };
+
+    model_features(model, words);
+    return words[feature / 32] >> feature % 32 & 1;
 }
 
 /* "max" shows everything that says what instructions and modes there are, but no promise that would bind a machine. */

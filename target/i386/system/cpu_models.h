@@ -23,10 +23,19 @@ typedef struct CpuModel {
     bool everything;                            /* max: all features that can be given */
 } CpuModel;
 
+bool x86_cpu_is_intel(const CpuX86 *cpu);
+bool x86_cpu_is_amd(const CpuX86 *cpu);         /* or Hygon */
+bool x86_model_has_caches(const CpuModel *model);       /* describes its own caches */
+/** x86_cpu_xcr0_mask: state components that XSETBV may enable. x86_cpu_xss_mask: the same for IA32_XSS. */
+uint64_t x86_cpu_xcr0_mask(const CpuX86 *cpu);
+uint64_t x86_cpu_xss_mask(const CpuX86 *cpu);
+bool x86_cpu_xcr0_valid(const CpuX86 *cpu, uint64_t value);
 /** x86_cpu_apply_model: sets features, identity and levels of @cpu, a new object, from its type. */
 void x86_cpu_apply_model(CpuX86 *cpu);
 /** x86_cpu_supported: the features that the accelerator in use (or, before there is one, TCG) can give, as words. */
 void x86_cpu_supported(uint32_t words[FEATURE_WORD_COUNT]);
+/** x86_model_has_feature: whether @model's row has FEATURE_* number @feature. */
+bool x86_model_has_feature(const CpuModel *model, unsigned feature);
 /** x86_feature_name: property name of FEATURE_* number @feature; NULL: a bit without name. */
 const char *x86_feature_name(unsigned feature);
 

@@ -13,49 +13,49 @@
 
 /* X(ID, sentence part): what was wrong. @a, @b are the two numbers kept with it; a sentence takes them in that order. */
 #define FAULT_CAUSES(X) \
-    X(IDT_LIMIT,             "IDT limit is 0x%" PRIx64 ": vector %" PRIu64 " has no gate") \
-    X(IVT_LIMIT,             "IVT limit is 0x%" PRIx64 ": vector %" PRIu64 " has no entry") \
+    X(IDT_LIMIT,             "IDT limit is %#" PRIx64 ": vector %" PRIu64 " has no gate") \
+    X(IVT_LIMIT,             "IVT limit is %#" PRIx64 ": vector %" PRIu64 " has no entry") \
     X(GATE_TYPE,             "IDT entry %" PRIu64 " has type %" PRIu64 ", which is no gate in this mode") \
     X(GATE_DPL,              "the gate of vector %" PRIu64 " has DPL %" PRIu64 ", below the CPL of the INT instruction") \
     X(GATE_NOT_PRESENT,      "the gate of vector %" PRIu64 " is not present") \
     X(GATE_CS_NULL,          "the gate of vector %" PRIu64 " has a null code selector") \
-    X(GATE_CS_LIMIT,         "the gate of vector %" PRIu64 " names code selector 0x%" PRIx64 ", outside of its descriptor table") \
-    X(GATE_CS_TYPE,          "the gate of vector %" PRIu64 " names selector 0x%" PRIx64 ", which is not a code segment") \
-    X(GATE_CS_DPL,           "the gate of vector %" PRIu64 " names code selector 0x%" PRIx64 ", less privileged than the current code") \
-    X(GATE_CS_NOT_PRESENT,   "the gate of vector %" PRIu64 " names code selector 0x%" PRIx64 ", which is not present") \
-    X(GATE_CS_NOT_64,        "the gate of vector %" PRIu64 " names code selector 0x%" PRIx64 ", which is not a 64-bit code segment") \
-    X(GATE_CS_VM86,          "the gate of vector %" PRIu64 " leaves vm86 mode for code selector 0x%" PRIx64 ", whose DPL is not 0") \
-    X(CODE_OFFSET,           "the target offset 0x%" PRIx64 " is beyond the code segment's limit 0x%" PRIx64) \
-    X(CODE_NOT_CANONICAL,    "the target address 0x%" PRIx64 " is not canonical") \
+    X(GATE_CS_LIMIT,         "the gate of vector %" PRIu64 " names code selector %#" PRIx64 ", outside of its descriptor table") \
+    X(GATE_CS_TYPE,          "the gate of vector %" PRIu64 " names selector %#" PRIx64 ", which is not a code segment") \
+    X(GATE_CS_DPL,           "the gate of vector %" PRIu64 " names code selector %#" PRIx64 ", less privileged than the current code") \
+    X(GATE_CS_NOT_PRESENT,   "the gate of vector %" PRIu64 " names code selector %#" PRIx64 ", which is not present") \
+    X(GATE_CS_NOT_64,        "the gate of vector %" PRIu64 " names code selector %#" PRIx64 ", which is not a 64-bit code segment") \
+    X(GATE_CS_VM86,          "the gate of vector %" PRIu64 " leaves vm86 mode for code selector %#" PRIx64 ", whose DPL is not 0") \
+    X(CODE_OFFSET,           "the target offset %#" PRIx64 " is beyond the code segment's limit %#" PRIx64) \
+    X(CODE_NOT_CANONICAL,    "the target address %#" PRIx64 " is not canonical") \
     X(CODE_SELECTOR_NULL,    "the target code selector is null") \
-    X(CODE_SELECTOR_LIMIT,   "selector 0x%" PRIx64 " lies outside of its descriptor table") \
-    X(CODE_SELECTOR_TYPE,    "selector 0x%" PRIx64 " has a descriptor of type 0x%" PRIx64 ", to which control cannot go") \
-    X(CODE_SELECTOR_RIGHTS,  "code selector 0x%" PRIx64 " (DPL %" PRIu64 ") cannot be entered from the current privilege") \
-    X(CODE_SELECTOR_ABSENT,  "the segment of code selector 0x%" PRIx64 " is not present") \
-    X(CODE_SELECTOR_L_AND_D, "code selector 0x%" PRIx64 " has both L and D set (or is not 64-bit code where it must be)") \
-    X(DATA_SELECTOR_NULL,    "segment register %" PRIu64 " cannot be loaded with null selector 0x%" PRIx64) \
-    X(DATA_SELECTOR_LIMIT,   "data selector 0x%" PRIx64 " lies outside of its descriptor table") \
-    X(DATA_SELECTOR_TYPE,    "selector 0x%" PRIx64 " has a descriptor of type 0x%" PRIx64 ", which this segment register cannot hold") \
-    X(DATA_SELECTOR_RIGHTS,  "the privilege of selector 0x%" PRIx64 " (DPL %" PRIu64 ") forbids to load it") \
-    X(DATA_SELECTOR_ABSENT,  "the segment of selector 0x%" PRIx64 " is not present") \
-    X(TSS_LIMIT,             "the TSS limit is 0x%" PRIx64 ": no stack pointer at offset 0x%" PRIx64 " for the more privileged handler") \
+    X(CODE_SELECTOR_LIMIT,   "selector %#" PRIx64 " lies outside of its descriptor table") \
+    X(CODE_SELECTOR_TYPE,    "selector %#" PRIx64 " has a descriptor of type %#" PRIx64 ", to which control cannot go") \
+    X(CODE_SELECTOR_RIGHTS,  "code selector %#" PRIx64 " (DPL %" PRIu64 ") cannot be entered from the current privilege") \
+    X(CODE_SELECTOR_ABSENT,  "the segment of code selector %#" PRIx64 " is not present") \
+    X(CODE_SELECTOR_L_AND_D, "code selector %#" PRIx64 " has both L and D set (or is not 64-bit code where it must be)") \
+    X(DATA_SELECTOR_NULL,    "segment register %" PRIu64 " cannot be loaded with null selector %#" PRIx64) \
+    X(DATA_SELECTOR_LIMIT,   "data selector %#" PRIx64 " lies outside of its descriptor table") \
+    X(DATA_SELECTOR_TYPE,    "selector %#" PRIx64 " has a descriptor of type %#" PRIx64 ", which this segment register cannot hold") \
+    X(DATA_SELECTOR_RIGHTS,  "the privilege of selector %#" PRIx64 " (DPL %" PRIu64 ") forbids to load it") \
+    X(DATA_SELECTOR_ABSENT,  "the segment of selector %#" PRIx64 " is not present") \
+    X(TSS_LIMIT,             "the TSS limit is %#" PRIx64 ": no stack pointer at offset %#" PRIx64 " for the more privileged handler") \
     X(STACK_NULL,            "the TSS gives a null stack segment for privilege %" PRIu64) \
-    X(STACK_SELECTOR_LIMIT,  "stack selector 0x%" PRIx64 " lies outside of its descriptor table") \
-    X(STACK_SELECTOR_RIGHTS, "stack selector 0x%" PRIx64 " does not have the privilege %" PRIu64 " of its code") \
-    X(STACK_SELECTOR_TYPE,   "stack selector 0x%" PRIx64 " has a descriptor of type 0x%" PRIx64 ", not writable data") \
-    X(STACK_SELECTOR_ABSENT, "the segment of stack selector 0x%" PRIx64 " is not present") \
-    X(STACK_LIMIT,           "the stack at SP 0x%" PRIx64 " goes beyond the stack segment's limit 0x%" PRIx64) \
-    X(STACK_NOT_CANONICAL,   "the stack pointer 0x%" PRIx64 " is not canonical") \
-    X(TASK_SELECTOR,         "selector 0x%" PRIx64 " does not name an available TSS in the GDT") \
-    X(TASK_LIMIT,            "the TSS of selector 0x%" PRIx64 " is too short: limit 0x%" PRIx64) \
-    X(TASK_STATE,            "the new task's state is invalid: selector 0x%" PRIx64 " for segment register %" PRIu64) \
-    X(IO_FORBIDDEN,          "the I/O permission bitmap forbids port 0x%" PRIx64 " (%" PRIu64 " bytes)") \
-    X(CR_RESERVED,           "reserved or inconsistent bits in the value 0x%" PRIx64 " for CR%" PRIu64) \
-    X(EFER_RESERVED,         "reserved or inconsistent bits in the value 0x%" PRIx64 " for EFER") \
-    X(MSR_UNKNOWN,           "there is no MSR 0x%" PRIx64 " in this CPU model") \
-    X(MSR_VALUE,             "MSR 0x%" PRIx64 " cannot hold the value 0x%" PRIx64) \
-    X(IRET_FRAME,            "the IRET frame asks for what is forbidden: selector 0x%" PRIx64 ", flags 0x%" PRIx64) \
-    X(PAGE_FAULT,            "address 0x%" PRIx64 " faulted in the page tables (error code 0x%" PRIx64 ")")
+    X(STACK_SELECTOR_LIMIT,  "stack selector %#" PRIx64 " lies outside of its descriptor table") \
+    X(STACK_SELECTOR_RIGHTS, "stack selector %#" PRIx64 " does not have the privilege %" PRIu64 " of its code") \
+    X(STACK_SELECTOR_TYPE,   "stack selector %#" PRIx64 " has a descriptor of type %#" PRIx64 ", not writable data") \
+    X(STACK_SELECTOR_ABSENT, "the segment of stack selector %#" PRIx64 " is not present") \
+    X(STACK_LIMIT,           "the stack at SP %#" PRIx64 " goes beyond the stack segment's limit %#" PRIx64) \
+    X(STACK_NOT_CANONICAL,   "the stack pointer %#" PRIx64 " is not canonical") \
+    X(TASK_SELECTOR,         "selector %#" PRIx64 " does not name an available TSS in the GDT") \
+    X(TASK_LIMIT,            "the TSS of selector %#" PRIx64 " is too short: limit %#" PRIx64) \
+    X(TASK_STATE,            "the new task's state is invalid: selector %#" PRIx64 " for segment register %" PRIu64) \
+    X(IO_FORBIDDEN,          "the I/O permission bitmap forbids port %#" PRIx64 " (%" PRIu64 " bytes)") \
+    X(CR_RESERVED,           "reserved or inconsistent bits in the value %#" PRIx64 " for CR%" PRIu64) \
+    X(EFER_RESERVED,         "reserved or inconsistent bits in the value %#" PRIx64 " for EFER") \
+    X(MSR_UNKNOWN,           "there is no MSR %#" PRIx64 " in this CPU model") \
+    X(MSR_VALUE,             "MSR %#" PRIx64 " cannot hold the value %#" PRIx64) \
+    X(IRET_FRAME,            "the IRET frame asks for what is forbidden: selector %#" PRIx64 ", flags %#" PRIx64) \
+    X(PAGE_FAULT,            "address %#" PRIx64 " faulted in the page tables (error code %#" PRIx64 ")")
 
 typedef enum FaultCause {
     CAUSE_NONE,
@@ -86,8 +86,10 @@ typedef struct Trail {
     bool active;                /* a delivery has begun and not succeeded */
     int16_t vector;             /* being delivered */
     uint8_t first_cause;        /* of the exception that began it all; CAUSE_NONE: the instruction's own */
+    bool first_is_exception;    /* rather than an INT or an interrupt */
     int16_t first_vector;
-    uint64_t a, b, first_a, first_b;
+    uint32_t first_error;
+    uint64_t a, b, first_a, first_b, first_cr2;
     TrailStep step[TRAIL_STEPS];
 } Trail;
 
@@ -110,10 +112,10 @@ typedef struct DeathReport {
 void death_report(CpuX86 *cpu, DeathKind kind, const char *detail);
 /** death_report_last: the last report of this run, or NULL. Valid until the next death; big lock held. */
 const DeathReport *death_report_last(void);
-/** death_report_json: the same as QMP returns it: { cause, text, kind, cpu-index }, or NULL. New reference. */
-struct json_object *death_report_json(void);
 /** cpu_triple_fault: reports, then asks for a reset of the machine. The vCPU is in shutdown from now on. */
 void cpu_triple_fault(CpuX86 *cpu);
+/** cpu_shutdown: the same for another reason, told in @sentence. */
+void cpu_shutdown(CpuX86 *cpu, const char *sentence);
 
 /** ud_hint: the vCPU takes #UD at its current instruction: says once per kind which missing feature forbids it, if one does. */
 void ud_hint(CpuX86 *cpu);

@@ -264,6 +264,9 @@ void cpu_deliver(CpuX86 *cpu, int vector, EventKind kind, bool has_error, uint32
         t->steps = 0;
         t->first_vector = vector;
         t->first_cause = kind == EVENT_EXCEPTION ? t->noted : CAUSE_NONE;
+        t->first_is_exception = kind == EVENT_EXCEPTION;
+        t->first_error = error;
+        t->first_cr2 = cpu->cr2;
         t->first_a = t->a;
         t->first_b = t->b;
     }

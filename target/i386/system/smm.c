@@ -114,8 +114,8 @@ void cpu_leave_smm(CpuX86 *cpu)
         (long_mode && !(cr4 & CR4_PAE)) || (cr4 & CR4_PCIDE && !long_mode) || (efer & EFER_LME && !cpu_has(cpu, FEATURE_LM))) {
         LOG(LOG_GUEST_ERROR, "cpu %d: RSM of an impossible state: CR0 %" PRIx64 " CR4 %" PRIx64 " EFER %" PRIx64 "\n",
             cpu->cpu.index, cr0, cr4, efer);
-        cpu->smm = false;
-        cpu_fault(cpu, VECTOR_DF, 0, CAUSE_CR_RESERVED, cr0, 0);
+        cpu_shutdown(cpu, "RSM found an impossible state in the SMM save area");
+        cpu_leave_block(cpu);
     }
 
     cpu->smm = false;
