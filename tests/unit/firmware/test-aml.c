@@ -92,7 +92,9 @@ static void test_package_lengths(void)
     for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
         Aml *filler = aml_none();
         g_byte_array_set_size(filler, sizes[i].content);
-        memset(filler->data, 0, filler->len);
+        if (filler->len) {
+            memset(filler->data, 0, filler->len);
+        }
         Aml *scope = aml_scope("ABCD", filler);
         const uint8_t *p = scope->data + 1;
         unsigned more = p[0] >> 6, length = more ? p[0] & 0x0f : p[0];
