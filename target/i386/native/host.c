@@ -39,7 +39,7 @@ static uint32_t available[FEATURE_WORD_COUNT];
 static uint64_t host_xcr0;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static bool cpuid_bit(unsigned feature)
+bool native_cpuid_bit(unsigned feature)
 {
     const CpuidWord *w = &words[feature / 32];
     uint32_t r[4];
@@ -62,7 +62,7 @@ static void probe(void)
     for (size_t i = 0; i < G_N_ELEMENTS(host_features); i++) {
         unsigned feature = host_features[i].feature, xcr0 = host_features[i].xcr0;
 
-        if (!cpuid_bit(feature) || (host_xcr0 & xcr0) != xcr0) {
+        if (!native_cpuid_bit(feature) || (host_xcr0 & xcr0) != xcr0) {
             available[feature / 32] &= ~(1u << (feature % 32));
         }
     }

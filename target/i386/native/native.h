@@ -24,6 +24,8 @@
  * unit; false for vector extensions that the instruction table does not describe.
  */
 bool native_host_has(unsigned feature);
+/** native_cpuid_bit: the bit of @feature as the host's own CPUID shows it. */
+bool native_cpuid_bit(unsigned feature);
 /** native_host_xcr0: the XCR0 components that the host's system lets programs use and that we can carry. */
 uint64_t native_host_xcr0(void);
 

@@ -92,6 +92,10 @@ static void run_mmx(CpuX86 *cpu, const Insn *insn)
     void *mem = memory ? load_operand(cpu, insn, &buffer, row->properties & ROW_ALIGNED) : NULL;
     unsigned group = operand_kinds[row->operands[0]].group;
 
+    if (group == GROUP_V && memory) {
+        check_status(cpu, call(cpu, insn, mem));        /* CVTPI2PS, CVTPI2PD: no MMX register, no change of x87 state */
+        return;
+    }
     x87_enter_mmx(cpu);
     check_status(cpu, call(cpu, insn, mem));
     if (group == GROUP_P) {

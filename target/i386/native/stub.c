@@ -292,7 +292,8 @@ NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     Canonical c = { .encoding = row->encoding, .space_map = row->map, .opcode = row->opcode };
-    bool memory = insn_has_mem(insn), sized_by_w = false;
+    bool memory = insn_has_mem(insn), w_matters = row->select_mask & SELECT_W || row->encoding == ENCODING_EVEX;
+    bool mode64 = cpu->mode_flags & MODE_CS64;
     uint8_t reg = row->select_value >> 3 & 7, rm = HOST_RSI;
 
     c.prefix_class = insn->prefixes & INSN_REP ? 2 : insn->prefixes & INSN_REPNE ? 3 : insn->prefixes & INSN_OPSIZE ? 1 : 0;
@@ -306,7 +307,7 @@ NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn)
         const OperandKind *kind = &operand_kinds[row->operands[i]];
         unsigned slot = SLOT_COUNT, what = KIND_NONE;
 
-        sized_by_w |= kind->bytes == BYTES_Y;
+        w_matters |= kind->bytes == BYTES_Y && mode64;
         switch (kind->group) {
         case GROUP_V: slot = SLOT_REG; what = KIND_VECTOR; break;
         case GROUP_H: slot = SLOT_VVVV; what = KIND_VECTOR; break;
@@ -339,7 +340,8 @@ NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn)
             }
         }
     }
-    c.w = insn->prefixes & INSN_REXW && (cpu->mode_flags & MODE_CS64 || !sized_by_w);
+    w_matters |= c.uses & USE_STRING_LENGTHS && mode64;
+    c.w = insn->prefixes & INSN_REXW && w_matters;
     c.modrm = (memory ? 0 : 0xc0) | reg << 3 | rm;
     for (unsigned i = 0; i < 2 && row->imm_kind[i]; i++) {
         c.imm[i] = i ? insn->imm2 : insn->imm;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One instruction run by the host CPU itself, in 64-bit or in 32-bit code, with every register loaded before and saved after.
+ *
+ * Code, data and thunks lie below 2 GiB, so that 32-bit addresses reach them. Faults come back as signals.
+ */
+#ifndef TESTS_TCG_NATIVE_RUN_H
+#define TESTS_TCG_NATIVE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HOST_XSAVE_BYTES = 4096 };
+
+/* In the machine's own order. */
+typedef struct HostState {
+    uint64_t gpr[16];
+    uint64_t rflags;
+    uint64_t taken;                             /* 1: left through the branch target */
+    uint64_t reserved[6];
+    uint8_t xsave[HOST_XSAVE_BYTES] __attribute__((aligned(64)));
+} HostState;
+_Static_assert(sizeof(HostState) == 192 + HOST_XSAVE_BYTES, "the assembly knows the offsets");
+
+enum { TAKEN_OFFSET = 0x40 };                   /* from the instruction's first byte to its branch target */
+
+typedef struct HostSegments { uint16_t es, cs, ss, ds, fs, gs, cs32; } HostSegments;
+
+/** native_setup: maps memory, installs signal handlers. False: this host cannot (says why by g_test_message). */
+bool native_setup(void);
+/** native_can_run_32: whether 32-bit code segments work here. */
+bool native_can_run_32(void);
+uint64_t native_xcr0(void);
+const HostSegments *native_segments(void);
+/** native_data: 3 pages; operands go into the middle one. native_code: where the instruction will lie. */
+uint8_t *native_data(void);
+uint8_t *native_code(void);
+/** native_put_code: places the instruction and its two exits. */
+void native_put_code(const uint8_t *code, unsigned length, bool mode32);
+/** native_run: returns 0, or the signal (SIGFPE: *@integer_division tells #DE from floating point). */
+int native_run(const HostState *in, HostState *out, bool mode32, bool *integer_division);
+
+#endif
