@@ -55,12 +55,13 @@ static const MemoryOps bm_ops = { .read = bm_read, .write = bm_write, .valid = {
 
 /* ---- life ---- */
 
+/* Whether another controller answers there already. */
 static bool port_taken(uint32_t port)
 {
     bool taken;
 
     rcu_read_lock();
-    taken = memory_lookup(address_space_io(), port).mr != &memory_region_unassigned;
+    taken = memory_lookup(address_space_io(), port).mr->ops == &ide_command_ops;
     rcu_read_unlock();
     return taken;
 }
