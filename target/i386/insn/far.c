@@ -110,7 +110,7 @@ static void load_flat(CpuX86 *cpu, uint16_t code_selector, uint16_t stack_select
     cpu->seg[R_SS] = (SegmentCache){ .selector = (stack_selector & ~3) | cpl, .limit = UINT32_MAX, .attr = common | 3 | SEG_DB };
 }
 
-static void syscall(CpuX86 *cpu, const Insn *insn)
+static void syscall_insn(CpuX86 *cpu, const Insn *insn)
 {
     uint64_t flags = cpu_get_rflags(cpu), next = insn_next_rip(cpu, insn);
     uint16_t selector = cpu->msr.star >> 32;
@@ -204,7 +204,7 @@ static void sysexit(CpuX86 *cpu, const Insn *insn)
 InsnFn *bind_syscall(const CpuX86 *cpu, Insn *insn)
 {
     switch (insn_row(insn)->op) {
-    case OP_SYSCALL: return syscall;
+    case OP_SYSCALL: return syscall_insn;
     case OP_SYSRET: return sysret;
     case OP_SYSENTER: return sysenter;
     case OP_SYSEXIT: return sysexit;

@@ -414,6 +414,9 @@ void cpu_cpuid(CpuX86 *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
         out[1] = 0;
         out[2] = cpu->features[FEATURE_WORD_8000_0001_ECX];
         out[3] = cpu->features[FEATURE_WORD_8000_0001_EDX];
+        if (x86_cpu_is_intel(cpu) && !(cpu->mode_flags & MODE_CS64)) {
+            out[3] &= ~(1u << FEATURE_SYSCALL % 32);    /* Intel has SYSCALL in 64-bit mode only */
+        }
         if (is_authentic_amd(cpu)) {            /* AMD repeats these of leaf 1 here */
             out[3] |= cpu->features[FEATURE_WORD_1_EDX] & 0x0183f3ff;
             if (logical_per_package(cpu) > 1) {
