@@ -24,7 +24,7 @@ static CpuX86 *new_cpu(void)
     return cpu;
 }
 
-void bare_attach(CpuX86 *cpu)
+static void attach(CpuX86 *cpu)
 {
     g_autoptr(GError) err = NULL;
 
@@ -34,6 +34,64 @@ void bare_attach(CpuX86 *cpu)
     cpu_x86_reset(cpu, false);
     check_true(cpu->cpu.ops->tcg_init(&cpu->cpu, &err), "vCPU initialises: %s", err ? err->message : "");
     bql_unlock();
+}
+
+/* Threads of the further vCPUs: wait for a turn, run, say so. */
+
+static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turn_cond = PTHREAD_COND_INITIALIZER;
+static struct { bool wanted, ready; int vector; } turns[4];
+
+static void *further_cpu(void *arg)
+{
+    CpuX86 *cpu = arg;
+    unsigned n = cpu->cpu.index;
+
+    attach(cpu);
+    pthread_mutex_lock(&turn_lock);
+    turns[n].ready = true;
+    pthread_cond_broadcast(&turn_cond);
+    for (;;) {
+        while (!turns[n].wanted) {
+            pthread_cond_wait(&turn_cond, &turn_lock);
+        }
+        pthread_mutex_unlock(&turn_lock);
+        int vector = bare_run(cpu);
+        pthread_mutex_lock(&turn_lock);
+        turns[n].vector = vector;
+        turns[n].wanted = false;
+        pthread_cond_broadcast(&turn_cond);
+    }
+    return NULL;
+}
+
+static void set_wanted(unsigned n)
+{
+    pthread_mutex_lock(&turn_lock);
+    turns[n].wanted = true;
+    pthread_cond_broadcast(&turn_cond);
+    pthread_mutex_unlock(&turn_lock);
+}
+
+static void wait_for(const bool *flag, bool value)
+{
+    pthread_mutex_lock(&turn_lock);
+    while (*flag != value) {
+        pthread_cond_wait(&turn_cond, &turn_lock);
+    }
+    pthread_mutex_unlock(&turn_lock);
+}
+
+void bare_run_all(unsigned cpus, int vectors[4])
+{
+    for (unsigned n = 1; n < cpus; n++) {
+        set_wanted(n);
+    }
+    vectors[0] = bare_run(bare.cpu[0]);
+    for (unsigned n = 1; n < cpus; n++) {
+        wait_for(&turns[n].wanted, false);
+        vectors[n] = turns[n].vector;
+    }
 }
 
 void bare_start(unsigned cpus)
@@ -49,7 +107,11 @@ void bare_start(unsigned cpus)
         bare.cpu[bare.cpus] = new_cpu();
     }
     bql_unlock();
-    bare_attach(bare.cpu[0]);
+    attach(bare.cpu[0]);
+    for (unsigned n = 1; n < cpus; n++) {
+        thread_start("bare vCPU", further_cpu, bare.cpu[n]);
+        wait_for(&turns[n].ready, true);
+    }
 }
 
 void bare_code(uint64_t addr, const void *code, size_t len)
@@ -317,8 +379,10 @@ int bare_run(CpuX86 *cpu)
     __atomic_store_n(&cpu->cpu.halted, 0, __ATOMIC_SEQ_CST);
     uint64_t lin = cpu_code_linear(cpu) - 1;
     if (lin >= BARE_HANDLERS && lin < BARE_HANDLERS + 256) {
-        read_trap(cpu, lin - BARE_HANDLERS);
-        return bare.trap.vector;
+        if (cpu == bare.cpu[0]) {
+            read_trap(cpu, lin - BARE_HANDLERS);
+        }
+        return lin - BARE_HANDLERS;
     }
     return VECTOR_NONE;
 }

@@ -42,10 +42,8 @@ typedef struct Bare {
 } Bare;
 extern Bare bare;
 
-/** bare_start: makes the machine, once a process; @cpus 1 to 4. vCPU 0 belongs to the calling thread. */
+/** bare_start: makes the machine, once a process; @cpus 1 to 4. vCPU 0 belongs to the calling thread, the others have their own. */
 void bare_start(unsigned cpus);
-/** bare_attach: makes the calling thread the one of @cpu (2nd and further ones). */
-void bare_attach(CpuX86 *cpu);
 /** bare_reset: @cpu in @mode at CPL 0, rip BARE_CODE, rsp BARE_STACK, other registers 0; page tables and IDT new. RAM elsewhere stays. */
 void bare_reset(CpuX86 *cpu, BareMode mode);
 /** bare_enter: puts @cpu into the mode that bare_reset() set up last; for further vCPUs. */
@@ -57,6 +55,8 @@ void bare_code(uint64_t addr, const void *code, size_t len);
 #define BARE_CODE_AT(addr, ...) bare_code(addr, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 /** bare_run: runs until HLT; VECTOR_NONE, or the vector of the exception whose handler halted. -2: neither within 1e8 rounds. */
 int bare_run(CpuX86 *cpu);
+/** bare_run_all: the first @cpus vCPUs at once, each as bare_run(); returns when all have halted. `trap` is vCPU 0's. */
+void bare_run_all(unsigned cpus, int vectors[4]);
 /** bare_go: bare_reset() to @mode, @code at BARE_CODE followed by HLT, bare_run(). */
 int bare_go(CpuX86 *cpu, BareMode mode, const void *code, size_t len);
 /** bare_pte: address of the page-table entry of @lin at @level (0: PTE, 1: PDE ...) in the tables of the current mode. */

@@ -166,6 +166,7 @@ static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thre
         rights |= (level->entry & ENTRY_G) && (cpu->cr4 & CR4_PGE) ? PAGE_GLOBAL : 0;
         rights |= level->entry & ENTRY_D ? PAGE_DIRTY : 0;
         walk->rights = rights;
+        return;
     }
 }
 
