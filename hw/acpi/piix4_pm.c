@@ -62,9 +62,9 @@ static const PciConfigRow piix4_pm_config[] = {
     { 0x50,      4, "DEVRESD",   .writable = 0xffffffff },
     { 0x54,      4, "DEVACTA",   .writable = 0xffffffff },
     { DEVACTB,   4, "DEVACTB",   .writable = 0xffffffff },
-    { 0x5c,      4, "DEVRESA",   .writable = 0xffffffff, .keep_on_reset = true },
-    { 0x60,      4, "DEVRESB",   .writable = 0xffffffff, .keep_on_reset = true },
-    { 0x64,      4, "DEVRESC",   .writable = 0xffffffff, .keep_on_reset = true },
+    { 0x5c,      4, "DEVRESA",   .writable = 0xffffffff },
+    { 0x60,      4, "DEVRESB",   .writable = 0xffffffff },
+    { 0x64,      4, "DEVRESC",   .writable = 0xffffffff },
     { 0x68,      4, "DEVRESE",   .writable = 0xffffffff },
     { 0x6c,      4, "DEVRESF",   .writable = 0xffffffff },
     { 0x70,      4, "DEVRESG",   .writable = 0xffffffff },
@@ -93,9 +93,8 @@ static void apm_command(Device *dev, uint8_t value)
 }
 
 /* The BIOS learns from these bits which legacy ports the board decodes. */
-static void machine_done(void *opaque)
+static void set_legacy_ports(Piix4Pm *s)
 {
-    Piix4Pm *s = opaque;
     const Machine *m = current_machine;
 
     pci_set8(&s->pci, DEVRESA_BYTE3, 0x10);
@@ -123,7 +122,6 @@ static bool piix4_pm_realize(Device *dev, GError **err)
     smbus_host_init(&s->smbus, dev, NULL);
     memory_region_set_enabled(&s->smbus.region, false);
     memory_region_add(s->io, s->smb_io_base, &s->smbus.region);
-    machine_on_done(machine_done, s);
     return true;
 }
 
@@ -136,6 +134,7 @@ static void piix4_pm_reset(Device *dev, ResetKind kind)
     if (!s->smm_enabled) {
         pci_set32(&s->pci, DEVACTB, DEVACTB_APMC_EN);   /* tells the BIOS that SMM is set up already */
     }
+    set_legacy_ports(s);
     apm_ports_reset(&s->apm);
     smbus_host_reset(&s->smbus);
     acpi_pm_reset(&s->pm);

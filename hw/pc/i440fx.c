@@ -63,7 +63,7 @@ static const PciConfigRow i440fx_config[] = {
     { 0x54, 1, "AXC",     .writable = 0xff },
     { 0x55, 2, "DRAMR",   .writable = 0xffff },
     /* firmware reads it as RAM in units of 8 MiB */
-    { PMC_RAM_8MIB, 1, "DRAMC", .writable = 0xff, .keep_on_reset = true },
+    { PMC_RAM_8MIB, 1, "DRAMC", .writable = 0xff },
     { 0x58, 1, "DRAMT",   .writable = 0xff },
     { 0x59, 1, "PAM0",    .writable = 0xff, .on_write = pam_written },
     { 0x5a, 1, "PAM1",    .writable = 0xff, .on_write = pam_written },
@@ -89,7 +89,6 @@ static bool i440fx_realize(Device *dev, GError **err)
     I440fx *s = (I440fx *)dev;
     const ChipsetMemory *m = &s->memory;
 
-    pci_set8(&s->pci, PMC_RAM_8MIB, MIN((m->below_4g_bytes + m->above_4g_bytes) / (8 * MIB), 255));
     pam_init(&s->pam, OBJECT(dev), m->ram, m->system, m->pci);
     memory_region_init_alias(&s->smram_pci, OBJECT(dev), "smram-region", m->pci, SMRAM_BASE, SMRAM_BYTES);
     memory_region_add_overlap(m->system, SMRAM_BASE, &s->smram_pci, 1);
@@ -102,6 +101,7 @@ static void i440fx_reset(Device *dev, ResetKind kind)
 {
     I440fx *s = (I440fx *)dev;
 
+    pci_set8(&s->pci, PMC_RAM_8MIB, MIN((s->memory.below_4g_bytes + s->memory.above_4g_bytes) / (8 * MIB), 255));
     pci_set_writable8(&s->pci, PMC_SMRAM, 0x78);
     pam_update(&s->pam, s->pci.config + PMC_PAM0);
     smram_update(s);

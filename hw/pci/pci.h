@@ -48,7 +48,6 @@ struct PciConfigRow {
     uint32_t reset;                             /* value after reset (also of read-only registers) */
     uint32_t writable;                          /* bits a write changes */
     uint32_t write_1_clear;                     /* bits a written 1 clears */
-    bool keep_on_reset;                         /* reset value is stored at realize only */
     /* after storing, once an access that touches it */
     void (*on_write)(PciDevice *dev, uint32_t old, uint32_t value);
 };

@@ -77,9 +77,7 @@ static void row_init(PciDevice *dev, const PciConfigRow *row, void *opaque)
 
 static void row_reset(PciDevice *dev, const PciConfigRow *row, void *opaque)
 {
-    if (!row->keep_on_reset) {
-        store(dev->config, row->offset, row->reset, row->width);
-    }
+    store(dev->config, row->offset, row->reset, row->width);
 }
 
 /* The read-only part of the header, from the type. */

@@ -92,7 +92,8 @@ class ConfigSpace(ChipsetCase):
             for offset in range(256):
                 config.write(offset, 0x5a, 1)
             self.reset(b.vm)
-            self.assertEqual([config.read(offset) for offset in range(0, 256, 4)], first, f'{at} after reset')
+            for offset in range(0, 256, 4):
+                self.check(config.read(offset), first[offset // 4], f'{at} register {offset:#x} after reset')
 
 
 class Bars(ChipsetCase):
@@ -459,7 +460,8 @@ class Plugging(ChipsetCase):
         self.assertEqual(status, 1, text)
         for word in words:
             self.assertIn(word, text)
-        self.assertEqual(text.count('\n'), 1, text)
+        errors = [line for line in text.splitlines() if 'warning:' not in line]
+        self.assertEqual(len(errors), 1, text)
 
     def test_slots_are_given_in_order_and_functions_share(self):
         vm = self.start('-M', 'pc', '-vga', 'none', '-device', 'edu', '-device', 'edu,addr=5.0,multifunction=on',

@@ -109,4 +109,5 @@ class ChipsetCase(qtest.Case):
         return {n for n, level in vm.irqs.items() if level}
 
     def reset(self, vm):
-        self.reset(vm)
+        vm.qmp('system_reset')
+        vm.qmp.event(RESET)

@@ -55,6 +55,7 @@ class Power(ChipsetCase):
             found.add(now)
             if len(found) > 10000:
                 self.fail('timers fire without end')
+        vm.clock_set(until_ns)
         return found
 
     @each_board()
