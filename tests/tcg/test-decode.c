@@ -147,6 +147,12 @@ static const char *explained(const Insn *insn, const cs_insn *theirs, unsigned b
     if (row->properties & ROW_BRANCH && insn->prefixes & INSN_OPSIZE) {
         return "66 on a near branch in 64-bit mode: ignored as Intel does, or honoured as AMD does";
     }
+    if (row->properties & ROW_BRANCH && insn->addr_size == 4 && insn->prefixes & INSN_REX && bits == 64) {
+        return "capstone misreads the immediate of a branch with 67 and REX";
+    }
+    if (insn->prefixes & INSN_OPSIZE && insn->prefixes & (INSN_REP | INSN_REPNE) && row->imm_kind[0]) {
+        return "capstone lets F2 or F3 take back the operand size of an immediate";
+    }
     if (row->op == OP_FWAIT || theirs->id == X86_INS_WAIT) {
         return "WAIT is an instruction of its own, which capstone joins with the next";
     }
