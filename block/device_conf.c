@@ -42,7 +42,10 @@ static bool check_sizes(BlockDeviceConf *c, GError **err)
     if (c->opt_io_size % c->logical_block_size) {
         return error_set(err, "opt_io_size must be a multiple of logical_block_size");
     }
-    if (c->discard_granularity != UINT32_MAX && c->discard_granularity % c->logical_block_size) {
+    if (c->discard_granularity == UINT32_MAX) {
+        c->discard_granularity = c->logical_block_size;
+    }
+    if (c->discard_granularity % c->logical_block_size) {
         return error_set(err, "discard_granularity must be a multiple of logical_block_size");
     }
     return true;

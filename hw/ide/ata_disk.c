@@ -328,11 +328,8 @@ static bool disk_realize(Device *d, GError **err)
     }
     dev->sectors = length / IDE_SECTOR_BYTES;
     if (!dev->serial) {
-        static unsigned next_serial = 1;
-
-        dev->serial = g_strdup_printf("QM%05u", next_serial++);
+        dev->serial = g_strdup_printf("QM%05u", ide_bus_of(dev)->first_serial + dev->unit);
     }
-    dev->model = dev->model ? dev->model : g_strdup("QEMU HARDDISK");
     dev->version = dev->version ? dev->version : g_strdup("2.5+");
     if (!machine_add_boot_device(d, dev->bootindex, dev->unit ? "/disk@1" : "/disk@0", err)) {
         return false;

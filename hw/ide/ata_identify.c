@@ -63,7 +63,7 @@ void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
     put_word(out, 6, dev->track_sectors);
     put_string(out, 10, dev->serial, 10);
     put_string(out, 23, dev->version, 4);
-    put_string(out, 27, dev->model, 20);
+    put_string(out, 27, dev->model ? dev->model : "QEMU HARDDISK", 20);
     put_word(out, 54, dev->cylinders);
     put_word(out, 55, dev->heads);
     put_word(out, 56, dev->track_sectors);

@@ -143,11 +143,11 @@ void bmdma_command_written(BmdmaChannel *c, uint8_t old)
     }
 }
 
-void bmdma_init(BmdmaChannel *c, PciDevice *pci, unsigned number, IrqLine *irq)
+void bmdma_init(BmdmaChannel *c, PciDevice *pci, const char *bus_name, unsigned number, IrqLine *irq)
 {
     c->pci = pci;
     c->irq = irq;
-    ide_bus_init(&c->bus, &pci->device, NULL, number, &bmdma_transport);
+    ide_bus_init(&c->bus, &pci->device, bus_name, number, &bmdma_transport);
 }
 
 void bmdma_reset(BmdmaChannel *c)

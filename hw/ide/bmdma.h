@@ -22,7 +22,7 @@ typedef struct BmdmaChannel {
 } BmdmaChannel;
 
 extern const IdeTransport bmdma_transport;
-void bmdma_init(BmdmaChannel *c, PciDevice *pci, unsigned number, IrqLine *irq);
+void bmdma_init(BmdmaChannel *c, PciDevice *pci, const char *bus_name, unsigned number, IrqLine *irq);
 void bmdma_reset(BmdmaChannel *c);
 void bmdma_command_written(BmdmaChannel *c, uint8_t old);      /* c->command is new */
 bool bmdma_state_valid(const BmdmaChannel *c, GError **err);

@@ -63,6 +63,7 @@ typedef struct IdeTransport {
 struct IdeBus {
     Bus bus;
     unsigned number;                            /* of the channel, for firmware paths */
+    unsigned first_serial;                      /* default serial number of unit 0; unit 1 has the next */
     const IdeTransport *transport;
     IdeDevice *units[IDE_UNITS];                /* NULL: nobody there */
     IdeRegs regs[IDE_UNITS];

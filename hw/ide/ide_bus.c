@@ -337,6 +337,7 @@ void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number,
 {
     bus_init(&bus->bus, &ide_bus_type, owner, name);
     bus->number = number;
+    bus->first_serial = 1 + number * IDE_UNITS;
     bus->transport = transport;
     for (unsigned i = 0; i < IDE_UNITS; i++) {
         reset_unit(bus, i);

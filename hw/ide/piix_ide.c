@@ -66,10 +66,28 @@ static bool port_taken(uint32_t port)
     return taken;
 }
 
+/* "ID.0", or the first pair of "ide.N" that no bus has. */
+static unsigned first_bus_number(const Device *dev)
+{
+    unsigned n = 0;
+
+    if (!dev->id) {
+        for (;; n++) {
+            g_autofree char *one = g_strdup_printf("ide.%u", n), *two = g_strdup_printf("ide.%u", n + 1);
+
+            if (!bus_find(one, NULL) && !bus_find(two, NULL)) {
+                break;
+            }
+        }
+    }
+    return n;
+}
+
 static bool piix_ide_realize(Device *dev, GError **err)
 {
     PiixIde *s = DEVICE(PiixIde, dev);
     IsaBus *isa = isa_bus();
+    unsigned first = first_bus_number(dev);
 
     if (!isa) {
         return error_set(err, "%s needs an ISA bus for its ports and interrupts", dev->object.type->name);
@@ -81,10 +99,12 @@ static bool piix_ide_realize(Device *dev, GError **err)
         }
     }
     memory_transaction_begin();
-    for (int i = 0; i < CHANNELS; i++) {
+    /* The second channel first: a disk without bus= goes to the bus made first, and QEMU's goes to ide.1. */
+    for (int i = CHANNELS - 1; i >= 0; i--) {
         BmdmaChannel *c = &s->channels[i];
+        g_autofree char *name = g_strdup_printf("%s.%u", dev->id ? dev->id : "ide", first + i);
 
-        bmdma_init(c, &s->pci, i, isa_bus_irq(isa, legacy[i].irq));
+        bmdma_init(c, &s->pci, name, i, isa_bus_irq(isa, legacy[i].irq));
         memory_region_init_io(&s->command[i], &dev->object, &ide_command_ops, &c->bus, "ide-command", 8);
         memory_region_init_io(&s->control[i], &dev->object, &ide_control_ops, &c->bus, "ide-control", 1);
         memory_region_add(isa->io, legacy[i].command, &s->command[i]);
