@@ -110,7 +110,7 @@ static void ram_copy_in(uint8_t *ram, const uint8_t *buf, size_t len)
 
 static inline uint64_t value_mask(unsigned size) { return size == 8 ? UINT64_MAX : (1ull << size * 8) - 1; }
 
-static inline uint64_t swap_bytes(uint64_t value, unsigned size) { return GUINT64_SWAP_LE_BE(value) >> (64 - size * 8); }
+static inline uint64_t swap_bytes(uint64_t v, unsigned size) { return GUINT64_SWAP_LE_BE(v) >> (64 - size * 8); }
 
 static inline unsigned floor_power_of_2(unsigned n) { return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1; }
 
@@ -151,7 +151,7 @@ static MemTxResult callback_write(MemoryRegion *mr, uint64_t offset, unsigned si
     return MEMTX_OK;
 }
 
-/* One piece of an access as the callbacks handle it: @word bytes at @base, of which [@skip, @skip + @bytes) are meant. */
+/* A piece of an access as the callbacks handle it: @word bytes at @base, of which [@skip, @skip + @bytes) are meant. */
 typedef struct Piece { uint64_t base; unsigned word, skip, bytes; } Piece;
 
 static Piece next_piece(const MemoryOps *ops, uint64_t offset, unsigned size)
@@ -200,7 +200,7 @@ static MemTxResult impl_write(MemoryRegion *mr, uint64_t offset, unsigned size, 
     return result;
 }
 
-/* Bytes of the next bus access at @offset with @size left, by the rules of `valid`; 0: the region does not answer it. */
+/* Bytes of the next bus access at @offset with @size left, by the rules of `valid`; 0: the region does not answer. */
 static unsigned bus_size(const MemoryOps *ops, uint64_t offset, unsigned size)
 {
     unsigned bytes = MIN(floor_power_of_2(size), ops->valid.max ? ops->valid.max : 8);
@@ -211,10 +211,12 @@ static unsigned bus_size(const MemoryOps *ops, uint64_t offset, unsigned size)
     return ops->valid.max && bytes < ops->valid.min ? 0 : bytes;
 }
 
+static const char *region_name(const MemoryRegion *mr) { return mr->name ? mr->name : "removed device"; }
+
 static void log_refused(MemoryRegion *mr, const char *what, uint64_t offset, unsigned size)
 {
-    LOG(LOG_GUEST_ERROR, "%s: no answer to a %s of %u bytes at offset 0x%" PRIx64 "\n", mr->name ? mr->name : "removed device",
-        what, size, offset);
+    LOG(LOG_GUEST_ERROR, "%s: no answer to a %s of %u bytes at offset 0x%" PRIx64 "\n", region_name(mr), what, size,
+        offset);
 }
 
 MemTxResult memory_region_load(MemoryRegion *mr, uint64_t offset, unsigned size, uint64_t *value, MemTxAttrs attrs)
@@ -224,8 +226,7 @@ MemTxResult memory_region_load(MemoryRegion *mr, uint64_t offset, unsigned size,
 
     *value = value_mask(size);
     if (mr->ops == &memory_unassigned_ops) {
-        LOG(LOG_UNIMP, "%s: read of %u bytes at unassigned 0x%" PRIx64 "\n", mr->name ? mr->name : "removed device", size,
-            offset);
+        LOG(LOG_UNIMP, "%s: read of %u bytes at unassigned 0x%" PRIx64 "\n", region_name(mr), size, offset);
         return MEMTX_DECODE_ERROR;
     }
     if (mmio_depth >= MMIO_DEPTH_MAX) {
@@ -258,8 +259,7 @@ MemTxResult memory_region_store(MemoryRegion *mr, uint64_t offset, unsigned size
     MemTxResult result = MEMTX_OK;
 
     if (mr->ops == &memory_unassigned_ops) {
-        LOG(LOG_UNIMP, "%s: write of %u bytes at unassigned 0x%" PRIx64 "\n", mr->name ? mr->name : "removed device", size,
-            offset);
+        LOG(LOG_UNIMP, "%s: write of %u bytes at unassigned 0x%" PRIx64 "\n", region_name(mr), size, offset);
         return MEMTX_DECODE_ERROR;
     }
     if (mmio_depth >= MMIO_DEPTH_MAX) {
@@ -349,7 +349,8 @@ MemTxResult memory_read(AddressSpace *as, GuestAddr addr, MemTxAttrs attrs, void
     return result;
 }
 
-static MemTxResult write_common(AddressSpace *as, GuestAddr addr, MemTxAttrs attrs, const void *buf, size_t len, bool into_rom)
+static MemTxResult write_common(AddressSpace *as, GuestAddr addr, MemTxAttrs attrs, const void *buf, size_t len,
+                                bool into_rom)
 {
     MemTxResult result = MEMTX_OK;
     const uint8_t *in = buf;
@@ -368,7 +369,7 @@ static MemTxResult write_common(AddressSpace *as, GuestAddr addr, MemTxAttrs att
             ram_copy_in(ram, in, bytes);
             ram_mark_dirty(block, s.offset, bytes);
         } else if (section_drops_writes(&s)) {
-            LOG(LOG_GUEST_ERROR, "%s: write to read-only memory at 0x%" PRIx64 " dropped\n", s.mr->name ? s.mr->name : "", addr);
+            LOG(LOG_GUEST_ERROR, "%s: write to read-only memory at 0x%" PRIx64 " dropped\n", region_name(s.mr), addr);
         } else if (s.mr == &memory_region_unassigned) {
             result |= MEMTX_DECODE_ERROR;
         } else {
@@ -416,7 +417,8 @@ uint64_t memory_load(AddressSpace *as, GuestAddr addr, unsigned size, MemTxAttrs
     return value;
 }
 
-void memory_store(AddressSpace *as, GuestAddr addr, unsigned size, uint64_t value, MemTxAttrs attrs, MemTxResult *result)
+void memory_store(AddressSpace *as, GuestAddr addr, unsigned size, uint64_t value, MemTxAttrs attrs,
+                  MemTxResult *result)
 {
     MemTxResult ignored;
     uint8_t bytes[8];

@@ -282,13 +282,16 @@ uint64_t memory_backend_size(Object *backend)
 }
 
 static const Property memory_backend_properties[] = {
-    PROP_BOOL("dump", MemoryBackend, dump, true, "off: leave this memory out of core dumps", .set = dump_set, .runtime = true),
+    PROP_BOOL("dump", MemoryBackend, dump, true, "off: leave this memory out of core dumps", .set = dump_set,
+              .runtime = true),
     { .name = "host-nodes", .kind = &host_nodes_kind, .offset = offsetof(MemoryBackend, host_nodes),
       .description = "NUMA nodes of the host that policy= applies to" },
-    PROP_BOOL("merge", MemoryBackend, merge, true, "let the host share equal pages (KSM)", .set = merge_set, .runtime = true),
+    PROP_BOOL("merge", MemoryBackend, merge, true, "let the host share equal pages (KSM)", .set = merge_set,
+              .runtime = true),
     PROP_ENUM("policy", MemoryBackend, policy, 0, policy_names, "HostMemPolicy", "how host-nodes are used"),
     PROP_LINK("prealloc-context", MemoryBackend, prealloc_context, "thread-context", "whose CPUs preallocate"),
-    PROP_UINT32("prealloc-threads", MemoryBackend, prealloc_threads, 1, "threads that preallocate", .min = 1, .max = 65535),
+    PROP_UINT32("prealloc-threads", MemoryBackend, prealloc_threads, 1, "threads that preallocate", .min = 1,
+                .max = 65535),
     PROP_BOOL("prealloc", MemoryBackend, prealloc, false, "take all memory from the host at start"),
     PROP_BOOL("reserve", MemoryBackend, reserve, true, "reserve swap space or huge pages for all of it"),
     PROP_BOOL("share", MemoryBackend, share, false, "map shared, so that other processes can take part"),
@@ -313,7 +316,8 @@ TYPE_REGISTER(memory_backend_ram_type);
 
 static const Property memory_backend_file_properties[] = {
     PROP_SIZE("align", MemoryBackend, align, 0, "alignment of the mapping in bytes, a power of 2"),
-    PROP_BOOL("discard-data", MemoryBackend, discard_data, false, "throw the contents away at the end instead of writing them"),
+    PROP_BOOL("discard-data", MemoryBackend, discard_data, false,
+              "throw the contents away at the end instead of writing them"),
     PROP_STR("mem-path", MemoryBackend, mem_path, "file, or directory (hugetlbfs mount) for a nameless file"),
     PROP_SIZE("offset", MemoryBackend, offset, 0, "where in the file guest memory begins"),
     PROP_BOOL("pmem", MemoryBackend, pmem, false, "the file is on persistent memory: map it synchronously"),

@@ -43,7 +43,7 @@ static void bits_set(unsigned long *map, uint64_t first, uint64_t last)
     for (uint64_t word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
         uint64_t mask = word_mask(first, last, word);
 
-        if (~__atomic_load_n(&map[word], __ATOMIC_RELAXED) & mask) {    /* mostly they are: no write, no bouncing line */
+        if (~__atomic_load_n(&map[word], __ATOMIC_RELAXED) & mask) {   /* mostly set: no write, no bouncing line */
             __atomic_fetch_or(&map[word], mask, __ATOMIC_RELEASE);
         }
     }
@@ -53,7 +53,8 @@ static void bits_set(unsigned long *map, uint64_t first, uint64_t last)
 static void code_written(RamBlock *ram, uint64_t offset, uint64_t len, uint64_t first, uint64_t last)
 {
     for (uint64_t word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
-        uint64_t code = ~__atomic_load_n(&ram->dirty[DIRTY_CODE][word], __ATOMIC_ACQUIRE) & word_mask(first, last, word);
+        uint64_t clear = ~__atomic_load_n(&ram->dirty[DIRTY_CODE][word], __ATOMIC_ACQUIRE);
+        uint64_t code = clear & word_mask(first, last, word);
 
         while (code) {
             uint64_t page = word * WORD_BITS + __builtin_ctzll(code);

@@ -30,7 +30,7 @@ FlatView *flat_view_render(MemoryRegion *root);
 bool flat_view_equal(const FlatView *a, const FlatView *b);
 /** flat_view_find: the range of @addr; NULL: none, and *@gap is the distance to the next one (0: none follows). */
 const FlatRange *flat_view_find(const FlatView *view, GuestAddr addr, uint64_t *gap);
-/** memory_root_resolve: through containers that only pass one region on; equal results render equal. NULL: nothing there. */
+/** memory_root_resolve: through containers that only pass one region on; equal results render equal. NULL: nothing. */
 MemoryRegion *memory_root_resolve(MemoryRegion *mr);
 
 /** memory_topology_changed: @mr's place or look altered; renders now, or when the outermost transaction commits. */

@@ -33,7 +33,10 @@ typedef struct MemoryListener MemoryListener;
 
 typedef enum MemTxResult { MEMTX_OK = 0, MEMTX_ERROR = 1, MEMTX_DECODE_ERROR = 2 } MemTxResult;
 /* Who asks: needed for SMRAM-like decisions, interrupt remapping and security; more fields come with their users. */
-typedef struct MemTxAttrs { unsigned secure : 1, user : 1, unspecified : 1, memory : 1; unsigned requester_id : 16; } MemTxAttrs;
+typedef struct MemTxAttrs {
+    unsigned secure : 1, user : 1, unspecified : 1, memory : 1;
+    unsigned requester_id : 16;
+} MemTxAttrs;
 #define MEMTXATTRS_NONE ((MemTxAttrs){ .unspecified = 1 })
 
 typedef enum Endianness { LITTLE_ENDIAN_DEVICE, BIG_ENDIAN_DEVICE } Endianness;
@@ -58,7 +61,9 @@ typedef struct MemoryOps {
     struct { unsigned min, max; bool unaligned; } impl;
 } MemoryOps;
 
-typedef enum RegionKind { REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_ROM_DEVICE, REGION_IO, REGION_ALIAS } RegionKind;
+typedef enum RegionKind {
+    REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_ROM_DEVICE, REGION_IO, REGION_ALIAS
+} RegionKind;
 
 /* Embedded in its owner's struct. Fields are private to memory/. */
 struct MemoryRegion {
@@ -82,13 +87,18 @@ struct MemoryRegion {
 #define REGION_SIZE_MAX UINT64_MAX              /* as @size: the whole 2^64 */
 
 void memory_region_init(MemoryRegion *mr, Object *owner, const char *name, uint64_t size);        /* container */
-void memory_region_init_io(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque, const char *name, uint64_t size);
+void memory_region_init_io(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque, const char *name,
+                           uint64_t size);
 bool memory_region_init_ram(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, GError **err);
-bool memory_region_init_rom(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, GError **err);   /* guest writes vanish */
+/* ROM: what guests write vanishes. */
+bool memory_region_init_rom(MemoryRegion *mr, Object *owner, const char *name, uint64_t size, GError **err);
 /* Reads as RAM while in romd mode; writes (and reads outside of it) call ops. */
-bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque, const char *name, uint64_t size, GError **err);
-void memory_region_init_ram_block(MemoryRegion *mr, Object *owner, const char *name, RamBlock *ram); /* takes over @ram */
-void memory_region_init_alias(MemoryRegion *mr, Object *owner, const char *name, MemoryRegion *target, GuestAddr offset, uint64_t size);
+bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque,
+                                   const char *name, uint64_t size, GError **err);
+/** memory_region_init_ram_block: takes over @ram; ROM if the block is read-only. */
+void memory_region_init_ram_block(MemoryRegion *mr, Object *owner, const char *name, RamBlock *ram);
+void memory_region_init_alias(MemoryRegion *mr, Object *owner, const char *name, MemoryRegion *target,
+                              GuestAddr offset, uint64_t size);
 /**
  * memory_region_destroy: removes @mr from its container and frees what it holds once no reader can see it. From now on
  * it answers as unassigned. @mr's memory must stay until then too: embed regions in their owner, whom views keep alive.
@@ -144,7 +154,7 @@ typedef struct RamBlockParams {
     const unsigned long *numa_nodes; unsigned numa_node_bits;
 } RamBlockParams;
 RamBlock *ram_block_new(const RamBlockParams *params, GError **err);
-/** ram_block_free: gives up the owner's reference; memory goes when no reader and no dma_map() holds it. NULL allowed. */
+/** ram_block_free: gives up the owner's reference; memory goes when no reader and no dma_map() holds it. NULL: none. */
 void ram_block_free(RamBlock *ram);
 /** ram_block_fail_countdown: for tests: N > 0 makes the Nth mapping or bitmap allocation from now fail. */
 extern int ram_block_fail_countdown;
@@ -153,14 +163,17 @@ void ram_block_foreach(void (*fn)(RamBlock *ram, void *opaque), void *opaque);
 /** ram_block_from_host: block and offset of host address @ptr; NULL: not guest RAM. */
 RamBlock *ram_block_from_host(const void *ptr, uint64_t *offset);
 
-/** ram_mark_dirty: a write to [@offset, +@len) happened: sets VGA and MIGRATION bits, and calls the code hook for pages with code. Any thread. */
+/**
+ * ram_mark_dirty: a write to [@offset, +@len) happened: sets VGA and MIGRATION bits, and calls the code hook for each
+ * page with code. Any thread.
+ */
 void ram_mark_dirty(RamBlock *ram, uint64_t offset, uint64_t len);
-/** ram_code_hook: called (any thread) after a write by DMA or debugger to a page whose CODE bit is clear; the accelerator sets it. */
+/** ram_code_hook: called (any thread) after a write by DMA or debugger to a page whose CODE bit is clear. */
 extern void (*ram_code_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 bool ram_page_needs_slow_write(const RamBlock *ram, uint64_t offset);  /* some dirty bit of the page is clear */
 void memory_region_set_log(MemoryRegion *mr, bool log, DirtyClient client);
 bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client);
-/** ram_protect: called when dirty bits are cleared so that cached write permission (TLBs) is withdrawn; set by the accelerator. */
+/** ram_protect_hook: called when dirty bits were cleared, to withdraw cached write permission (TLBs). */
 extern void (*ram_protect_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 
 /* Address spaces. */
@@ -196,9 +209,9 @@ typedef struct MemorySection {
 extern MemoryRegion memory_region_unassigned;
 /** memory_lookup: what is at @addr. Call inside rcu_read_lock(). */
 MemorySection memory_lookup(AddressSpace *as, GuestAddr addr);
-/** memory_section_ram: host pointer of a section that can be read directly (RAM, ROM, ROM device in romd mode); else NULL. */
+/** memory_section_ram: host pointer of a section that can be read directly (RAM, ROM, ROM device in romd mode). */
 uint8_t *memory_section_ram(const MemorySection *s);
-/** memory_generation: changes with every commit that altered a view; a cached translation is valid while it is unchanged. */
+/** memory_generation: changes with every commit that altered a view; cached translations are valid until then. */
 uint64_t memory_generation(void);
 
 /* Accesses from devices and debuggers; any thread. For vCPUs too, where they miss their TLB. */
@@ -208,8 +221,9 @@ MemTxResult memory_write(AddressSpace *as, GuestAddr addr, MemTxAttrs attrs, con
 MemTxResult memory_write_rom(AddressSpace *as, GuestAddr addr, const void *buf, size_t len);
 /** memory_load / memory_store: one access of @size 1, 2, 4, 8, little-endian; *@result (may be NULL). */
 uint64_t memory_load(AddressSpace *as, GuestAddr addr, unsigned size, MemTxAttrs attrs, MemTxResult *result);
-void memory_store(AddressSpace *as, GuestAddr addr, unsigned size, uint64_t value, MemTxAttrs attrs, MemTxResult *result);
-/** memory_region_access: one access straight to a region found before (a TLB entry's MMIO). Takes the big lock if needed. */
+void memory_store(AddressSpace *as, GuestAddr addr, unsigned size, uint64_t value, MemTxAttrs attrs,
+                  MemTxResult *result);
+/* One access straight to a region found before (a TLB entry's MMIO). They take the big lock if needed. */
 MemTxResult memory_region_load(MemoryRegion *mr, uint64_t offset, unsigned size, uint64_t *value, MemTxAttrs attrs);
 MemTxResult memory_region_store(MemoryRegion *mr, uint64_t offset, unsigned size, uint64_t value, MemTxAttrs attrs);
 

@@ -33,7 +33,10 @@ static int by_place(const void *a, const void *b)
 {
     const MemoryRegion *x = *(MemoryRegion *const *)a, *y = *(MemoryRegion *const *)b;
 
-    return x->addr != y->addr ? (x->addr < y->addr ? -1 : 1) : (x->priority < y->priority) - (x->priority > y->priority);
+    if (x->addr != y->addr) {
+        return x->addr < y->addr ? -1 : 1;
+    }
+    return (x->priority < y->priority) - (x->priority > y->priority);
 }
 
 /* @seen: roots of the trees that aliases met so far point into, in order of meeting. */
@@ -113,7 +116,8 @@ static void print_view(GString *out, const FlatView *view, unsigned number)
         bool rom = range->read_only && range->mr->kind == REGION_RAM;
 
         print_bounds(out, 1, range->start, (unsigned __int128)(range->last - range->start) + 1);
-        g_string_append_printf(out, "(prio %d, %s): %s", range->mr->priority, rom ? "rom" : kind_name(range->mr, range->romd),
+        g_string_append_printf(out, "(prio %d, %s): %s", range->mr->priority,
+                               rom ? "rom" : kind_name(range->mr, range->romd),
                                range->mr->name);
         if (range->offset) {
             g_string_append_printf(out, " @%016" PRIx64, range->offset);

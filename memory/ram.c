@@ -2,9 +2,9 @@
 /*
  * RAM blocks: the list of all guest memory, names, references, host address back to block.
  *
- * A block is made under the big lock and linked into a list that readers walk inside RCU sections. Its owner gives it up
- * with ram_block_free(); dma_map() loans hold it longer. Whoever drops the last reference (any thread) unlinks it, and
- * after a further grace period mapping and struct go.
+ * A block is made under the big lock and linked into a list that readers walk inside RCU sections. Its owner gives it
+ * up with ram_block_free(); dma_map() loans hold it longer. Whoever drops the last reference (any thread) unlinks it,
+ * and after a further grace period mapping and struct go.
  */
 #include "memory/internal.h"
 
@@ -54,7 +54,8 @@ RamBlock *ram_block_new(const RamBlockParams *params, GError **err)
         return NULL;
     }
     if (params->size > (uint64_t)1 << 52) {
-        error_set(err, "RAM block '%s' of %" PRIu64 " bytes exceeds the 4 PiB that x86 can address", params->name, params->size);
+        error_set(err, "RAM block '%s' of %" PRIu64 " bytes exceeds the 4 PiB that x86 can address", params->name,
+                  params->size);
         return NULL;
     }
     if (ram_block_find(params->name)) {

@@ -51,7 +51,8 @@ static bool open_memfd(RamBlock *ram, const RamBlockParams *params, GError **err
     if (params->hugetlb) {
         ram->page_bytes = params->hugetlb_size ? params->hugetlb_size : default_huge_page_bytes();
         if (ram->page_bytes & (ram->page_bytes - 1) || ram->page_bytes < host_page_bytes()) {
-            return error_set(err, "huge page size %" PRIu64 " is not a power of 2 of at least %" PRIu64, ram->page_bytes,
+            return error_set(err, "huge page size %" PRIu64 " is not a power of 2 of at least %" PRIu64,
+                             ram->page_bytes,
                              host_page_bytes());
         }
         flags |= MFD_HUGETLB | (unsigned)g_bit_nth_lsf(ram->page_bytes, -1) << MFD_HUGE_SHIFT;
@@ -104,7 +105,8 @@ static bool open_file(RamBlock *ram, const RamBlockParams *params, GError **err)
         ram->page_bytes = fs.f_bsize;
     }
     if (params->offset & (ram->page_bytes - 1)) {
-        return error_set(err, "offset 0x%" PRIx64 " of memory file '%s' is no multiple of its page of %" PRIu64 " bytes",
+        return error_set(err,
+                         "offset 0x%" PRIx64 " of memory file '%s' is no multiple of its page of %" PRIu64 " bytes",
                          params->offset, params->path, ram->page_bytes);
     }
     ram->fd_offset = params->offset;
@@ -132,7 +134,8 @@ static bool size_file(RamBlock *ram, const RamBlockParams *params, GError **err)
             return error_set(err, "memory file '%s' is empty and cannot grow read-only", params->path);
         }
         if (needed > INT64_MAX || ftruncate(ram->fd, needed) < 0) {
-            return error_set_errno(err, needed > INT64_MAX ? EFBIG : errno, "growing memory file '%s' to %" PRIu64 " bytes",
+            return error_set_errno(err, needed > INT64_MAX ? EFBIG : errno,
+                                   "growing memory file '%s' to %" PRIu64 " bytes",
                                    params->path ? params->path : ram->name, needed);
         }
     }
@@ -186,14 +189,16 @@ static bool map_block(RamBlock *ram, const RamBlockParams *params, GError **err)
     int flags = (params->share ? MAP_SHARED : MAP_PRIVATE) | (ram->fd < 0 ? MAP_ANONYMOUS : 0);
 
     if (align & (align - 1)) {
-        return error_set(err, "alignment 0x%" PRIx64 " of RAM block '%s' is not a power of 2", params->align, ram->name);
+        return error_set(err, "alignment 0x%" PRIx64 " of RAM block '%s' is not a power of 2", params->align,
+                         ram->name);
     }
     if (ram->size >= HUGE_PAGE_BYTES) {
         align = MAX(align, HUGE_PAGE_BYTES);
     }
     if (!params->reserve) {
         if (overcommit_forbidden()) {
-            return error_set(err, "RAM block '%s': reserve=off has no effect where the host forbids overcommit", ram->name);
+            return error_set(err, "RAM block '%s': reserve=off has no effect where the host forbids overcommit",
+                             ram->name);
         }
         flags |= MAP_NORESERVE;
     }
@@ -204,7 +209,8 @@ static bool map_block(RamBlock *ram, const RamBlockParams *params, GError **err)
     if (host == MAP_FAILED) {
         return params->pmem && errno == EOPNOTSUPP
                    ? error_set(err, "memory file '%s' is not on persistent memory (no MAP_SYNC)", params->path)
-                   : error_set_errno(err, errno, "cannot get %" PRIu64 " MiB of host memory for RAM block '%s'", ram->size >> 20,
+                   : error_set_errno(err, errno, "cannot get %" PRIu64 " MiB of host memory for RAM block '%s'",
+                                     ram->size >> 20,
                                      ram->name);
     }
     ram->host = host;

@@ -121,7 +121,8 @@ static RamBlock *named_block(Object *owner, const char *name, uint64_t size, GEr
     return ram_block_new(&params, err);
 }
 
-static bool init_ram_kind(MemoryRegion *mr, Object *owner, RegionKind kind, const char *name, uint64_t size, GError **err)
+static bool init_ram_kind(MemoryRegion *mr, Object *owner, RegionKind kind, const char *name, uint64_t size,
+                          GError **err)
 {
     RamBlock *ram = named_block(owner, name, size, err);
 
@@ -143,7 +144,8 @@ bool memory_region_init_rom(MemoryRegion *mr, Object *owner, const char *name, u
     return init_ram_kind(mr, owner, REGION_ROM, name, size, err);
 }
 
-bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque, const char *name,
+bool memory_region_init_rom_device(MemoryRegion *mr, Object *owner, const MemoryOps *ops, void *opaque,
+                                   const char *name,
                                    uint64_t size, GError **err)
 {
     if (!init_ram_kind(mr, owner, REGION_ROM_DEVICE, name, size, err)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Boot ROM for -kernel: loads a Linux kernel from fw_cfg and enters it. 16-bit code, position independent in its segment.
+ * Boot ROM for -kernel: loads a Linux kernel from fw_cfg and enters it. 16-bit code, at offset 0 of any segment.
  *
  * BIOS finds the Plug and Play header, lists us as a boot device and calls boot() -> each part (setup, command line,
  * kernel, initrd) is copied by fw_cfg DMA straight to its physical address, so no protected mode is needed here ->

@@ -20,7 +20,8 @@ def main():
         obj = os.path.join(work, "rom.o")
         raw = os.path.join(work, "rom.raw")
         subprocess.run(compiler + ["-m32", "-x", "assembler-with-cpp", "-c", source, "-o", obj], check=True)
-        subprocess.run([ld, "-m", "elf_i386", "-Ttext=0", "--oformat=binary", "-e", "_start", obj, "-o", raw], check=True)
+        subprocess.run([ld, "-m", "elf_i386", "-Ttext=0", "--oformat=binary", "-e", "_start", obj, "-o", raw],
+                       check=True)
         with open(raw, "rb") as f:
             rom = bytearray(f.read())
 

@@ -99,7 +99,8 @@ static Aml *routing_table(const AcpiMachine *m, const char *link_prefix)
             char letter = m->q35 ? ich9_route(slot, pin) : piix_route(slot, pin);
             g_autofree char *link = g_strdup_printf("\\_SB.%s%c", link_prefix, letter ? letter : 'S');
 
-            rows[slot * PCI_PINS + pin] = aml_package(aml_int(slot << 16 | 0xffff), aml_int(pin), aml_ref(link), aml_int(0));
+            rows[slot * PCI_PINS + pin] = aml_package(aml_int(slot << 16 | 0xffff), aml_int(pin), aml_ref(link),
+                                                      aml_int(0));
         }
     }
     return aml_package_of(rows);

@@ -90,7 +90,8 @@ static void gas(Build *b, uint8_t space, uint8_t bits, uint64_t address)
     aml_le(b->out, address, 8);
 }
 
-static void gas_io(Build *b, unsigned bytes, uint16_t port) { gas(b, port ? SPACE_ID_IO : 0, port ? bytes * 8 : 0, port); }
+static void gas_io(Build *b, unsigned bytes,
+                   uint16_t port) { gas(b, port ? SPACE_ID_IO : 0, port ? bytes * 8 : 0, port); }
 
 static void facs(Build *b)                      /* 5.2.10: no checksum, not in RSDT */
 {

@@ -2,9 +2,9 @@
 /*
  * ACPI tables of a PC, from a plain description.
  *
- * The board fills an AcpiMachine; acpi_setup() makes RSDP, RSDT, FADT, FACS, DSDT, MADT, HPET, MCFG and WAET and puts them with
- * loader commands into fw_cfg (etc/acpi/rsdp, etc/acpi/tables, etc/table-loader). Firmware places them. Spec: ACPI 6.4; the
- * table revisions are those that old guests accept.
+ * The board fills an AcpiMachine; acpi_setup() makes RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, MCFG and WAET and
+ * puts them with loader commands into fw_cfg (etc/acpi/rsdp, etc/acpi/tables, etc/table-loader). Firmware places them.
+ * Spec: ACPI 6.4; the table revisions are those that old guests accept.
  */
 #ifndef HW_ACPI_ACPI_TABLES_H
 #define HW_ACPI_ACPI_TABLES_H
@@ -16,7 +16,7 @@ enum { ACPI_COM_PORTS = 4, ACPI_MAX_CPUS = 4096 };
 typedef struct AcpiCpu { uint32_t apic_id; bool present; } AcpiCpu;
 
 typedef struct AcpiMachine {
-    bool q35;                                   /* ICH9 LPC at 00:1f.0 routes PIRQA-H, PCIe with _OSC; else PIIX3 at 00:01.0, PIRQA-D */
+    bool q35;                                   /* ICH9 LPC at 00:1f.0, PIRQA-H, PCIe; else PIIX3 at 00:01.0, PIRQA-D */
     const AcpiCpu *cpus;                        /* in order of CPU index; possible ones that are absent too */
     unsigned cpu_count;
     /* Windows of the host bridge. end: last address; end 0: none. */
@@ -40,7 +40,7 @@ typedef struct AcpiMachine {
     const char *oem_id, *oem_table_id;          /* NULL: "BOCHS ", "BXPC    " */
 } AcpiMachine;
 
-/** acpi_describe_fn: fills in @m (zeroed before) with the machine as it is now. @m->cpus may point to the caller's memory. */
+/** AcpiDescribeFn: fills in @m (zeroed before) with the machine as it is now. @m->cpus stays the caller's. */
 typedef void AcpiDescribeFn(AcpiMachine *m, void *opaque);
 /**
  * acpi_setup: builds now, and again when firmware selects a table file after a reset, since the windows may have moved.

@@ -58,7 +58,8 @@ Aml *aml_mutex(const char *path, uint8_t sync_level);
 
 typedef enum AmlSpace { AML_SYSTEM_MEMORY = 0, AML_SYSTEM_IO = 1, AML_PCI_CONFIG = 2, AML_CMOS = 5 } AmlSpace;
 Aml *aml_operation_region(const char *path, AmlSpace space, Aml *offset, Aml *len);
-typedef enum AmlAccess { AML_ANY_ACC, AML_BYTE_ACC, AML_WORD_ACC, AML_DWORD_ACC, AML_QWORD_ACC, AML_BUFFER_ACC } AmlAccess;
+typedef enum AmlAccess { AML_ANY_ACC, AML_BYTE_ACC, AML_WORD_ACC, AML_DWORD_ACC, AML_QWORD_ACC,
+                         AML_BUFFER_ACC } AmlAccess;
 typedef enum AmlUpdate { AML_PRESERVE, AML_WRITE_AS_ONES, AML_WRITE_AS_ZEROS } AmlUpdate;
 typedef struct AmlField { const char *name; unsigned bits; } AmlField;  /* name NULL: a gap; bits 0 ends a list */
 Aml *aml_field(const char *region, AmlAccess access, bool lock, AmlUpdate update, const AmlField *fields);
@@ -109,7 +110,8 @@ Aml *aml_dma(unsigned channel);                                                 
 Aml *aml_memory32_fixed(bool writable, uint32_t base, uint32_t len);
 typedef enum AmlTrigger { AML_LEVEL = 0, AML_EDGE = 1 } AmlTrigger;
 typedef enum AmlPolarity { AML_ACTIVE_HIGH = 0, AML_ACTIVE_LOW = 1 } AmlPolarity;
-Aml *aml_interrupt(AmlTrigger trigger, AmlPolarity polarity, bool shared, const uint32_t *irqs, unsigned count);  /* consumer */
+/** aml_interrupt: any of @irqs; the device consumes it. */
+Aml *aml_interrupt(AmlTrigger trigger, AmlPolarity polarity, bool shared, const uint32_t *irqs, unsigned count);
 /* Windows of a bridge (producer, both ends fixed): [@min, @max]. */
 Aml *aml_word_bus_number(uint16_t min, uint16_t max);
 Aml *aml_word_io(uint16_t min, uint16_t max);

@@ -6,8 +6,8 @@
  * DMA address write -> dma_run() fetches a descriptor, selects, skips, reads or writes, and stores the status back.
  *
  * Guest state is the selection, the offset and the half-written DMA address. Items belong to the host side.
- * What a guest can get wrong: an absent key reads as zeros and cannot be written; a bad descriptor address or a write to
- * a read-only item or past its end sets the error bit.
+ * What a guest can get wrong: an absent key reads as zeros and cannot be written; a bad descriptor address or a write
+ * to a read-only item or past its end sets the error bit.
  */
 #include "hw/firmware/fw_cfg_internal.h"
 
@@ -182,8 +182,8 @@ void fw_cfg_add_file(FwCfg *fw, const char *name, const void *data, size_t len)
     fw_cfg_add_file_gbytes(fw, name, bytes);
 }
 
-void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write, void *opaque,
-                              void *data, size_t len, bool writable)
+void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write,
+                              void *opaque, void *data, size_t len, bool writable)
 {
     FwCfgItem *item = file_make(fw, name);
 
@@ -397,7 +397,8 @@ static void dma_port_write(void *opaque, uint64_t port, uint64_t value, unsigned
 }
 
 static const MemoryOps dma_port_ops = {
-    .read = dma_port_read, .write = dma_port_write, .endianness = BIG_ENDIAN_DEVICE, .valid = { 1, 8 }, .impl = { 1, 8 },
+    .read = dma_port_read, .write = dma_port_write, .endianness = BIG_ENDIAN_DEVICE, .valid = { 1, 8 },
+    .impl = { 1, 8 },
 };
 
 /* The device */

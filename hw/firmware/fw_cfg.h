@@ -40,8 +40,9 @@ FwCfg *fw_cfg_create(AddressSpace *dma);
 FwCfg *fw_cfg_find(void);                       /* the machine's; NULL: none */
 
 /*
- * fw_cfg_add_machine: what every PC has: UUID, RAM size, CPU counts, NOGRAPHIC, BOOT_MENU, etc/boot-fail-wait, and when
- * all devices exist "bootorder" (option ROMs below, then devices) and "bios-geometry". @apic_id_limit: highest APIC id + 1.
+ * fw_cfg_add_machine: what every PC has: UUID, RAM size, CPU counts, NOGRAPHIC, BOOT_MENU, etc/boot-fail-wait, and
+ * when all devices exist "bootorder" (option ROMs below, then devices) and "bios-geometry".
+ * @apic_id_limit: highest APIC id + 1
  */
 void fw_cfg_add_machine(FwCfg *fw, struct Machine *machine, unsigned apic_id_limit);
 
@@ -49,7 +50,7 @@ void fw_cfg_add_machine(FwCfg *fw, struct Machine *machine, unsigned apic_id_lim
 typedef enum E820Type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 } E820Type;
 void fw_cfg_add_e820(FwCfg *fw, uint64_t address, uint64_t bytes, E820Type type);
 
-/* Numbered items. Adding to a key again replaces it. Data is copied, but for the GBytes forms, which take a reference. */
+/* Numbered items. Adding to a key again replaces it. Data is copied; the GBytes forms take a reference. */
 void fw_cfg_add_bytes(FwCfg *fw, uint16_t key, const void *data, size_t len);
 void fw_cfg_add_gbytes(FwCfg *fw, uint16_t key, GBytes *bytes);
 void fw_cfg_add_string(FwCfg *fw, uint16_t key, const char *text);     /* with its final zero */
@@ -70,14 +71,14 @@ void fw_cfg_add_file_gbytes(FwCfg *fw, const char *name, GBytes *bytes);
  */
 typedef void FwCfgSelectFn(void *opaque);
 typedef void FwCfgWriteFn(void *opaque, size_t start, size_t len);
-void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write, void *opaque,
-                              void *data, size_t len, bool writable);
+void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write,
+                              void *opaque, void *data, size_t len, bool writable);
 /** fw_cfg_file: content of a file now; NULL: there is none. Valid until it is replaced. */
 const void *fw_cfg_file(FwCfg *fw, const char *name, size_t *len);
 
 /**
- * fw_cfg_add_user: one -fw_cfg option: dictionary with "name" and one of "file", "string". Names beginning with "opt/" are the
- * user's; others work, with a warning.
+ * fw_cfg_add_user: one -fw_cfg option: dictionary with "name" and one of "file", "string". Names beginning with "opt/"
+ * are the user's; others work, with a warning.
  */
 bool fw_cfg_add_user(FwCfg *fw, json_object *args, GError **err);
 

@@ -21,7 +21,8 @@
 
 /* Offsets of the setup header (boot.rst, "The Real-Mode Kernel Header"), and the protocol that brought each in. */
 enum {
-    SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, VID_MODE = 0x1fa, BOOT_FLAG = 0x1fe, JUMP = 0x200, HEADER = 0x202, VERSION = 0x206,
+    SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, VID_MODE = 0x1fa, BOOT_FLAG = 0x1fe, JUMP = 0x200, HEADER = 0x202, 
+    VERSION = 0x206,
     TYPE_OF_LOADER = 0x210, LOADFLAGS = 0x211, CODE32_START = 0x214, RAMDISK_IMAGE = 0x218, RAMDISK_SIZE = 0x21c,
     HEAP_END_PTR = 0x224,                       /* 2.01 */
     CMD_LINE_PTR = 0x228,                       /* 2.02 */
@@ -36,8 +37,9 @@ enum { LOADED_HIGH = 0x01, CAN_USE_HEAP = 0x80, LOADER_ID_QEMU = 0xb0 };
 enum { OLD_CMDLINE_MAGIC_AT = 0x20, OLD_CMDLINE_OFFSET_AT = 0x22, OLD_CMDLINE_MAGIC = 0xa33f };
 enum {
     SECTOR = 512, STACK_BYTES = 0x1000, DEFAULT_SECTS = 4, DEFAULT_CMDLINE_MAX = 255, DEFAULT_INITRD_MAX = 0x37ffffff,
-    HIGH_REAL = 0x10000, HIGH_CMDLINE = 0x20000, HIGH_PROT = 0x100000, LOW_REAL = 0x90000, LOW_CMDLINE_END = 0x9a000, LOW_PROT = 0x10000,
-    LOW_MEMORY_END = 0x90000,                   /* a command line must end below what the BIOS keeps at the top of 640 KiB */
+    HIGH_REAL = 0x10000, HIGH_CMDLINE = 0x20000, HIGH_PROT = 0x100000,
+    LOW_REAL = 0x90000, LOW_CMDLINE_END = 0x9a000, LOW_PROT = 0x10000,
+    LOW_MEMORY_END = 0x90000,                   /* above, the BIOS keeps its data: no command line there */
     ACPI_RESERVE = 256 << 10, PAGE = 4096,
 };
 
@@ -92,12 +94,14 @@ static bool parse_sizes(const uint8_t *data, size_t len, LinuxImage *image, GErr
     /* Before 2.04 only the low half of syssize means anything, and it may have overflowed. */
     said = image->protocol >= 0x204 ? (uint64_t)get32(data + SYSSIZE) * 16 : 0;
     if (said > (uint64_t)image->kernel_bytes + 15) {
-        return error_set(err, "is truncated: %" PRIu64 " bytes of kernel are announced, %u are there", said, image->kernel_bytes);
+        return error_set(err, "is truncated: %" PRIu64 " bytes of kernel are announced, %u are there", said,
+                         image->kernel_bytes);
     }
     if (image->protocol >= 0x208) {
         uint64_t payload_end = (uint64_t)get32(data + PAYLOAD_OFFSET) + get32(data + PAYLOAD_LENGTH);
         if (payload_end > image->kernel_bytes) {
-            return error_set(err, "is truncated: its payload ends at byte %" PRIu64 " of %u", payload_end, image->kernel_bytes);
+            return error_set(err, "is truncated: its payload ends at byte %" PRIu64 " of %u", payload_end,
+                             image->kernel_bytes);
         }
     }
     return true;
@@ -120,7 +124,8 @@ static bool choose_addresses(const uint8_t *data, LinuxImage *image, GError **er
         image->cmdline_addr = (LOW_CMDLINE_END - image->cmdline_max - 1) & ~15u;
         image->prot_addr = LOW_PROT;
         if (image->kernel_bytes > LOW_REAL - LOW_PROT) {
-            return error_set(err, "is a zImage of %u bytes, which do not fit below 0x%x", image->kernel_bytes, LOW_REAL);
+            return error_set(err, "is a zImage of %u bytes, which do not fit below 0x%x", image->kernel_bytes,
+                             LOW_REAL);
         }
     }
     if (image->setup_bytes > image->cmdline_addr - image->real_addr - STACK_BYTES) {
@@ -156,15 +161,18 @@ bool linux_image_parse(const uint8_t *data, size_t len, LinuxImage *image, GErro
         return error_set(err, "has %zu bytes, more than a kernel can have", len);
     }
     if (len < HEADER_END) {
-        return memcmp(data, "\x7f" "ELF", MIN(len, 4)) ? error_set(err, "has only %zu bytes, too few for a Linux kernel", len)
-                                                     : not_a_kernel(data, len, err);
+        if (len >= 4 && !memcmp(data, "\x7f" "ELF", 4)) {
+            return not_a_kernel(data, len, err);
+        }
+        return error_set(err, "has only %zu bytes, too few for a Linux kernel", len);
     }
     if (get16(data + BOOT_FLAG) != 0xaa55 || memcmp(data + HEADER, "HdrS", 4)) {
         return not_a_kernel(data, len, err);
     }
     image->protocol = get16(data + VERSION);
     if (image->protocol < 0x200 || image->protocol >= 0x300) {
-        return error_set(err, "uses boot protocol %u.%02u; 2.00 to 2.15 are known", image->protocol >> 8, image->protocol & 0xff);
+        return error_set(err, "uses boot protocol %u.%02u; 2.00 to 2.15 are known", image->protocol >> 8,
+                         image->protocol & 0xff);
     }
     image->loaded_high = data[LOADFLAGS] & LOADED_HIGH;
     image->initrd_max = image->protocol >= 0x203 ? get32(data + INITRD_ADDR_MAX) : DEFAULT_INITRD_MAX;
@@ -248,16 +256,16 @@ static bool place_initrd(const LinuxBootConfig *config, const uint8_t *data, con
         floor = 1 << 20;
     }
     if (bytes > end || ((end - bytes) & ~(uint64_t)(PAGE - 1)) < floor) {
-        return error_set(err, "initrd '%s' of %" PRIu64 " KiB does not fit between the kernel's end at %" PRIu64 " KiB and %" PRIu64
-                         " KiB, the end of RAM or of what the kernel can reach", config->initrd, (bytes + 1023) >> 10, floor >> 10,
-                         end >> 10);
+        return error_set(err, "initrd '%s' of %" PRIu64 " KiB does not fit between the kernel's end at %" PRIu64
+                         " KiB and %" PRIu64 " KiB, the end of RAM or of what the kernel can reach", config->initrd,
+                         (bytes + 1023) >> 10, floor >> 10, end >> 10);
     }
     *addr = (end - bytes) & ~(uint64_t)(PAGE - 1);
     return true;
 }
 
-static bool add_initrd(FwCfg *fw, const LinuxBootConfig *config, const uint8_t *data, const LinuxImage *image, uint8_t *setup,
-                       GError **err)
+static bool add_initrd(FwCfg *fw, const LinuxBootConfig *config, const uint8_t *data, const LinuxImage *image,
+                       uint8_t *setup, GError **err)
 {
     g_autoptr(GBytes) initrd = NULL;
     uint32_t addr = 0;
@@ -312,7 +320,8 @@ static bool add_boot_rom(FwCfg *fw, GError **err)
     g_autoptr(GBytes) rom = NULL;
 
     if (!path) {
-        return error_set(err, "boot ROM '%s' for -kernel is not in any firmware directory (-L help lists them)", LINUX_ROM_FILE);
+        return error_set(err, "boot ROM '%s' for -kernel is not in any firmware directory (-L help lists them)",
+                         LINUX_ROM_FILE);
     }
     rom = file_bytes("boot ROM", path, err);
     if (!rom) {
@@ -348,10 +357,12 @@ bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
                          image.kernel_bytes >> 10, config->low_ram_bytes >> 10);
     }
     if (strlen(append) > image.cmdline_max) {
-        return error_set(err, "kernel command line has %zu bytes, '%s' takes %u", strlen(append), config->kernel, image.cmdline_max);
+        return error_set(err, "kernel command line has %zu bytes, '%s' takes %u", strlen(append), config->kernel,
+                         image.cmdline_max);
     }
     setup = g_memdup2(data, image.setup_bytes);
-    if (!fill_setup(&image, append, setup, err) || !add_initrd(fw, config, data, &image, setup, err) || !add_boot_rom(fw, err)) {
+    if (!fill_setup(&image, append, setup, err) || !add_initrd(fw, config, data, &image, setup, err) ||
+        !add_boot_rom(fw, err)) {
         return false;
     }
     kernel = g_bytes_new_from_bytes(file, image.setup_bytes, image.kernel_bytes);

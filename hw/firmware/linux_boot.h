@@ -13,13 +13,13 @@
 
 typedef struct LinuxBootConfig {
     const char *kernel, *initrd, *append;       /* paths and text; initrd, append: NULL if not given */
-    uint64_t low_ram_bytes;                     /* RAM from address 0 up without a hole (below_4g); the initrd ends below */
+    uint64_t low_ram_bytes;                     /* RAM from address 0 up without a hole (below_4g) */
     uint64_t acpi_reserve_bytes;                /* left free at its end for firmware tables; 0: 256 KiB */
 } LinuxBootConfig;
 
 /**
- * linux_boot_setup: adds the items and the boot ROM. Errors name the file: unreadable, empty, truncated, no Linux image,
- * a field that cannot be, no room for the initrd, command line too long, boot ROM not found.
+ * linux_boot_setup: adds the items and the boot ROM. Errors name the file: unreadable, empty, truncated, no Linux
+ * image, a field that cannot be, no room for the initrd, command line too long, boot ROM not found.
  */
 bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err);
 

@@ -83,7 +83,8 @@ static const char *user_or(unsigned type, const char *key, const char *otherwise
 
 static void firmware(Builder *b)                /* 7.1 */
 {
-    enum { CHARACTERISTICS_UNSUPPORTED = 1 << 3, EXT_UEFI = 1 << 3, EXT_VIRTUAL_MACHINE = 1 << 4, EXT_TARGETED = 1 << 2 };
+    enum { CHARACTERISTICS_UNSUPPORTED = 1 << 3, EXT_UEFI = 1 << 3, EXT_VIRTUAL_MACHINE = 1 << 4,
+           EXT_TARGETED = 1 << 2 };
     unsigned major = 0xff, minor = 0xff;
 
     if (!smbios_option_given(TYPE_FIRMWARE)) {

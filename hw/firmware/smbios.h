@@ -2,8 +2,8 @@
 /*
  * SMBIOS tables for firmware: system, chassis, processors, memory, boot status.
  *
- * smbios_setup() makes the structures and puts etc/smbios/smbios-tables and etc/smbios/smbios-anchor into fw_cfg; firmware
- * places them in memory and adds its own type 0. Spec: DMTF DSP0134 2.8 (32-bit entry point) and 3.0 (64-bit).
+ * smbios_setup() makes the structures and puts etc/smbios/smbios-tables and etc/smbios/smbios-anchor into fw_cfg;
+ * firmware places them in memory and adds its own type 0. Spec: DMTF DSP0134 2.8 (32-bit entry point) and 3.0 (64-bit).
  */
 #ifndef HW_FIRMWARE_SMBIOS_H
 #define HW_FIRMWARE_SMBIOS_H

@@ -11,7 +11,11 @@ typedef struct __attribute__((packed)) LoaderCommand {
     uint32_t command;
     union {
         struct __attribute__((packed)) { char file[FILE_BYTES]; uint32_t align; uint8_t zone; } allocate;
-        struct __attribute__((packed)) { char dest[FILE_BYTES], src[FILE_BYTES]; uint32_t offset; uint8_t bytes; } pointer;
+        struct __attribute__((packed)) {
+            char dest[FILE_BYTES], src[FILE_BYTES];
+            uint32_t offset;
+            uint8_t bytes;
+        } pointer;
         struct __attribute__((packed)) { char file[FILE_BYTES]; uint32_t offset, start, length; } checksum;
         struct __attribute__((packed)) {
             char dest[FILE_BYTES], src[FILE_BYTES];
@@ -55,7 +59,8 @@ void loader_add_pointer(GByteArray *script, const char *dest, const char *src, u
 
 void loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, uint32_t start, uint32_t len)
 {
-    LoaderCommand c = { .checksum = { .offset = GUINT32_TO_LE(offset), .start = GUINT32_TO_LE(start), .length = GUINT32_TO_LE(len) } };
+    LoaderCommand c = { .checksum = { .offset = GUINT32_TO_LE(offset), .start = GUINT32_TO_LE(start),
+                                      .length = GUINT32_TO_LE(len) } };
 
     g_assert(offset - start < len);
     file_name(c.checksum.file, file);
@@ -65,8 +70,8 @@ void loader_add_checksum(GByteArray *script, const char *file, uint32_t offset, 
 void loader_write_pointer(GByteArray *script, const char *dest, uint32_t dest_offset, uint8_t bytes, const char *src,
                           uint32_t src_offset)
 {
-    LoaderCommand c = { .write_pointer = { .dest_offset = GUINT32_TO_LE(dest_offset), .src_offset = GUINT32_TO_LE(src_offset),
-                                           .bytes = bytes } };
+    LoaderCommand c = { .write_pointer = { .dest_offset = GUINT32_TO_LE(dest_offset),
+                                           .src_offset = GUINT32_TO_LE(src_offset), .bytes = bytes } };
 
     file_name(c.write_pointer.dest, dest);
     file_name(c.write_pointer.src, src);

@@ -9,13 +9,14 @@
 #include <glib.h>
 #include <stdint.h>
 
-typedef enum LoaderZone { LOADER_ZONE_HIGH = 1, LOADER_ZONE_FSEG = 2 } LoaderZone;  /* RAM; or 0xf0000-0xfffff, where RSDP is sought */
+/* High: anywhere in RAM. FSEG: 0xf0000-0xfffff, where guests look for RSDP. */
+typedef enum LoaderZone { LOADER_ZONE_HIGH = 1, LOADER_ZONE_FSEG = 2 } LoaderZone;
 
-/** loader_allocate: reserves memory for @file at a multiple of @align and reads it there. First command about a file. */
+/** loader_allocate: reserves memory for @file at a multiple of @align and reads it there. Comes first for a file. */
 void loader_allocate(GByteArray *script, const char *file, uint32_t align, LoaderZone zone);
 /**
- * loader_add_pointer: the @bytes (1, 2, 4, 8) at @offset of @dest hold an offset into @src: its address is added to them.
- * Both files have been allocated.
+ * loader_add_pointer: the @bytes (1, 2, 4, 8) at @offset of @dest hold an offset into @src: its address is added to
+ * them. Both files have been allocated.
  */
 void loader_add_pointer(GByteArray *script, const char *dest, const char *src, uint32_t offset, uint8_t bytes);
 /** loader_add_checksum: makes [@start, +@len) of @file sum to 0 by its byte at @offset, which must be 0 before. */

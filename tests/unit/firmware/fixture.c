@@ -53,7 +53,8 @@ FwCfg *fixture_fw_cfg(void)
 
 uint8_t *fixture_ram(void) { return memory_region_ram_ptr(&ram); }
 
-uint64_t fixture_in(uint16_t port, unsigned size) { return memory_load(address_space_io(), port, size, MEMTXATTRS_NONE, NULL); }
+uint64_t fixture_in(uint16_t port,
+                    unsigned size) { return memory_load(address_space_io(), port, size, MEMTXATTRS_NONE, NULL); }
 
 void fixture_out(uint16_t port, uint64_t value, unsigned size)
 {

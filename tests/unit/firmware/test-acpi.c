@@ -28,10 +28,11 @@ static AcpiMachine describe_case(const Case *c)
     AcpiMachine m = {
         .q35 = c->q35, .cpus = cpus, .cpu_count = c->cpus, .pci_hole_start = 0x80000000, .pci_hole_end = 0xfebfffff,
         .pci_hole64_start = c->hole64 ? 0x180000000 : 0, .pci_hole64_end = c->hole64 ? 0x97fffffff : 0,
-        .ecam_base = c->ecam ? 0xb0000000 : 0, .ecam_bytes = 256 << 20, .pm_base = 0x600, .gpe0_base = c->q35 ? 0x620 : 0xafe0,
-        .gpe0_bytes = c->q35 ? 16 : 4, .sci_irq = 9, .smm = true, .acpi_enable = 2, .acpi_disable = 3, .s3 = true, .s4 = true,
-        .s4_value = 2, .hpet = c->hpet, .rtc = true, .i8042_keyboard = true, .i8042_mouse = true, .com = { true, true, true, true },
-        .parallel = true, .floppy = true, .fw_cfg = true, .ioapic_address = 0xfec00000,
+        .ecam_base = c->ecam ? 0xb0000000 : 0, .ecam_bytes = 256 << 20, .pm_base = 0x600,
+        .gpe0_base = c->q35 ? 0x620 : 0xafe0, .gpe0_bytes = c->q35 ? 16 : 4, .sci_irq = 9,
+        .smm = true, .acpi_enable = 2, .acpi_disable = 3, .s3 = true, .s4 = true,
+        .s4_value = 2, .hpet = c->hpet, .rtc = true, .i8042_keyboard = true, .i8042_mouse = true,
+        .com = { true, true, true, true }, .parallel = true, .floppy = true, .fw_cfg = true, .ioapic_address = 0xfec00000,
     };
 
     for (unsigned i = 0; i < CPUS; i++) {
@@ -69,7 +70,8 @@ static File *file_of(File *files, const uint8_t *name)
 
 static void link_tables(const AcpiBlobs *blobs)
 {
-    File files[] = { { "etc/acpi/rsdp", blobs->rsdp, RSDP_AT }, { "etc/acpi/tables", blobs->tables, TABLES_AT }, { NULL } };
+    File files[] = { { "etc/acpi/rsdp", blobs->rsdp, RSDP_AT }, { "etc/acpi/tables", blobs->tables, TABLES_AT },
+                     { NULL } };
 
     for (unsigned at = 0; at < blobs->loader->len; at += 128) {
         const uint8_t *c = blobs->loader->data + at;
@@ -95,7 +97,8 @@ static void link_tables(const AcpiBlobs *blobs)
         case 3: {
             unsigned offset = le(c + 60, 4), start = le(c + 64, 4), len = le(c + 68, 4);
             uint8_t sum = 0;
-            check_true(start + len <= file->bytes->len && offset >= start && offset < start + len, "a checksum is in its range");
+            check_true(start + len <= file->bytes->len && offset >= start && offset < start + len,
+                       "a checksum is in its range");
             check_int(file->bytes->data[offset], ==, 0, "and 0 before");
             for (unsigned i = start; i < start + len; i++) {
                 sum += file->bytes->data[i];
@@ -134,9 +137,11 @@ static void run_iasl(const char *dir, const uint8_t *table)
     int status = 1;
 
     check_true(g_file_set_contents(aml, (const char *)table, le(table + 4, 4), NULL), "%s is written", aml);
-    check_true(g_spawn_sync(dir, disassemble, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, &status, NULL) && !status,
+    check_true(g_spawn_sync(dir, disassemble, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, &status,
+                            NULL) && !status,
                "iasl disassembles %s: %s", name, text);
-    check_true(g_spawn_sync(dir, compile, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, &status, NULL) && !status,
+    check_true(g_spawn_sync(dir, compile, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, &status,
+                            NULL) && !status,
                "iasl compiles %s again: %s", name, out);
     check_true(strstr(out, "0 Errors, 0 Warnings, 0 Remarks"), "iasl is content with %s: %s", name, out);
     unlink(aml);
@@ -170,8 +175,10 @@ static void test_walk(void)
             sum1 += k < 20 ? rsdp[k] : 0;
             sum2 += rsdp[k];
         }
-        check_true(!memcmp(rsdp, "RSD PTR BOCHS", 3) && sum1 == 0 && sum2 == 0, "%s: RSDP and both its checksums", c->claim);
-        const uint8_t *rsdt = table_at(&blobs, le(rsdp + 16, 4), "RSDT"), *xsdt = table_at(&blobs, le(rsdp + 24, 8), "XSDT");
+        check_true(!memcmp(rsdp, "RSD PTR BOCHS", 3) && sum1 == 0 && sum2 == 0, "%s: RSDP and both its checksums",
+                   c->claim);
+        const uint8_t *rsdt = table_at(&blobs, le(rsdp + 16, 4), "RSDT"), *xsdt = table_at(&blobs,
+                                       le(rsdp + 24, 8), "XSDT");
         const uint8_t *fadt = find_entry(rsdt, 4, &blobs, "FACP"), *madt = find_entry(rsdt, 4, &blobs, "APIC");
         check_true(fadt == find_entry(xsdt, 8, &blobs, "FACP"), "%s: RSDT and XSDT list the same", c->claim);
         check_int(find_entry(rsdt, 4, &blobs, "HPET") != NULL, ==, c->hpet, "%s: HPET table", c->claim);
@@ -180,18 +187,22 @@ static void test_walk(void)
         check_true(!mcfg || (le(mcfg + 44, 8) == m.ecam_base && mcfg[55] == 255), "%s: MCFG area", c->claim);
         check_true(find_entry(rsdt, 4, &blobs, "WAET"), "%s: WAET table", c->claim);
 
-        const uint8_t *facs = table_at(&blobs, le(fadt + 36, 4), "FACS"), *dsdt = table_at(&blobs, le(fadt + 40, 4), "DSDT");
+        const uint8_t *facs = table_at(&blobs, le(fadt + 36, 4), "FACS"), *dsdt = table_at(&blobs,
+                                       le(fadt + 40, 4), "DSDT");
         check_int((le(fadt + 36, 4)) & 63, ==, 0, "%s: FACS is aligned", c->claim);
-        check_true(le(fadt + 132, 8) == le(fadt + 36, 4) && le(fadt + 140, 8) == le(fadt + 40, 4), "%s: X_ pointers agree", c->claim);
+        check_true(le(fadt + 132, 8) == le(fadt + 36, 4) && le(fadt + 140, 8) == le(fadt + 40, 4),
+                   "%s: X_ pointers agree", c->claim);
         check_int(le(fadt + 4, 4), ==, 244, "%s: FADT of revision 3", c->claim);
-        check_true(le(fadt + 56, 4) == 0x600 && le(fadt + 64, 4) == 0x604 && le(fadt + 76, 4) == 0x608, "%s: PM ports", c->claim);
+        check_true(le(fadt + 56, 4) == 0x600 && le(fadt + 64, 4) == 0x604 && le(fadt + 76, 4) == 0x608, "%s: PM ports",
+                   c->claim);
         check_true(fadt[116] == 1 && le(fadt + 120, 8) == 0xcf9 && fadt[128] == 0x0f && le(fadt + 112, 4) & 1 << 10,
                    "%s: reset register", c->claim);
         check_int(le(fadt + 46, 2), ==, 9, "%s: SCI", c->claim);
 
         unsigned lapics = 0, x2apics = 0, enabled = 0;
         for (unsigned at = 44; at < le(madt + 4, 4); at += madt[at + 1]) {
-            check_true(madt[at + 1] >= 6 && at + madt[at + 1] <= le(madt + 4, 4), "%s: MADT entries are whole", c->claim);
+            check_true(madt[at + 1] >= 6 && at + madt[at + 1] <= le(madt + 4, 4), "%s: MADT entries are whole",
+                       c->claim);
             lapics += madt[at] == 0;
             x2apics += madt[at] == 9;
             enabled += madt[at] == 0 ? madt[at + 4] : madt[at] == 9 ? madt[at + 8] : 0;
@@ -240,7 +251,8 @@ static void test_files(void)
     check_int(before, ==, 128 << 10, "tables");
     fixture_read(fixture_file("etc/system-states", &after), states, 6);
     check_true(after == 6 && states[3] == 0x81 && states[4] == 0x82, "S3 and S4 are offered");
-    check_true(fixture_file("etc/acpi/rsdp", &after) && after == 36 && fixture_file("etc/table-loader", &after), "the other files");
+    check_true(fixture_file("etc/acpi/rsdp", &after) && after == 36 && fixture_file("etc/table-loader", &after),
+               "the other files");
     int count = describes;
     fixture_out(0x510, key, 2);
     check_int(describes, ==, count, "selecting them is no reason to build again");

@@ -56,7 +56,8 @@ static void test_encodings(void)
     encodes("or with target", "7d680160", aml_or(aml_arg(0), aml_int(1), aml_local(0)));
     encodes("shift left", "79016000", aml_shift_left(aml_int(1), aml_local(0), NULL));
     encodes("if and else", "a006936800a460a103a461",
-            aml_list(aml_if(aml_equal(aml_arg(0), aml_int(0)), aml_return(aml_local(0))), aml_else(aml_return(aml_local(1)))));
+            aml_list(aml_if(aml_equal(aml_arg(0), aml_int(0)), aml_return(aml_local(0))),
+                     aml_else(aml_return(aml_local(1)))));
     encodes("not equal", "92936800", aml_logical_not(aml_equal(aml_arg(0), aml_int(0))));
     encodes("while with increment", "a2069560017560",
             aml_while(aml_less(aml_local(0), aml_int(1)), aml_increment(aml_local(0))));
@@ -78,7 +79,8 @@ static void test_encodings(void)
     encodes("I/O window", "880d00010c030000000dffff000000f3", aml_word_io(0xd00, 0xffff));
     encodes("memory window", "871700000c0100000000000000c0ffffbffe000000000000c03e",
             aml_dword_memory(false, 0xc0000000, 0xfebfffff));
-    encodes("64-bit window", "8a2b00000c0300000000000000000000000001000000ffffffff0100000000000000000000000000000001000000",
+    encodes("64-bit window",
+            "8a2b00000c0300000000000000000000000001000000ffffffff0100000000000000000000000000000001000000",
             aml_qword_memory(true, 1ull << 32, (2ull << 32) - 1));
 }
 
@@ -86,7 +88,8 @@ static void test_encodings(void)
 static void test_package_lengths(void)
 {
     static const struct { unsigned content, length_bytes; } sizes[] = {
-        { 0, 1 }, { 0x3e - 4, 1 }, { 0x3f - 4, 2 }, { 0xffd - 4, 2 }, { 0xffe - 4, 3 }, { 0xffffc - 4, 3 }, { 0xffffd - 4, 4 },
+        { 0, 1 }, { 0x3e - 4, 1 }, { 0x3f - 4, 2 }, { 0xffd - 4, 2 }, { 0xffe - 4, 3 },
+            { 0xffffc - 4, 3 }, { 0xffffd - 4, 4 },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {

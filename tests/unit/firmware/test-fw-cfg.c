@@ -114,12 +114,15 @@ static void test_dma(void)
     check_int(fixture_dma(SKIP, 1000, 0), ==, DONE, "skip past the end");
     check_int(fixture_dma(READ, 4, 0x1000), ==, DONE, "and read there");
     check_int(ram[0x1000], ==, 0, "zeros");
-    check_int(fixture_dma((uint32_t)0x3fff << 16 | SELECT | READ, 4, 0x1000), ==, DONE, "a key that is none reads as zeros");
+    check_int(fixture_dma((uint32_t)0x3fff << 16 | SELECT | READ, 4, 0x1000), ==, DONE,
+              "a key that is none reads as zeros");
     check_int(fixture_dma((uint32_t)0x3fff << 16 | SELECT | WRITE, 4, 0x1000), ==, ERROR, "but cannot be written");
     check_int(fixture_dma((uint32_t)key << 16 | SELECT | WRITE, 1, 0x1000), ==, ERROR, "nor a read-only file");
-    check_int(fixture_dma((uint32_t)key << 16 | SELECT | READ, 4, FIXTURE_RAM_BYTES - 2), ==, ERROR, "to where no memory is");
+    check_int(fixture_dma((uint32_t)key << 16 | SELECT | READ, 4, FIXTURE_RAM_BYTES - 2), ==, ERROR,
+              "to where no memory is");
     check_int(fixture_dma(0, 16, 0x1000), ==, DONE, "no operation");
-    check_int(fixture_dma((uint32_t)key << 16 | SELECT | READ, UINT32_MAX, UINT64_MAX - 8), ==, ERROR, "an absurd length and address");
+    check_int(fixture_dma((uint32_t)key << 16 | SELECT | READ, UINT32_MAX, UINT64_MAX - 8), ==, ERROR,
+              "an absurd length and address");
 
     fw_cfg_add_file_callback(fw, "etc/fresh", on_select, NULL, fw, NULL, 4, false);
     key = fixture_file("etc/fresh", &size);
@@ -170,14 +173,18 @@ static void test_loader(void)
     loader_write_pointer(script, "etc/a", 0x11, 4, "etc/b", 0x22);
     check_int(script->len, ==, 4 * 128, "each command has 128 bytes");
     c = script->data;
-    check_true(c[0] == 1 && !strcmp((char *)c + 4, "etc/a") && c[60] == 64 && c[64] == 2, "allocate: file, alignment, zone");
+    check_true(c[0] == 1 && !strcmp((char *)c + 4, "etc/a") && c[60] == 64 && c[64] == 2,
+               "allocate: file, alignment, zone");
     c += 128;
-    check_true(c[0] == 2 && !strcmp((char *)c + 4, "etc/a") && !strcmp((char *)c + 60, "etc/b") && c[116] == 0x34 && c[117] == 0x12 &&
+    check_true(c[0] == 2 && !strcmp((char *)c + 4, "etc/a") &&
+               !strcmp((char *)c + 60, "etc/b") && c[116] == 0x34 && c[117] == 0x12 &&
                c[120] == 8, "add pointer: where, whose, offset, size");
     c += 128;
-    check_true(c[0] == 3 && !strcmp((char *)c + 4, "etc/a") && c[60] == 9 && c[64] == 4 && c[68] == 0x20, "add checksum");
+    check_true(c[0] == 3 && !strcmp((char *)c + 4, "etc/a") && c[60] == 9 && c[64] == 4 && c[68] == 0x20,
+               "add checksum");
     c += 128;
-    check_true(c[0] == 4 && !strcmp((char *)c + 4, "etc/a") && !strcmp((char *)c + 60, "etc/b") && c[116] == 0x11 && c[120] == 0x22 &&
+    check_true(c[0] == 4 && !strcmp((char *)c + 4, "etc/a") &&
+               !strcmp((char *)c + 60, "etc/b") && c[116] == 0x11 && c[120] == 0x22 &&
                c[124] == 4, "write pointer");
 }
 

@@ -8,7 +8,8 @@
 #include "hw/firmware/linux_boot.h"
 #include "tests/unit/firmware/fixture.h"
 
-enum { SETUP_SECTS = 3, SETUP_BYTES = (SETUP_SECTS + 1) * 512, KERNEL_BYTES = 8192, IMAGE_BYTES = SETUP_BYTES + KERNEL_BYTES };
+enum { SETUP_SECTS = 3, SETUP_BYTES = (SETUP_SECTS + 1) * 512, KERNEL_BYTES = 8192,
+       IMAGE_BYTES = SETUP_BYTES + KERNEL_BYTES };
 #define MIB (1ull << 20)
 
 static void put(uint8_t *p, uint64_t v, unsigned bytes)
@@ -93,7 +94,8 @@ static void test_bad_images(void)
         /* An exact copy, so that a sanitizer sees any read beyond the file. */
         g_autofree uint8_t *copy = g_memdup2(image, bad[i].len);
         check_true(!linux_image_parse(copy, bad[i].len, &parsed, &err), "%s is refused", bad[i].claim);
-        check_true(strstr(err->message, bad[i].error), "%s: '%s' should tell '%s'", bad[i].claim, err->message, bad[i].error);
+        check_true(strstr(err->message, bad[i].error), "%s: '%s' should tell '%s'", bad[i].claim, err->message,
+                   bad[i].error);
     }
 }
 
@@ -115,9 +117,12 @@ static void test_random_headers(void)
         g_autofree uint8_t *copy = g_memdup2(image, len);
         if (linux_image_parse(copy, len, &parsed, NULL)) {
             accepted++;
-            check_int((uint64_t)parsed.setup_bytes + parsed.kernel_bytes, ==, len, "round %d: the parts are the file", i);
-            check_true(parsed.real_addr + parsed.setup_bytes < parsed.cmdline_addr, "round %d: setup ends below the command line", i);
-            check_true(parsed.cmdline_addr + parsed.cmdline_max < 0x9fc00, "round %d: the command line ends below the BIOS's data", i);
+            check_int((uint64_t)parsed.setup_bytes + parsed.kernel_bytes, ==, len, "round %d: the parts are the file",
+                      i);
+            check_true(parsed.real_addr + parsed.setup_bytes < parsed.cmdline_addr,
+                       "round %d: setup ends below the command line", i);
+            check_true(parsed.cmdline_addr + parsed.cmdline_max < 0x9fc00,
+                       "round %d: the command line ends below the BIOS's data", i);
         }
     }
     check_true(accepted > 100, "some are still images: %d", accepted);
@@ -195,7 +200,8 @@ static void test_setup(void)
     make_image(image);
     memcpy(big, "initrd!", 7);
     g_autofree char *kernel = file_with("kernel", image, IMAGE_BYTES), *initrd = file_with("initrd", big, 5 * MIB);
-    LinuxBootConfig config = { .kernel = kernel, .initrd = initrd, .append = "console=ttyS0 vga=0x317", .low_ram_bytes = 128 * MIB };
+    LinuxBootConfig config = { .kernel = kernel, .initrd = initrd, .append = "console=ttyS0 vga=0x317",
+                               .low_ram_bytes = 128 * MIB };
 
     check_true(linux_boot_setup(fw, &config, &err), "set up: %s", err ? err->message : "");
     check_int(item_u32(FW_CFG_SETUP_ADDR), ==, 0x10000, "setup's address");
@@ -208,7 +214,8 @@ static void test_setup(void)
     check_str(text, config.append, "the command line");
     uint32_t addr = item_u32(FW_CFG_INITRD_ADDR);
     check_int(addr & 4095, ==, 0, "the initrd begins at a page");
-    check_int(addr, ==, (128 * MIB - (256 << 10) - 5 * MIB) & ~4095ull, "as high as RAM less what firmware keeps allows");
+    check_int(addr, ==, (128 * MIB - (256 << 10) - 5 * MIB) & ~4095ull,
+              "as high as RAM less what firmware keeps allows");
     check_int(item_u32(FW_CFG_INITRD_SIZE), ==, 5 * MIB, "its size");
     fixture_read(FW_CFG_INITRD_DATA, text, 7);
     check_true(!memcmp(text, "initrd!", 7), "its data");
@@ -233,7 +240,8 @@ static void test_setup(void)
     for (unsigned i = 0; i < size; i++) {
         sum += rom[i];
     }
-    check_true(rom[0] == 0x55 && rom[1] == 0xaa && rom[2] * 512u == size && sum == 0, "an option ROM with a good checksum");
+    check_true(rom[0] == 0x55 && rom[1] == 0xaa && rom[2] * 512u == size && sum == 0,
+               "an option ROM with a good checksum");
     uint8_t *pnp = rom + get(rom + 0x1a, 2);
     for (unsigned i = 0; i < 32; i++) {
         pnp_sum += pnp[i];
@@ -260,7 +268,8 @@ static void test_setup_errors(void)
         { "no such initrd", { kernel, "/nonexistent/initrd", NULL, 128 * MIB }, { "/nonexistent/initrd", "initrd" } },
         { "an empty initrd", { kernel, empty, NULL, 128 * MIB }, { empty, "empty" } },
         { "an initrd larger than RAM", { kernel, initrd, NULL, 32 * MIB }, { initrd, "does not fit" } },
-        { "an initrd in the way of the unpacked kernel", { kernel, initrd, NULL, 80 * MIB }, { initrd, "does not fit" } },
+        { "an initrd in the way of the unpacked kernel", { kernel, initrd, NULL, 80 * MIB },
+          { initrd, "does not fit" } },
         { "RAM smaller than the kernel", { kernel, NULL, NULL, MIB }, { kernel, "RAM" } },
         { "a command line too long", { kernel, NULL, long_line, 128 * MIB }, { "3000", "2047" } },
         { "a video mode that is none", { kernel, NULL, "vga=large", 128 * MIB }, { "vga", "large" } },
@@ -271,7 +280,8 @@ static void test_setup_errors(void)
 
         check_true(!linux_boot_setup(fw, &rows[i].config, &err), "%s is refused", rows[i].claim);
         for (int k = 0; k < 2; k++) {
-            check_true(strstr(err->message, rows[i].error[k]), "%s: '%s' should tell '%s'", rows[i].claim, err->message, rows[i].error[k]);
+            check_true(strstr(err->message, rows[i].error[k]), "%s: '%s' should tell '%s'", rows[i].claim,
+                       err->message, rows[i].error[k]);
         }
     }
     unlink(kernel);
@@ -294,7 +304,8 @@ static void test_host_kernel(void)
 
         if (g_str_has_prefix(name, "vmlinuz-") && g_file_get_contents(path, &data, &len, NULL)) {
             check_true(linux_image_parse((uint8_t *)data, len, &image, &err), "%s %s", path, err ? err->message : "");
-            check_true(image.loaded_high && image.protocol >= 0x20c && image.cmdline_max >= 1000, "%s: a kernel of today", path);
+            check_true(image.loaded_high && image.protocol >= 0x20c && image.cmdline_max >= 1000,
+                       "%s: a kernel of today", path);
             tried++;
         }
     }

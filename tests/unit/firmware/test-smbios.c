@@ -12,8 +12,9 @@
 static SmbiosMachine machine(void)
 {
     return (SmbiosMachine){
-        .product = "Standard PC (Q35 + ICH9, 2009)", .version = "pc-q35-11.1", .ram_bytes = 4 * GIB, .ram_below_4g = 2 * GIB,
-        .ram_above_4g = 2 * GIB, .sockets = 1, .cores = 2, .threads = 2, .cpuid_version = 0x60fb1, .cpuid_features = 0x178bfbfd,
+        .product = "Standard PC (Q35 + ICH9, 2009)", .version = "pc-q35-11.1", .ram_bytes = 4 * GIB,
+        .ram_below_4g = 2 * GIB, .ram_above_4g = 2 * GIB, .sockets = 1, .cores = 2, .threads = 2,
+        .cpuid_version = 0x60fb1, .cpuid_features = 0x178bfbfd,
         .uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
     };
 }
@@ -53,7 +54,8 @@ static const struct { const char *claim; uint8_t type; unsigned nth; const char 
     { "processor", 4, 0,
       "0103fe02b10f0600fdfb8b1703000000d007d0074101ffffffffffff00000002020202000100|CPU 0|QEMU|pc-q35-11.1" },
     { "memory array of 4 GiB", 16, 0, "01030600004000feff01000000000000000000" },
-    { "one memory device", 17, 0, "0010feffffffffff00100900010007020000000200000000000000000000000000000000|DIMM 0|QEMU" },
+    { "one memory device", 17, 0,
+      "0010feffffffffff00100900010007020000000200000000000000000000000000000000|DIMM 0|QEMU" },
     { "memory below the hole", 19, 0, "00000000ffff1f0000100100000000000000000000000000000000" },
     { "memory above it", 19, 1, "00004000ffff5f0000100100000000000000000000000000000000" },
     { "boot status", 32, 0, "00000000000000" },
@@ -73,7 +75,8 @@ static void test_defaults(void)
 
         check_str(got, defaults[i].want, "%s", defaults[i].claim);
     }
-    check_true(anchor->len == 0x1f && !memcmp(anchor->data, "_SM_", 4) && !memcmp(anchor->data + 16, "_DMI_", 5), "2.8 entry point");
+    check_true(anchor->len == 0x1f && !memcmp(anchor->data, "_SM_", 4) && !memcmp(anchor->data + 16, "_DMI_", 5),
+               "2.8 entry point");
     check_int(anchor->data[22] | anchor->data[23] << 8, ==, tables->len, "length of the tables");
     check_int(anchor->data[28], ==, 9, "number of structures");
     check_int(anchor->data[8], ==, 0x4c, "largest structure");
@@ -145,14 +148,18 @@ static bool add(const char *text, GError **err)
 static void test_options(void)
 {
     static const char *const good[] = {
-        "type=0,vendor=V,version=W,date=01/02/2003,release=1.2,uefi=on", "type=1,manufacturer=M,serial=S,sku=K,family=F",
-        "type=1,uuid=0a0b0c0d-0e0f-1011-1213-141516171819", "type=2,manufacturer=B", "type=3,asset=A", "type=4,sock_pfx=S,max-speed=3000",
+        "type=0,vendor=V,version=W,date=01/02/2003,release=1.2,uefi=on",
+        "type=1,manufacturer=M,serial=S,sku=K,family=F",
+        "type=1,uuid=0a0b0c0d-0e0f-1011-1213-141516171819", "type=2,manufacturer=B", "type=3,asset=A",
+        "type=4,sock_pfx=S,max-speed=3000",
         "type=11,value.0=hello,value.1=world", "type=17,loc_pfx=L,speed=2400,part=P",
     };
     static const struct { const char *args, *error; } bad[] = {
-        { "vendor=V", "file or type" }, { "type=5,x=y", "5" }, { "type=300", "300" }, { "type=1,manufactura=M", "manufacturer" },
+        { "vendor=V", "file or type" }, { "type=5,x=y", "5" }, { "type=300", "300" },
+        { "type=1,manufactura=M", "manufacturer" },
         { "type=0,release=1", "release" }, { "type=0,release=1.999", "1.999" }, { "type=1,uuid=12", "12" },
-        { "type=4,max-speed=fast", "fast" }, { "type=4,max-speed=70000", "70000" }, { "type=0,uefi=perhaps", "perhaps" },
+        { "type=4,max-speed=fast", "fast" }, { "type=4,max-speed=70000", "70000" },
+        { "type=0,uefi=perhaps", "perhaps" },
         { "file=/nonexistent/f", "/nonexistent/f" }, { "file=x,type=1", "either" }, { "type=11,value=", "empty" },
     };
     SmbiosMachine m = machine();
@@ -172,7 +179,8 @@ static void test_options(void)
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autoptr(GError) err = NULL;
         check_true(!add(bad[i].args, &err), "%s is refused", bad[i].args);
-        check_true(strstr(err->message, bad[i].error), "%s: '%s' should name '%s'", bad[i].args, err->message, bad[i].error);
+        check_true(strstr(err->message, bad[i].error), "%s: '%s' should name '%s'", bad[i].args, err->message,
+                   bad[i].error);
     }
     check_true(smbios_build(&m, &tables, &anchor, NULL), "built");
     for (size_t i = 0; i < G_N_ELEMENTS(wants); i++) {

@@ -37,34 +37,50 @@ static const struct {
     const char *writes;                         /* what a store of 0x8877665544332211 calls */
 } access_rows[] = {
     { "defaults: a byte stays a byte",           { 0 }, { 0 }, LITTLE_ENDIAN_DEVICE, 3, 1, "r1@3", 0x03, "w1@3=11" },
-    { "defaults: a dword stays a dword",         { 0 }, { 0 }, LITTLE_ENDIAN_DEVICE, 4, 4, "r4@4", 0x07060504, "w4@4=44332211" },
-    { "defaults: a qword is two dwords",         { 0 }, { 0 }, LITTLE_ENDIAN_DEVICE, 8, 8, "r4@8 r4@c", 0x0f0e0d0c0b0a0908,
+    { "defaults: a dword stays a dword",         { 0 }, { 0 }, LITTLE_ENDIAN_DEVICE, 4, 4, "r4@4", 0x07060504,
+      "w4@4=44332211" },
+    { "defaults: a qword is two dwords",         { 0 }, { 0 }, LITTLE_ENDIAN_DEVICE, 8, 8, "r4@8 r4@c",
+      0x0f0e0d0c0b0a0908,
       "w4@8=44332211 w4@c=88776655" },
-    { "impl up to 8 takes a qword whole",        { 1, 8 }, { 1, 8 }, LITTLE_ENDIAN_DEVICE, 8, 8, "r8@8", 0x0f0e0d0c0b0a0908,
+    { "impl up to 8 takes a qword whole",        { 1, 8 }, { 1, 8 }, LITTLE_ENDIAN_DEVICE, 8, 8, "r8@8",
+      0x0f0e0d0c0b0a0908,
       "w8@8=8877665544332211" },
-    { "impl of bytes only splits a dword",       { 1, 4 }, { 1, 1 }, LITTLE_ENDIAN_DEVICE, 0, 4, "r1@0 r1@1 r1@2 r1@3", 0x03020100,
+    { "impl of bytes only splits a dword",       { 1, 4 }, { 1, 1 }, LITTLE_ENDIAN_DEVICE, 0, 4, "r1@0 r1@1 r1@2 r1@3",
+      0x03020100,
       "w1@0=11 w1@1=22 w1@2=33 w1@3=44" },
-    { "impl of dwords only widens a byte, in its lane", { 1, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 6, 1, "r4@4", 0x06, "w4@4=110000" },
-    { "impl of dwords only widens a word",       { 1, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 2, 2, "r4@0", 0x0302, "w4@0=22110000" },
-    { "wider than valid: pieces as over a bus",  { 1, 4 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 0, 8, "r4@0 r4@4", 0x0706050403020100,
+    { "impl of dwords only widens a byte, in its lane", { 1, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 6, 1, "r4@4", 0x06,
+      "w4@4=110000" },
+    { "impl of dwords only widens a word",       { 1, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 2, 2, "r4@0", 0x0302,
+      "w4@0=22110000" },
+    { "wider than valid: pieces as over a bus",  { 1, 4 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 0, 8, "r4@0 r4@4",
+      0x0706050403020100,
       "w4@0=44332211 w4@4=88776655" },
-    { "valid words: a dword is two words",       { 1, 2 }, { 1, 2 }, LITTLE_ENDIAN_DEVICE, 4, 4, "r2@4 r2@6", 0x07060504,
+    { "valid words: a dword is two words",       { 1, 2 }, { 1, 2 }, LITTLE_ENDIAN_DEVICE, 4, 4, "r2@4 r2@6",
+      0x07060504,
       "w2@4=2211 w2@6=4433" },
-    { "unaligned where not valid: aligned pieces", { 1, 4 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 1, 4, "r1@1 r2@2 r1@4", 0x04030201,
+    { "unaligned where not valid: aligned pieces", { 1, 4 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 1, 4, "r1@1 r2@2 r1@4",
+      0x04030201,
       "w1@1=11 w2@2=3322 w1@4=44" },
-    { "unaligned allowed, callbacks can",        { 1, 4, true }, { 1, 4, true }, LITTLE_ENDIAN_DEVICE, 1, 4, "r4@1", 0x04030201,
+    { "unaligned allowed, callbacks can",        { 1, 4, true }, { 1, 4, true }, LITTLE_ENDIAN_DEVICE, 1, 4, "r4@1",
+      0x04030201,
       "w4@1=44332211" },
-    { "unaligned allowed, callbacks cannot",     { 1, 4, true }, { 1, 4, false }, LITTLE_ENDIAN_DEVICE, 3, 2, "r1@3 r1@4", 0x0403,
+    { "unaligned allowed, callbacks cannot",     { 1, 4, true }, { 1, 4, false }, LITTLE_ENDIAN_DEVICE, 3, 2,
+      "r1@3 r1@4", 0x0403,
       "w1@3=11 w1@4=22" },
-    { "unaligned allowed, dword callbacks",      { 1, 4, true }, { 4, 4, false }, LITTLE_ENDIAN_DEVICE, 3, 4, "r4@0 r4@4", 0x06050403,
+    { "unaligned allowed, dword callbacks",      { 1, 4, true }, { 4, 4, false }, LITTLE_ENDIAN_DEVICE, 3, 4,
+      "r4@0 r4@4", 0x06050403,
       "w4@0=11000000 w4@4=443322" },
     { "narrower than valid: unassigned",         { 4, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 0, 1, "", 0xff, "" },
     { "unaligned, and pieces too narrow",        { 4, 4 }, { 4, 4 }, LITTLE_ENDIAN_DEVICE, 2, 4, "", 0xffffffff, "" },
-    { "valid min counts only with a max",        { 4, 0 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 1, 1, "r1@1", 0x01, "w1@1=11" },
-    { "a big-endian register is seen swapped",   { 1, 4 }, { 1, 4 }, BIG_ENDIAN_DEVICE, 0, 4, "r4@0", 0x00010203, "w4@0=11223344" },
-    { "a big-endian qword in two registers",     { 1, 8 }, { 4, 4 }, BIG_ENDIAN_DEVICE, 0, 8, "r4@0 r4@4", 0x0405060700010203,
+    { "valid min counts only with a max",        { 4, 0 }, { 1, 4 }, LITTLE_ENDIAN_DEVICE, 1, 1, "r1@1", 0x01,
+      "w1@1=11" },
+    { "a big-endian register is seen swapped",   { 1, 4 }, { 1, 4 }, BIG_ENDIAN_DEVICE, 0, 4, "r4@0", 0x00010203,
+      "w4@0=11223344" },
+    { "a big-endian qword in two registers",     { 1, 8 }, { 4, 4 }, BIG_ENDIAN_DEVICE, 0, 8, "r4@0 r4@4",
+      0x0405060700010203,
       "w4@0=11223344 w4@4=55667788" },
-    { "a big-endian qword register",             { 1, 8 }, { 8, 8 }, BIG_ENDIAN_DEVICE, 0, 8, "r8@0", 0x0001020304050607,
+    { "a big-endian qword register",             { 1, 8 }, { 8, 8 }, BIG_ENDIAN_DEVICE, 0, 8, "r8@0",
+      0x0001020304050607,
       "w8@0=1122334455667788" },
 };
 
@@ -189,8 +205,10 @@ static void test_borders(void)
     check_int(memory_write_rom(&w.as, ROM_AT, buf, 2), ==, MEMTX_OK, "a loader writes ROM");
     check_int(*(uint8_t *)memory_region_ram_ptr(&w.rom), ==, 0x11, "a loader writes ROM");
 
-    check_int(memory_write(&w.as, HOLE_AT, MEMTXATTRS_NONE, buf, 16), ==, MEMTX_DECODE_ERROR, "writes to a hole vanish");
-    check_int(memory_read(&w.as, UINT64_MAX - 3, MEMTXATTRS_NONE, buf, 8), ==, MEMTX_DECODE_ERROR, "around the top of the space");
+    check_int(memory_write(&w.as, HOLE_AT, MEMTXATTRS_NONE, buf, 16), ==, MEMTX_DECODE_ERROR,
+              "writes to a hole vanish");
+    check_int(memory_read(&w.as, UINT64_MAX - 3, MEMTXATTRS_NONE, buf, 8), ==, MEMTX_DECODE_ERROR,
+              "around the top of the space");
     check_int(buf[4], ==, 0, "and on at 0, where RAM is");
     check_int(memory_read(&w.as, 0, MEMTXATTRS_NONE, buf, 0), ==, MEMTX_OK, "no bytes at all");
     world_destroy(&w);
@@ -207,7 +225,8 @@ static void test_rom_device(void)
     check_int(memory_load(&w.as, ROMD_AT + 4, 4, MEMTXATTRS_NONE, NULL), ==, 0xcdcdcdcd, "and not to memory");
     g_string_truncate(calls, 0);
     memory_region_set_romd(&w.romd, false);
-    check_int(memory_load(&w.as, ROMD_AT + 4, 4, MEMTXATTRS_NONE, NULL), ==, 0x07060504, "outside of romd mode reads call it");
+    check_int(memory_load(&w.as, ROMD_AT + 4, 4, MEMTXATTRS_NONE, NULL), ==, 0x07060504,
+              "outside of romd mode reads call it");
     check_str(calls->str, "r4@4", "outside of romd mode reads call it");
     rcu_read_lock();
     MemorySection s = memory_lookup(&w.as, ROMD_AT);
@@ -216,7 +235,8 @@ static void test_rom_device(void)
     memory_region_set_romd(&w.romd, true);
     rcu_read_lock();
     s = memory_lookup(&w.as, ROMD_AT + 8);
-    check_true(memory_section_ram(&s) == (uint8_t *)memory_region_ram_ptr(&w.romd) + 8 && s.read_only, "a pointer, to read");
+    check_true(memory_section_ram(&s) == (uint8_t *)memory_region_ram_ptr(&w.romd) + 8 && s.read_only,
+               "a pointer, to read");
     rcu_read_unlock();
     world_destroy(&w);
 }
@@ -295,7 +315,8 @@ static void test_nesting_ends(void)
     nest_as = &as;
     memory_store(&as, 0, 4, 1, MEMTXATTRS_NONE, NULL);
     check_true(nest_depth >= 2 && nest_depth <= 16, "a device that writes to itself nests %d deep", nest_depth);
-    check_int(memory_load(&as, 0, 4, MEMTXATTRS_NONE, NULL), ==, 0xffffffff, "and answers again afterwards (it has no read)");
+    check_int(memory_load(&as, 0, 4, MEMTXATTRS_NONE, NULL), ==, 0xffffffff,
+              "and answers again afterwards (it has no read)");
     address_space_destroy(&as);
     memory_region_destroy(&mr);
 }
@@ -309,7 +330,8 @@ static void test_destroyed_region(void)
     calls = g_string_new(NULL);
     memory_region_init_io(&mr, NULL, &io_ops, NULL, "gone", 16);
     memory_region_destroy(&mr);
-    check_int(memory_region_load(&mr, 0, 2, &value, MEMTXATTRS_NONE), ==, MEMTX_DECODE_ERROR, "a destroyed region is unassigned");
+    check_int(memory_region_load(&mr, 0, 2, &value, MEMTXATTRS_NONE), ==, MEMTX_DECODE_ERROR,
+              "a destroyed region is unassigned");
     check_int(value, ==, 0xffff, "reads as ones");
     check_int(memory_region_store(&mr, 0, 4, 0, MEMTXATTRS_NONE), ==, MEMTX_DECODE_ERROR, "swallows writes");
     check_str(calls->str, "", "its callbacks are not called");

@@ -98,7 +98,8 @@ static void test_bad(void)
         g_autoptr(GError) err = NULL;
 
         check_true(!add(bad[i].args, &err), "%s is refused", bad[i].args);
-        check_true(err && strstr(err->message, bad[i].error), "%s: '%s' should name '%s'", bad[i].args, err ? err->message : "",
+        check_true(err && strstr(err->message, bad[i].error), "%s: '%s' should name '%s'", bad[i].args,
+                   err ? err->message : "",
                    bad[i].error);
         check_true(!object_resolve("/objects/m", NULL), "%s: nothing is left", bad[i].args);
         check_true(!ram_block_find("m"), "%s: no block is left", bad[i].args);
@@ -114,7 +115,8 @@ static void test_properties(void)
 
     check_true(add("memory-backend-ram,id=m,size=1M", &err), "made: %s", err ? err->message : "");
     obj = object_resolve("/objects/m", NULL);
-    check_true(object_parse(obj, "merge", "off", &err) && object_parse(obj, "dump", "off", &err), "merge and dump change at run time");
+    check_true(object_parse(obj, "merge", "off", &err) && object_parse(obj, "dump", "off", &err),
+               "merge and dump change at run time");
     check_true(!object_parse(obj, "size", "2M", &err), "size does not");
     g_clear_error(&err);
     value = object_get(obj, "host-nodes", &err);

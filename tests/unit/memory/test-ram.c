@@ -121,7 +121,8 @@ static void test_dirty_by_access(void)
     check_true(memory_region_test_and_clear_dirty(&ram, 5 * PAGE, PAGE, DIRTY_VGA), "a store marks its page");
     memory_write(&as, 7 * PAGE - 1, MEMTXATTRS_NONE, buf, sizeof(buf));
     for (int p = 0; p < 12; p++) {
-        check_int(memory_region_test_and_clear_dirty(&ram, p * PAGE, PAGE, DIRTY_VGA), ==, p >= 6 && p <= 8, "page %d", p);
+        check_int(memory_region_test_and_clear_dirty(&ram, p * PAGE, PAGE, DIRTY_VGA), ==, p >= 6 && p <= 8, "page %d",
+                  p);
     }
     size_t len = 100;
     uint8_t *p = dma_map(&as, 9 * PAGE, &len, DMA_FROM_DEVICE);
@@ -134,7 +135,8 @@ static void test_dirty_by_access(void)
     len = 100;
     p = dma_map(&as, 9 * PAGE, &len, DMA_FROM_DEVICE);
     dma_unmap(&as, p, len, DMA_FROM_DEVICE, 0);
-    check_true(!memory_region_test_and_clear_dirty(&ram, 9 * PAGE, PAGE, DIRTY_VGA), "reading, or writing nothing, does not");
+    check_true(!memory_region_test_and_clear_dirty(&ram, 9 * PAGE, PAGE, DIRTY_VGA),
+               "reading, or writing nothing, does not");
     world_destroy();
 }
 
@@ -176,7 +178,8 @@ static void test_dma_map(void)
         check_int(p != NULL, ==, rows[i].lent > 0, "%s", rows[i].claim);
         check_int(len, ==, rows[i].lent, "%s", rows[i].claim);
         if (p) {
-            check_true(rows[i].addr >= 0x200000 || p == (uint8_t *)memory_region_ram_ptr(&ram) + rows[i].addr, "%s", rows[i].claim);
+            check_true(rows[i].addr >= 0x200000 || p == (uint8_t *)memory_region_ram_ptr(&ram) + rows[i].addr, "%s",
+                       rows[i].claim);
             dma_unmap(&as, p, len, rows[i].dir, len);
         }
     }
@@ -214,7 +217,8 @@ static void test_names(void)
     RamBlock *b = ram_block_new(&params, &err);
 
     check_true(b && b->size == PAGE && b->page_bytes == PAGE, "sizes are rounded to pages");
-    check_true(!ram_block_new(&params, &err) && strstr(err->message, "x.ram"), "a second block of a name is refused: %s",
+    check_true(!ram_block_new(&params, &err) && strstr(err->message, "x.ram"),
+               "a second block of a name is refused: %s",
                err ? err->message : "");
     check_true(ram_block_find("x.ram") == b, "found by name");
     check_true(!ram_block_find("x.rom"), "not found by another");
@@ -230,9 +234,11 @@ static const struct { const char *claim; RamBlockParams params; const char *erro
     { "more than the host has", { .name = "b", .size = 1ull << 50 }, "cannot get" },
     { "alignment", { .name = "b", .size = PAGE, .align = 3 * PAGE }, "power of 2" },
     { "huge page size", { .name = "b", .size = PAGE, .hugetlb = true, .hugetlb_size = 12345 }, "power of 2" },
-    { "huge page size the host has not", { .name = "b", .size = PAGE, .hugetlb = true, .hugetlb_size = 1ull << 40 }, "host has no" },
+    { "huge page size the host has not", { .name = "b", .size = PAGE, .hugetlb = true, .hugetlb_size = 1ull << 40 },
+      "host has no" },
     { "directory that does not exist", { .name = "b", .size = PAGE, .path = "/nonexistent/x/y" }, "/nonexistent/x/y" },
-    { "file that does not exist, read-only", { .name = "b", .size = PAGE, .path = "/nonexistent", .open_readonly = true }, "/nonexistent" },
+    { "file that does not exist, read-only",
+      { .name = "b", .size = PAGE, .path = "/nonexistent", .open_readonly = true }, "/nonexistent" },
     { "offset not at a page", { .name = "b", .size = PAGE, .path = "/tmp", .offset = 5 }, "no multiple" },
 };
 
@@ -242,7 +248,8 @@ static void test_bad_params(void)
         g_autoptr(GError) err = NULL;
 
         check_true(!ram_block_new(&bad_params[i].params, &err), "%s is refused", bad_params[i].claim);
-        check_true(err && strstr(err->message, bad_params[i].error), "%s: '%s'", bad_params[i].claim, err ? err->message : "");
+        check_true(err && strstr(err->message, bad_params[i].error), "%s: '%s'", bad_params[i].claim,
+                   err ? err->message : "");
         check_true(!ram_block_find("b"), "%s: nothing is left", bad_params[i].claim);
     }
 }
@@ -263,7 +270,8 @@ static void test_failing_allocations(void)
             break;
         }
         failures++;
-        check_true(err && strstr(err->message, "f.ram"), "failure %d names the block: %s", nth, err ? err->message : "");
+        check_true(err && strstr(err->message, "f.ram"), "failure %d names the block: %s", nth,
+                   err ? err->message : "");
         check_true(!mr.name, "a region that failed is untouched");
         check_true(!ram_block_find("f.ram"), "and its name is free");
         memory_region_destroy(&mr);
@@ -313,7 +321,8 @@ static void test_kinds(void)
     check_true(stat(path, &st) == 0 && st.st_size == 3 * PAGE, "the file has grown to the block's size");
     RamBlockParams larger = { .name = "larger", .size = 4 * PAGE, .path = path };
     g_autoptr(GError) err = NULL;
-    check_true(!ram_block_new(&larger, &err) && strstr(err->message, path), "a file with contents must be large enough: %s",
+    check_true(!ram_block_new(&larger, &err) && strstr(err->message, path),
+               "a file with contents must be large enough: %s",
                err ? err->message : "");
     unlink(path);
 }

@@ -53,7 +53,8 @@ static bool naive_hit(const Node *n, unsigned offset, bool read_only, Hit *hit, 
             break;
         }
         tried[best] = true;
-        if (offset >= nodes[best].addr && naive_hit(&nodes[best], offset - nodes[best].addr, read_only, hit, depth + 1)) {
+        if (offset >= nodes[best].addr && naive_hit(&nodes[best], offset - nodes[best].addr, read_only, hit,
+                                                    depth + 1)) {
             return true;
         }
     }
@@ -75,14 +76,16 @@ static void compare_all(AddressSpace *as, const Node *root, const char *what)
         if (!any) {
             check_true(s.mr == &memory_region_unassigned, "%s: nothing at 0x%x, but found %s", what, addr, s.mr->name);
         } else {
-            check_true(s.mr == &hit.node->mr, "%s: at 0x%x found %s, wanted %s", what, addr, s.mr->name, hit.node->name);
+            check_true(s.mr == &hit.node->mr, "%s: at 0x%x found %s, wanted %s", what, addr, s.mr->name,
+                       hit.node->name);
             check_int(s.offset, ==, hit.offset, "%s: offset at 0x%x", what, addr);
             check_int(s.read_only, ==, hit.read_only, "%s: read-only at 0x%x", what, addr);
         }
         /* The length must hold: everything up to it is the same region at consecutive offsets. */
         uint64_t last = addr + MIN(s.len, (uint64_t)SPAN - addr) - 1;
         MemorySection end = memory_lookup(as, last);
-        check_true(s.len > 0 && end.mr == s.mr && end.offset - s.offset == last - addr, "%s: length at 0x%x", what, addr);
+        check_true(s.len > 0 && end.mr == s.mr && end.offset - s.offset == last - addr, "%s: length at 0x%x", what,
+                   addr);
     }
     rcu_read_unlock();
 }
@@ -94,7 +97,8 @@ static void make_node(GRand *rand, int i)
     g_snprintf(n->name, sizeof(n->name), "n%d", i);
     n->enabled = true;
     n->size = i == 0 ? SPAN : g_rand_int_range(rand, 1, SPAN / 2);
-    n->kind = i == 0 ? REGION_CONTAINER : (RegionKind[]){ REGION_CONTAINER, REGION_IO, REGION_IO, REGION_ALIAS }[g_rand_int_range(rand, 0, 4)];
+    n->kind = i == 0 ? REGION_CONTAINER : (RegionKind[]){ REGION_CONTAINER, REGION_IO, REGION_IO,
+                                                          REGION_ALIAS }[g_rand_int_range(rand, 0, 4)];
     if (i < 2 && n->kind == REGION_ALIAS) {
         n->kind = REGION_IO;
     }
@@ -284,11 +288,13 @@ static void test_pam(void)
     check_true(strstr(text->str, "address-space: pam\n  0000000000000000-ffffffffffffffff (prio 0, container): system\n"
                                  "    0000000000000000-00000000000fffff (prio 0, ram): alias ram-below-4g @t.ram "
                                  "0000000000000000-00000000000fffff\n"), "tree text: %s", text->str);
-    check_true(strstr(text->str, "memory-region: t.ram\n  0000000000000000-00000000000fffff (prio 0, ram): t.ram\n\n"), "tree text: %s", text->str);
+    check_true(strstr(text->str, "memory-region: t.ram\n  0000000000000000-00000000000fffff (prio 0, ram): t.ram\n\n"),
+               "tree text: %s", text->str);
     g_string_truncate(text, 0);
     memory_print_tree(text, true);
     check_true(strstr(text->str, " AS \"pam\", root: system\n Root memory region: system\n"
-                                 "  0000000000000000-00000000000fffff (prio 0, ram): t.ram\n\n"), "flat text: %s", text->str);
+                                 "  0000000000000000-00000000000fffff (prio 0, ram): t.ram\n\n"),
+               "flat text: %s", text->str);
     address_space_destroy(&as);
     MemoryRegion *all[] = { &pam_ram, &pam_rom, &pam_pci, &ram_alias, &bios, &pci, &ram, &root };
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
@@ -345,7 +351,8 @@ static void test_listener(void)
         rcu_read_lock();
         for (int addr = 0; addr < SPAN; addr++) {
             const MemoryRegion *mr = memory_lookup(&as, addr).mr;
-            check_true(mirror.at[addr] == (mr == &memory_region_unassigned ? NULL : mr), "mirror at 0x%x, step %d", addr, step);
+            check_true(mirror.at[addr] == (mr == &memory_region_unassigned ? NULL : mr), "mirror at 0x%x, step %d",
+                       addr, step);
         }
         rcu_read_unlock();
     }
