@@ -209,23 +209,24 @@ static void apply_dependencies(CpuX86 *cpu)
     }
 }
 
-typedef struct FeatureWord { const char *kind; uint32_t index; int reg; } FeatureWord;
+typedef struct FeatureWord { const char *kind; uint32_t index; int subleaf, reg; } FeatureWord;
 static const FeatureWord feature_words[FEATURE_WORD_COUNT] = {
-#define X(word, kind_, index_, subleaf, reg_) [FEATURE_WORD_##word] = { #kind_, index_, reg_ },
+#define X(word, kind_, index_, subleaf_, reg_) [FEATURE_WORD_##word] = { #kind_, index_, subleaf_, reg_ },
     FEATURE_WORDS(X)
 #undef X
 };
 
-/* "CPUID.01H:EDX.vme [bit 1]" */
+/* "CPUID[eax=07h,ecx=00h].EBX.hle [bit 4]" */
 static char *feature_place(unsigned feature)
 {
     static const char *const registers[] = { "EAX", "EBX", "ECX", "EDX" };
     const FeatureWord *w = &feature_words[feature / 32];
     const char *name = x86_feature_name(feature);
     if (!strcmp(w->kind, "MSR")) {
-        return g_strdup_printf("MSR(%XH).%s [bit %u]", w->index, name, feature % 32 + 32 * w->reg);
+        return g_strdup_printf("MSR(%Xh).%s [bit %u]", w->index, name, feature % 32 + 32 * w->reg);
     }
-    return g_strdup_printf("CPUID.%02XH:%s.%s [bit %u]", w->index, registers[w->reg], name, feature % 32);
+    g_autofree char *subleaf = w->subleaf < 0 ? g_strdup("") : g_strdup_printf(",ecx=%02Xh", w->subleaf);
+    return g_strdup_printf("CPUID[eax=%02Xh%s].%s.%s [bit %u]", w->index, subleaf, registers[w->reg], name, feature % 32);
 }
 
 /* Takes away what cannot be given. Reports it once, not for every vCPU of the machine. */
@@ -239,6 +240,10 @@ static bool filter_features(CpuX86 *cpu, GError **err)
         for (unsigned bit = 0; bit < 32; bit++) {
             unsigned feature = word * 32 + bit;
             if (!(lost >> bit & 1)) {
+                continue;
+            }
+            /* In the default model for the sake of KVM inside; its absence is news only to who asked for it. */
+            if (feature == FEATURE_SVM && !asked_for(cpu, feature) && !cpu->enforce) {
                 continue;
             }
             g_autofree char *place = feature_place(feature);
@@ -319,6 +324,7 @@ static void x86_cpu_init(Object *obj)
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
     cpu->trail = g_new0(struct Trail, 1);
     x86_cpu_apply_model(cpu);
+    cpu->legacy_cache = !x86_model_has_caches(cpu->model);
     /* The model's levels are a floor; a property given by the user replaces both. */
     cpu->cpuid_level = cpu->cpuid_xlevel = UINT32_MAX;
 }
