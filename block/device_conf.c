@@ -61,9 +61,6 @@ bool block_conf_realize(BlockDeviceConf *c, Object *dev, bool may_be_read_only, 
     if (!check_sizes(c, err)) {
         return false;
     }
-    if (c->rerror == BLOCK_ON_ERROR_ENOSPC) {
-        return error_set(err, "rerror=enospc is nothing that a read can have");
-    }
     if (!may_be_read_only && block_backend_has_medium(c->blk) && block_backend_read_only(c->blk)) {
         return error_set(err, "Block node is read-only: drive '%s' must be writable", block_backend_name(c->blk));
     }

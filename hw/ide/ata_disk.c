@@ -234,21 +234,16 @@ static bool execute_device_diagnostic(IdeDevice *dev, uint8_t command)
             bus->regs[i].status = ide_type_of(bus->units[i])->reset_status;
         }
         bus->regs[i].error = 1;                 /* both passed, or only one is there */
-        bus->regs[i].device &= ~DEVICE_DEV;
+        bus->regs[i].device = DEVICE_OBSOLETE;
     }
     bus->unit = 0;
     ide_raise_irq(dev);
     return false;
 }
 
-#define RECALIBRATE { "RECALIBRATE", nothing, true }
-
 static const IdeCommand disk_commands[256] = {
     [0x06] = { "DATA SET MANAGEMENT", data_set_management },
-    [0x10] = RECALIBRATE, [0x11] = RECALIBRATE, [0x12] = RECALIBRATE, [0x13] = RECALIBRATE,
-    [0x14] = RECALIBRATE, [0x15] = RECALIBRATE, [0x16] = RECALIBRATE, [0x17] = RECALIBRATE,
-    [0x18] = RECALIBRATE, [0x19] = RECALIBRATE, [0x1a] = RECALIBRATE, [0x1b] = RECALIBRATE,
-    [0x1c] = RECALIBRATE, [0x1d] = RECALIBRATE, [0x1e] = RECALIBRATE, [0x1f] = RECALIBRATE,
+    [0x10] = { "RECALIBRATE", nothing, true },
     [0x20] = { "READ SECTORS", read_pio },
     [0x21] = { "READ SECTORS (no retry)", read_pio },
     [0x24] = { "READ SECTORS EXT", read_pio },

@@ -237,15 +237,15 @@ void ide_write_register(IdeBus *bus, unsigned reg, uint8_t value)
     }
 }
 
-/* The data port is 16 or 32 bits wide; everywhere else, bytes. */
+/* The data port is 16 or 32 bits wide, and a byte access moves a word; everywhere else, bytes. */
 static uint64_t command_read(void *opaque, uint64_t offset, unsigned size)
 {
     IdeBus *bus = opaque;
     IdeDevice *dev = bus->units[bus->unit];
     uint64_t value = 0;
 
-    if (offset == ATA_DATA && size > 1) {
-        return dev ? ide_data_read(dev, size) : 0;
+    if (offset == ATA_DATA) {
+        return dev ? ide_data_read(dev, MAX(size, 2)) : 0;
     }
     for (unsigned i = 0; i < size && offset + i <= ATA_STATUS; i++) {
         value |= (uint64_t)ide_read_register(bus, offset + i) << 8 * i;
@@ -258,9 +258,9 @@ static void command_write(void *opaque, uint64_t offset, uint64_t value, unsigne
     IdeBus *bus = opaque;
     IdeDevice *dev = bus->units[bus->unit];
 
-    if (offset == ATA_DATA && size > 1) {
+    if (offset == ATA_DATA) {
         if (dev) {
-            ide_data_write(dev, value, size);
+            ide_data_write(dev, value, MAX(size, 2));
         }
         return;
     }

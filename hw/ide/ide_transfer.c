@@ -92,6 +92,7 @@ static void advance(IdeDevice *dev, uint32_t sectors)
 {
     ide_set_lba(dev, ide_get_lba(dev) + sectors);
     dev->remaining -= sectors;
+    ide_regs(dev)->count = dev->remaining;
 }
 
 /* ---- PIO ---- */

@@ -253,7 +253,7 @@ class Registers(IdeCase):
 
     def test_small_commands(self):
         d = self.disk()
-        for code in (0x10, 0x1f, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6, 0x94, 0xe7, 0xea):
+        for code in (0x10, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6, 0x94, 0xe7, 0xea):
             with self.subTest(command=hex(code)):
                 self.assertEqual(d.command(code) & ~DSC, DRDY)
         self.assertEqual(d.command(0xe5), READY)
@@ -275,7 +275,7 @@ class Registers(IdeCase):
         d = self.disk()
         d.task(0x123456, 7)
         self.assertEqual(d.command(0x90), READY)
-        self.assertEqual([d.read(r) for r in range(1, 7)], [1, 1, 1, 0, 0, 0xe0])
+        self.assertEqual([d.read(r) for r in range(1, 7)], [1, 1, 1, 0, 0, 0xa0])
 
     def test_smart(self):
         d = self.disk()
@@ -306,7 +306,7 @@ class Pio(IdeCase):
                 d.write(COMMAND, code)
                 self.assertEqual(d.read_pio(count, block), pattern(lba, count))
                 self.assertEqual(d.wait(), READY)
-                self.assertEqual(d.read(COUNT), count & 0xff, 'COUNT is as it was given')
+                self.assertEqual(d.read(COUNT), 0, 'COUNT is what is left')
         for code, block in ((0x24, 1), (0x29, 16)):
             d.task48(11, 20)
             d.write(COMMAND, code)
@@ -392,10 +392,8 @@ class Pio(IdeCase):
         d.task(1, 1)
         d.write(COMMAND, 0x20)
         d.wait()
-        self.vm.inb(d.base)
-        self.assertEqual(d.data_in(4), pattern(1)[:4], 'a byte access moves nothing')
-        self.assertEqual(d.data_in(504), pattern(1)[4:508])
-        self.vm.inw(d.base)
+        self.assertEqual(self.vm.inb(d.base), pattern(1)[0], 'a byte access shows the low half of a word')
+        self.assertEqual(d.data_in(508), pattern(1)[2:510], 'and moves the word')
         self.assertEqual(self.vm.inl(d.base), 0, 'a dword where a word is left')
         self.assertEqual(self.vm.inw(d.base), int.from_bytes(pattern(1)[510:], 'little'), 'takes nothing')
         self.assertEqual(self.vm.inw(d.base), 0, 'there is no more')
@@ -673,7 +671,6 @@ class Plugging(IdeCase):
                 ((*drive, '-device', 'ide-hd,drive=d,physical_block_size=777'), 'physical_block_size'),
                 ((*drive, '-device', 'ide-hd,drive=d,cyls=100000,heads=16,secs=63'), 'cyls must be between'),
                 ((*drive, '-device', 'ide-hd,drive=d,cyls=10,heads=16'), 'secs must be between'),
-                ((*drive, '-device', 'ide-hd,drive=d,rerror=enospc'), 'rerror'),
                 ((*drive, '-device', 'ide-hd,drive=d,werror=ask'), 'ask'),
                 (('-drive', 'if=none,id=d', '-device', 'ide-hd,drive=d'), 'drive is empty'),
                 (('-drive', f'file={self.image},format=raw,if=none,id=d,read-only=on', '-device', 'ide-hd,drive=d'), 'read-only'),
