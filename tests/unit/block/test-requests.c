@@ -195,16 +195,16 @@ static void test_injected_failures(void)
 static void test_error_actions(void)
 {
     static const struct { const char *claim; int werror, rerror; bool is_read; int error; BlockErrorAction want; } rows[] = {
-        { "a read is reported by default", ON_ERROR_AUTO, ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
-        { "a read of ENOSPC is reported by default", ON_ERROR_AUTO, ON_ERROR_AUTO, true, ENOSPC, BLOCK_ERROR_REPORT },
-        { "a write is reported by default", ON_ERROR_AUTO, ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_REPORT },
-        { "a full disk stops by default", ON_ERROR_AUTO, ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_STOP },
-        { "a negative errno means the same", ON_ERROR_AUTO, ON_ERROR_AUTO, false, -ENOSPC, BLOCK_ERROR_STOP },
-        { "werror=report reports a full disk", ON_ERROR_REPORT, ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_REPORT },
-        { "werror=stop stops", ON_ERROR_STOP, ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_STOP },
-        { "werror=stop is not for reads", ON_ERROR_STOP, ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
-        { "rerror=stop stops", ON_ERROR_AUTO, ON_ERROR_STOP, true, EIO, BLOCK_ERROR_STOP },
-        { "rerror=ignore ignores", ON_ERROR_AUTO, ON_ERROR_IGNORE, true, EIO, BLOCK_ERROR_IGNORE },
+        { "a read is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
+        { "a read of ENOSPC is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, true, ENOSPC, BLOCK_ERROR_REPORT },
+        { "a write is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_REPORT },
+        { "a full disk stops by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_STOP },
+        { "a negative errno means the same", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, -ENOSPC, BLOCK_ERROR_STOP },
+        { "werror=report reports a full disk", BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_REPORT },
+        { "werror=stop stops", BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_STOP },
+        { "werror=stop is not for reads", BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
+        { "rerror=stop stops", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_STOP, true, EIO, BLOCK_ERROR_STOP },
+        { "rerror=ignore ignores", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_IGNORE, true, EIO, BLOCK_ERROR_IGNORE },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
