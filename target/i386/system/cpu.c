@@ -283,9 +283,6 @@ static void raise_levels(CpuX86 *cpu, uint32_t model_level, uint32_t model_xleve
     if (cpu_has(cpu, FEATURE_LM)) {
         xlevel = MAX(xlevel, 0x80000008);
     }
-    if (cpu->threads_per_core * cpu->cores_per_socket > 1 && cpu->cpuid_0xb && level >= 4) {
-        level = MAX(level, 0xb);
-    }
     cpu->cpuid_level = cpu->cpuid_level == UINT32_MAX ? level : cpu->cpuid_level;
     cpu->cpuid_xlevel = cpu->cpuid_xlevel == UINT32_MAX ? xlevel : cpu->cpuid_xlevel;
 }
@@ -343,10 +340,10 @@ static bool x86_cpu_realize(Device *dev, GError **err)
         return false;
     }
     apply_dependencies(cpu);
-    raise_levels(cpu, cpu->model->level, cpu->model->xlevel);
     if (cpu->cores_per_socket * cpu->threads_per_core > 1) {
         cpu->features[FEATURE_HT / 32] |= 1u << FEATURE_HT % 32;
     }
+    raise_levels(cpu, cpu->model->level, cpu->model->xlevel);
     cpu->features[FEATURE_WORD_NONE] = 1;
 
     Device *apic = device_new(&apic_type);

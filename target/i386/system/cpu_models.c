@@ -84,7 +84,7 @@ static const uint16_t tcg_features[] = {
     FEATURE_AVX512F, FEATURE_AVX512DQ, FEATURE_AVX512IFMA, FEATURE_AVX512CD, FEATURE_AVX512BW, FEATURE_AVX512VL,
     FEATURE_AVX512VBMI, FEATURE_UMIP, FEATURE_PKU, FEATURE_AVX512VBMI2, FEATURE_GFNI, FEATURE_VAES, FEATURE_VPCLMULQDQ,
     FEATURE_AVX512VNNI, FEATURE_AVX512BITALG, FEATURE_AVX512_VPOPCNTDQ, FEATURE_LA57, FEATURE_RDPID, FEATURE_FSRM,
-    FEATURE_SERIALIZE, FEATURE_AVX_VNNI,
+    FEATURE_SERIALIZE, FEATURE_AVX_VNNI, FEATURE_PKS, FEATURE_NO_NESTED_DATA_BP, FEATURE_NULL_SEL_CLR_BASE,
     FEATURE_SYSCALL, FEATURE_NX, FEATURE_MMXEXT, FEATURE_FXSR_OPT, FEATURE_PDPE1GB, FEATURE_RDTSCP, FEATURE_LM,
     FEATURE_LAHF_LM, FEATURE_CMP_LEGACY, FEATURE_CR8LEGACY, FEATURE_ABM, FEATURE_SSE4A, FEATURE_MISALIGNSSE,
     FEATURE_3DNOWPREFETCH, FEATURE_TOPOEXT, FEATURE_CLZERO, FEATURE_XSAVEERPTR, FEATURE_WBNOINVD, FEATURE_INVTSC,
@@ -133,6 +133,9 @@ static void model_features(const CpuModel *m, uint32_t *words)
     }
 }
 
+/* On in the models, but no user of TCG asked for it: off unless named on the command line. */
+static const uint16_t tcg_defaults_off[] = { FEATURE_VME, FEATURE_SVM };
+
 bool x86_model_has_feature(const CpuModel *model, unsigned feature)
 {
     uint32_t words[FEATURE_WORD_COUNT] = { 0 };
@@ -141,8 +144,8 @@ bool x86_model_has_feature(const CpuModel *model, unsigned feature)
     return words[feature / 32] >> feature % 32 & 1;
 }
 
-/* "max" shows everything that says what instructions and modes there are, but no promise that would bind a machine. */
-static const uint16_t not_in_max[] = { FEATURE_ACPI, FEATURE_SS, FEATURE_HT, FEATURE_CMP_LEGACY, FEATURE_TOPOEXT, FEATURE_MONITOR, FEATURE_INVTSC };
+/* "max" shows what instructions and modes there are, but makes no promise that would bind a machine. */
+static const uint16_t not_in_max[] = { FEATURE_HT, FEATURE_CMP_LEGACY, FEATURE_TOPOEXT, FEATURE_INVTSC };
 
 void x86_cpu_apply_model(CpuX86 *cpu)
 {
@@ -155,6 +158,9 @@ void x86_cpu_apply_model(CpuX86 *cpu)
         }
     } else {
         model_features(m, cpu->features);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(tcg_defaults_off) && !accel_is("kvm"); i++) {
+        feature_set(cpu->features, tcg_defaults_off[i], false);
     }
     feature_set(cpu->features, FEATURE_HYPERVISOR, m->vendor[0] != 0);
     cpu->model = (CpuModel *)m;
@@ -176,6 +182,9 @@ void x86_cpu_missing_features(const Type *type, GPtrArray *names)
     }
     model_features(m, wanted);
     x86_cpu_supported(supported);
+    for (size_t i = 0; i < G_N_ELEMENTS(tcg_defaults_off) && !accel_is("kvm"); i++) {
+        feature_set(wanted, tcg_defaults_off[i], false);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(feature_table); i++) {
         unsigned f = feature_table[i].feature;
         if ((wanted[f / 32] & ~supported[f / 32]) >> f % 32 & 1) {

@@ -22,7 +22,10 @@ typedef struct Cache {
     bool not_self_initializing;
     uint8_t lines_per_tag;      /* AMD leaves 80000005h, 80000006h; 0: 1 */
 } Cache;
-typedef struct Caches { Cache l1d, l1i, l2, l3; } Caches;
+typedef struct Caches {
+    Cache l1d, l1i, l2, l3;
+    bool l2_of_module;          /* L2 is shared by the cores of a module, not private */
+} Caches;
 #define LINE_BYTES 64
 
 static const Caches caches_intel = { { 8, 64, 1 }, { 8, 64, 1 }, { 16, 4096, 1 }, { 16, 16384, 6 } };
@@ -42,8 +45,8 @@ static const struct { const char *name; unsigned first, last; Caches caches; } m
     { "Dhyana", 1, 99, { { 8, 64, 1 }, { 4, 256, 1 }, { 8, 1024, 0, true }, { 16, 8192, 6 } } },
     { "SapphireRapids", 4, 99, { { 12, 64 }, { 8, 64 }, { 16, 2048 }, { 15, 65536, 4 } } },
     { "GraniteRapids", 3, 99, { { 12, 64 }, { 16, 64 }, { 16, 2048 }, { 16, 294912, 4 } } },
-    { "SierraForest", 3, 99, { { 8, 64 }, { 8, 128 }, { 16, 4096 }, { 12, 147456, 4 } } },
-    { "ClearwaterForest", 3, 99, { { 8, 64 }, { 8, 128 }, { 16, 4096 }, { 16, 540672, 4 } } },
+    { "SierraForest", 3, 99, { { 8, 64 }, { 8, 128 }, { 16, 4096 }, { 12, 147456, 4 }, true } },
+    { "ClearwaterForest", 3, 99, { { 8, 64 }, { 8, 128 }, { 16, 4096 }, { 16, 540672, 4 }, true } },
 };
 
 static const Caches *own_caches(const CpuModel *model)
@@ -139,7 +142,7 @@ static bool cache_leaf(const CpuX86 *cpu, unsigned n, uint32_t out[4])
     switch (n) {
     case 0: describe_cache(&c->l1d, CACHE_DATA, 1, core, out); return true;
     case 1: describe_cache(&c->l1i, CACHE_CODE, 1, core, out); return true;
-    case 2: describe_cache(&c->l2, CACHE_UNIFIED, 2, core, out); return true;
+    case 2: describe_cache(&c->l2, CACHE_UNIFIED, 2, c->l2_of_module ? die : core, out); return true;
     case 3:
         if (cpu->l3_cache) {
             describe_cache(&c->l3, CACHE_UNIFIED, 3, die, out);
@@ -322,7 +325,7 @@ static void leaf_8000001e(const CpuX86 *cpu, uint32_t out[4])
 {
     uint32_t core = (cpu->apic_id & ((1u << package_shift(cpu)) - 1)) >> thread_bits(cpu);
 
-    if (!cpu_has(cpu, FEATURE_TOPOEXT)) {
+    if (!x86_cpu_is_amd(cpu)) {
         return;
     }
     out[0] = cpu->apic_id;
@@ -429,12 +432,17 @@ void cpu_cpuid(CpuX86 *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0x80000006: leaf_80000006(cpu, out); break;
     case 0x80000008: leaf_80000008(cpu, out); break;
     case 0x8000001d:
-        if (cpu_has(cpu, FEATURE_TOPOEXT) && cache_leaf(cpu, subleaf, out)) {
+        if (x86_cpu_is_amd(cpu) && cache_leaf(cpu, subleaf, out)) {
             out[3] &= 3;
         }
         break;
     case 0x8000001e: leaf_8000001e(cpu, out); break;
     case 0xc0000000: out[0] = 0xc0000001; break;
+    case 0xc0000001:
+        leaf_1(cpu, out);
+        out[1] = out[2] = 0;
+        out[3] = cpu->features[FEATURE_WORD_C000_0001_EDX];
+        break;
     default: feature_leaf(cpu, leaf, subleaf, out); break;
     }
 }
