@@ -58,16 +58,25 @@ static Chardev *serial_open(int index, const char *text)
 {
     GError *err = NULL;
     g_autofree char *id = g_strdup_printf("serial%d", index);
-    Chardev *chr = chardev_new_from_text(id, text, true, &err);
-    if (!chr && err) {
+    Chardev *chr = chardev_new_from_text(id, text, false, &err);
+    bool ok = chr || !err;
+    if (chr && g_str_has_prefix(text, "mon:")) {        /* before the UART, which then has the input first */
+        ok = monitor_new_hmp(chr, true, &err);
+    }
+    if (!ok) {
         option_fail(&(OptionUse){ .option = "-serial", .text = text }, err);
     }
     return chr;
 }
 
-/* The terminal's monitor under -nographic shares the first serial port's mux. */
-static bool terminal_has_monitor(const Config *c)
+/* A monitor shares a serial port's mux: the terminal's under -nographic, or one asked for by -serial mon:... */
+static bool serial_has_monitor(const Config *c)
 {
+    for (guint i = 0; i < c->serials->len; i++) {
+        if (g_str_has_prefix(c->serials->pdata[i], "mon:")) {
+            return true;
+        }
+    }
     return c->nographic && !c->nodefaults && !c->monitor_given && !c->serials->len;
 }
 
@@ -83,7 +92,7 @@ void serial_setup(Config *c, Machine *machine)
         machine->serials[i] = serial_open(i, c->serials->pdata[i]);
     }
     if (!c->serials->len && !c->nodefaults) {
-        machine->serials[0] = serial_open(0, terminal_has_monitor(c) ? "mon:stdio" : c->nographic ? "stdio" : "null");
+        machine->serials[0] = serial_open(0, serial_has_monitor(c) ? "mon:stdio" : c->nographic ? "stdio" : "null");
     }
 }
 
@@ -122,7 +131,7 @@ static void monitor_open(const OptionUse *use, int index)
             option_fail(use, err);
         }
     } else {
-        chr = chardev_new_from_text(id, use->text, !qmp, &err);
+        chr = chardev_new_from_text(id, use->text, false, &err);
         if (!chr) {
             if (err) {
                 option_fail(use, err);
@@ -140,7 +149,7 @@ void monitors_setup(Config *c)
     for (guint i = 0; i < c->monitors->len; i++) {
         monitor_open(c->monitors->pdata[i], i);
     }
-    if (!c->monitor_given && !c->nodefaults && !terminal_has_monitor(c)) {
+    if (!c->monitor_given && !c->nodefaults && !serial_has_monitor(c)) {
         monitor_open(&(OptionUse){ .option = "-monitor", .text = c->nographic && c->serials->len == 0 ? "stdio" : "null" }, 0);
     }
 }
