@@ -127,6 +127,12 @@ static bool divide(Expr *e, char op, int64_t *value, int64_t by)
     return true;
 }
 
+/* "pmemsave 0 16 /tmp/file": the slash divides nothing. */
+static bool begins_file_name(const char *at)
+{
+    return g_ascii_isalpha(at[1]) || at[1] == '.' || at[1] == '_';
+}
+
 static bool binary(Expr *e, const char *operators, bool (*operand)(Expr *, int64_t *), int64_t *value)
 {
     if (!operand(e, value)) {
@@ -134,9 +140,10 @@ static bool binary(Expr *e, const char *operators, bool (*operand)(Expr *, int64
     }
     for (;;) {
         int64_t right;
+        bool after_blank = g_ascii_isspace(*e->at);
         skip_blanks(e);
         char op = *e->at;
-        if (!op || !strchr(operators, op)) {
+        if (!op || !strchr(operators, op) || (op == '/' && after_blank && begins_file_name(e->at))) {
             return true;
         }
         e->at++;

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import qtest    # noqa: E402
 
 ARGS = ('-M', 'pc', '-S')
+sys.setrecursionlimit(5000)         # for replies nested as deep as is allowed
 
 
 class Negotiation(qtest.Case):

@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import unittest
 
-TIMEOUT_S = 120     # of one reply; only a hang reaches it
+TIMEOUT_S = int(os.environ.get('RHEA_TEST_TIMEOUT_S', 120))     # of one reply; only a hang reaches it
 
 
 def emulator():
@@ -147,6 +147,8 @@ class Machine:
         except BaseException:
             self.process.kill()
             self.process.wait()
+            self.errors.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         finally:
             for listener in listeners.values():
