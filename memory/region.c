@@ -193,7 +193,6 @@ void memory_region_destroy(MemoryRegion *mr)
         g_ptr_array_add(dead_blocks, mr->ram);
         __atomic_store_n(&mr->ram, NULL, __ATOMIC_RELEASE);
     }
-    mr->enabled = false;
     g_clear_pointer(&mr->name, g_free);
     memory_transaction_commit();
 }

@@ -411,6 +411,100 @@ static void test_sharing_and_generation(void)
     memory_region_destroy(&root);
 }
 
+/* Which roots are passed through: a shared view must be what rendering the root itself would give. */
+static void test_root_resolution(void)
+{
+    MemoryRegion root, io, outer, inner, alias;
+    static const struct {
+        const char *claim; uint64_t alias_offset, alias_size, alias_addr, outer_size; bool read_only; bool shares;
+        uint64_t look_at; bool hit; uint64_t offset;
+    } rows[] = {
+        { "a whole alias",           0, REGION_SIZE_MAX, 0, REGION_SIZE_MAX, false, true, 0x1010, true, 0x10 },
+        { "an alias with an offset", 0x1000, REGION_SIZE_MAX, 0, REGION_SIZE_MAX, false, false, 0x10, true, 0x10 },
+        { "an alias elsewhere",      0, REGION_SIZE_MAX, 0x1000, REGION_SIZE_MAX, false, false, 0x2010, true, 0x10 },
+        { "an alias cut short",      0, 0x1008, 0, REGION_SIZE_MAX, false, false, 0x1010, false, 0 },
+        { "in a smaller container",  0, REGION_SIZE_MAX, 0, 0x1008, false, false, 0x1010, false, 0 },
+        { "a read-only alias",       0, REGION_SIZE_MAX, 0, REGION_SIZE_MAX, true, false, 0x1010, true, 0x10 },
+    };
+
+    memory_region_init(&root, NULL, "root", REGION_SIZE_MAX);
+    memory_region_init_io(&io, NULL, &no_ops, NULL, "io", 0x100);
+    memory_region_add(&root, 0x1000, &io);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        AddressSpace as, dma;
+
+        memory_region_init(&outer, NULL, "outer", rows[i].outer_size);
+        memory_region_init(&inner, NULL, "inner", REGION_SIZE_MAX);
+        memory_region_init_alias(&alias, NULL, "alias", &root, rows[i].alias_offset, rows[i].alias_size);
+        memory_region_set_readonly(&alias, rows[i].read_only);
+        memory_region_add(&inner, rows[i].alias_addr, &alias);
+        memory_region_add(&outer, 0, &inner);
+        address_space_init(&as, &root, "as");
+        address_space_init(&dma, &outer, "dma");
+        check_int(as.view == dma.view, ==, rows[i].shares, "%s: shares the view", rows[i].claim);
+        rcu_read_lock();
+        MemorySection s = memory_lookup(&dma, rows[i].look_at);
+        check_int(s.mr == &io, ==, rows[i].hit, "%s: what is found", rows[i].claim);
+        check_true(!rows[i].hit || (s.offset == rows[i].offset && s.read_only == rows[i].read_only), "%s: how",
+                   rows[i].claim);
+        rcu_read_unlock();
+        address_space_destroy(&dma);
+        address_space_destroy(&as);
+        memory_region_destroy(&alias);
+        memory_region_destroy(&inner);
+        memory_region_destroy(&outer);
+    }
+    memory_region_destroy(&io);
+    memory_region_destroy(&root);
+}
+
+/* A region made anew in its old place within one transaction is another one; its RAM stays until listeners know. */
+typedef struct Watcher { MemoryListener l; int dels, adds; bool alive; } Watcher;
+
+static void watch_del(MemoryListener *l, const MemorySection *s, GuestAddr addr, uint64_t len)
+{
+    ((Watcher *)l)->dels++;
+    ((Watcher *)l)->alive = ram_block_find("first") != NULL;
+}
+static void watch_add(MemoryListener *l, const MemorySection *s, GuestAddr addr, uint64_t len) { ((Watcher *)l)->adds++; }
+
+static void test_remade_region(void)
+{
+    Watcher watcher = { .l = { .range_add = watch_add, .range_del = watch_del } };
+    MemoryRegion root, ram, nothing;
+    AddressSpace as;
+    uint64_t generation;
+
+    memory_region_init(&root, NULL, "root", REGION_SIZE_MAX);
+    check_true(memory_region_init_ram(&ram, NULL, "first", 0x1000, NULL), "RAM");
+    memory_region_add(&root, 0, &ram);
+    address_space_init(&as, &root, "as");
+    memory_listener_register(&watcher.l, &as);
+    generation = memory_generation();
+    memory_transaction_begin();
+    memory_region_destroy(&ram);
+    check_true(memory_region_init_ram(&ram, NULL, "second", 0x1000, NULL), "RAM");
+    memory_region_add(&root, 0, &ram);
+    memory_transaction_commit();
+    check_int(memory_generation(), !=, generation, "other RAM in the same place is a new view");
+    check_int(watcher.dels, ==, 1, "the old range went");
+    check_int(watcher.adds, ==, 2, "and one came");
+    check_true(watcher.alive, "the old RAM was there while listeners were told");
+    check_true(!ram_block_find("first"), "and is not any more");
+
+    /* Another root that looks the same: nothing to tell. */
+    memory_region_init(&nothing, NULL, "nothing", 0x100);
+    generation = memory_generation();
+    memory_region_add(&root, 0x5000, &nothing);
+    check_int(memory_generation(), ==, generation, "an empty container is not seen");
+    check_int(watcher.dels + watcher.adds, ==, 3, "and listeners hear no range");
+    memory_listener_unregister(&watcher.l);
+    address_space_destroy(&as);
+    memory_region_destroy(&nothing);
+    memory_region_destroy(&ram);
+    memory_region_destroy(&root);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -420,5 +514,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/view/pam", test_pam);
     g_test_add_func("/memory/view/listener", test_listener);
     g_test_add_func("/memory/view/sharing-and-generation", test_sharing_and_generation);
+    g_test_add_func("/memory/view/root-resolution", test_root_resolution);
+    g_test_add_func("/memory/view/remade-region", test_remade_region);
     return g_test_run();
 }
