@@ -473,7 +473,7 @@ static const LineEditorOps editor_ops = { editor_write, editor_line, editor_comp
 
 static int can_receive(void *opaque)
 {
-    return monitor_takes_input(opaque) ? 4096 : 0;
+    return monitor_room(opaque, 4096);
 }
 
 /* Without the editor: lines as they come; the longest is that of the editor. */
@@ -493,11 +493,13 @@ static void receive_plain(Monitor *mon, const uint8_t *buf, int len)
 static void receive(void *opaque, const uint8_t *buf, int len)
 {
     Monitor *mon = opaque;
+    monitor_receive_begin(mon);
     if (mon->editor) {
         line_editor_input(mon->editor, buf, len);
     } else {
         receive_plain(mon, buf, len);
     }
+    monitor_receive_end(mon);
 }
 
 /* Runs once the machine is set up: until then a mux may still give its terminal to a serial line. */

@@ -23,6 +23,8 @@ struct Monitor {
     GString *out;                       /* waits for the client, from out_start on */
     size_t out_start;
     bool watching;                      /* chardev_add_watch() is pending */
+    /* A command may turn the event loop: bytes that come then must wait until those before them are done. */
+    bool receiving, input_waits;
     Bh *resume;                         /* QMP: runs what waits in requests; HMP: greets */
     int cpu_index;                      /* HMP: CPU that commands look at */
 
@@ -58,6 +60,11 @@ void monitor_printf(Monitor *mon, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 static inline size_t monitor_backlog(const Monitor *mon) { return mon->out->len - mon->out_start; }
 void monitor_drop_output(Monitor *mon);
 bool monitor_takes_input(const Monitor *mon);
+/** monitor_receive_begin / _end: around the handling of received bytes. */
+void monitor_receive_begin(Monitor *mon);
+void monitor_receive_end(Monitor *mon);
+/** monitor_room: for can_receive: @bytes, or 0 while input has to wait. */
+int monitor_room(Monitor *mon, int bytes);
 
 /* QMP */
 void qmp_client_opened(Monitor *mon);

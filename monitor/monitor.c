@@ -80,6 +80,26 @@ bool monitor_takes_input(const Monitor *mon)
     return monitor_backlog(mon) <= MONITOR_OUTPUT_HIGH_BYTES;
 }
 
+int monitor_room(Monitor *mon, int bytes)
+{
+    mon->input_waits |= mon->receiving;
+    return mon->receiving || !monitor_takes_input(mon) ? 0 : bytes;
+}
+
+void monitor_receive_begin(Monitor *mon)
+{
+    mon->receiving = true;
+    mon->input_waits = false;
+}
+
+void monitor_receive_end(Monitor *mon)
+{
+    mon->receiving = false;
+    if (mon->input_waits) {
+        chardev_accept_input(&mon->fe);
+    }
+}
+
 static void writable(void *opaque)
 {
     Monitor *mon = opaque;

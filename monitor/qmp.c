@@ -248,13 +248,15 @@ static void text_ready(void *opaque, const char *text, size_t len, const char *e
 static int can_receive(void *opaque)
 {
     Monitor *mon = opaque;
-    return mon->requests.length < REQUESTS_MAX && monitor_takes_input(mon) ? 65536 : 0;
+    return mon->requests.length < REQUESTS_MAX ? monitor_room(mon, 65536) : 0;
 }
 
 static void receive(void *opaque, const uint8_t *buf, int len)
 {
     Monitor *mon = opaque;
+    monitor_receive_begin(mon);
     json_stream_feed(&mon->stream, buf, len);
+    monitor_receive_end(mon);
 }
 
 static json_object *version_json(void)

@@ -23,6 +23,8 @@ typedef struct Intercept Intercept;
 typedef struct Server {
     CharFrontend fe;
     GString *line;
+    bool line_too_long;
+    bool receiving, input_waits;                /* a command may turn the loop: later bytes wait for it */
     FILE *log;                                  /* NULL: none */
     int64_t start_ns;
     Device *intercepted;                        /* NULL: none yet */
@@ -400,26 +402,38 @@ static void handle_line(Server *s, const char *line)
 
 static int can_receive(void *opaque)
 {
-    return 65536;
+    Server *s = opaque;
+    s->input_waits |= s->receiving;
+    return s->receiving ? 0 : 65536;
 }
 
 static void receive(void *opaque, const uint8_t *buf, int len)
 {
     Server *s = opaque;
     const uint8_t *end = buf + len;
+    s->receiving = true;
+    s->input_waits = false;
     while (buf < end) {
         const uint8_t *newline = memchr(buf, '\n', end - buf);
         const uint8_t *stop = newline ? newline : end;
-        if (s->line->len + (stop - buf) <= LINE_MAX_BYTES) {
+        s->line_too_long |= s->line->len + (stop - buf) > LINE_MAX_BYTES;
+        if (!s->line_too_long) {
             g_string_append_len(s->line, (const char *)buf, stop - buf);
         }
         buf = stop + 1;
         if (newline) {
-            GString *line = s->line;            /* a command may turn the loop, which may receive */
-            s->line = g_string_new(NULL);
-            handle_line(s, line->str);
-            g_string_free(line, true);
+            if (s->line_too_long) {
+                reply(s, "FAIL line too long: at most %u bytes", LINE_MAX_BYTES);
+            } else {
+                handle_line(s, s->line->str);
+            }
+            s->line_too_long = false;
+            g_string_truncate(s->line, 0);
         }
+    }
+    s->receiving = false;
+    if (s->input_waits) {
+        chardev_accept_input(&s->fe);
     }
 }
 
