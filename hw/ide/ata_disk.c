@@ -415,3 +415,10 @@ static const IdeDeviceType ide_hd_type = {
     .unrealize = disk_unrealize, .reset = disk_reset, .post_load = disk_post_load,
 };
 TYPE_REGISTER(ide_hd_type);
+
+const BlockDeviceConf *ide_bios_conf(Bus *bus, unsigned unit)
+{
+    const IdeDevice *dev = unit < IDE_UNITS ? IDE_BUS(bus)->units[unit] : NULL;
+
+    return dev && dev->device.object.type == &ide_hd_type.device.type ? &dev->conf : NULL;
+}

@@ -156,6 +156,9 @@ int64_t ide_get_lba(const IdeDevice *dev);      /* from registers; -1: no such C
 void ide_set_lba(IdeDevice *dev, int64_t lba);
 bool ide_range_ok(const IdeDevice *dev, int64_t lba, uint32_t sectors);
 
+/** ide_bios_conf: geometry and translation of the disk in place @unit of @bus, for the BIOS; NULL: no disk there. */
+const BlockDeviceConf *ide_bios_conf(Bus *bus, unsigned unit);
+
 /* ---- parts of the disk ---- */
 
 void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES]);
