@@ -36,7 +36,7 @@ DriveInfo *block_drive_get(const char *interface, int index);   /* and marks it 
 DriveInfo *block_drive_of(BlockBackend *blk);   /* NULL: not made by -drive */
 /** block_drive_set_units: how many units a bus of @interface has ("ide": 2 on pc, 1 on q35); bus= and unit= become index by it. */
 void block_drive_set_units(const char *interface, int units);
-void block_drives_check(void);                  /* warns about if= drives that no board claimed */
+void block_drives_check(void);                  /* an if= drive that no board claimed is fatal */
 
 /** block_backend_find: the drive with that id, or a back end on that node. NULL: none. Not referenced. */
 BlockBackend *block_backend_find(const char *drive_id_or_node_name);

@@ -119,13 +119,16 @@ void block_drive_set_units(const char *interface, int units)
 
 void block_drives_check(void)
 {
+    GError *err = NULL;
+
     for (guint i = 0; drives && i < drives->len; i++) {
         const DriveInfo *d = drives->pdata[i];
         int units = units_per_bus[interface_of(d->interface)];
 
         if (!d->claimed && strcmp(d->interface, "none")) {
-            warn_report("drive '%s': machine type does not support if=%s,bus=%d,unit=%d", d->id, d->interface,
-                        units ? d->index / units : 0, units ? d->index % units : d->index);
+            error_set(&err, "drive '%s': machine type does not support if=%s,bus=%d,unit=%d; with if=none a -device can take it",
+                      d->id, d->interface, units ? d->index / units : 0, units ? d->index % units : d->index);
+            error_fatal(err);
         }
     }
 }

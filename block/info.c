@@ -8,6 +8,14 @@ static void print_cache(GString *out, const BlockBackend *blk, const BlockNode *
                            n->cache_direct ? ", direct" : "", n->cache_no_flush ? ", ignore flushes" : "");
 }
 
+/* A device that the user named is called by its id. */
+static const char *device_name(const char *path)
+{
+    static const char peripheral[] = "/machine/peripheral/";
+
+    return g_str_has_prefix(path, peripheral) ? path + sizeof(peripheral) - 1 : path;
+}
+
 static void print_one(BlockBackend *blk, void *opaque)
 {
     GString *out = opaque;
@@ -17,7 +25,7 @@ static void print_one(BlockBackend *blk, void *opaque)
     if (out->len) {
         g_string_append_c(out, '\n');
     }
-    g_string_append(out, *blk->name ? blk->name : path ? path : n ? n->node_name : "");
+    g_string_append(out, *blk->name ? blk->name : path ? device_name(path) : n ? n->node_name : "");
     if (!n) {
         g_string_append(out, ": [not inserted]\n");
     } else {
@@ -25,7 +33,7 @@ static void print_one(BlockBackend *blk, void *opaque)
                                n->read_only ? ", read-only" : "");
     }
     if (path) {
-        g_string_append_printf(out, "    Attached to:      %s\n", path);
+        g_string_append_printf(out, "    Attached to:      %s\n", device_name(path));
     }
     if (n) {
         print_cache(out, blk, n);

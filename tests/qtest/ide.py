@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """PIIX3 IDE and the ATA disk: registers, PIO, bus master DMA, resets, and what a guest can do wrong."""
 import os
+import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -676,6 +678,7 @@ class Plugging(IdeCase):
                 (('-drive', f'file={self.image},format=raw,if=none,id=d,read-only=on', '-device', 'ide-hd,drive=d'), 'read-only'),
                 (('-drive', f'file={self.image},format=raw,if=ide', '-device', 'ide-hd,drive=ide0-hd0'), 'if=ide'),
                 (('-device', 'piix3-ide'), '0x1f0'),
+                (('-drive', 'if=sd'), 'machine type does not support if=sd,bus=0,unit=0'),
                 ((*drive, '-device', 'ide-hd,drive=d,bootindex=1', '-drive', f'file={self.image},format=raw,if=none,id=e,file.locking=off',
                   '-device', 'ide-hd,drive=e,bootindex=1,share-rw=on'), '')):
             with self.subTest(args=args):
@@ -689,6 +692,18 @@ class Plugging(IdeCase):
         with self.assertRaises(qtest.EmulatorDied) as caught:
             self.start('-M', 'pc', '-nodefaults', '-hda', self.image)
         self.assertIn('lock', str(caught.exception))
+
+    @unittest.skipUnless(shutil.which('qemu-io'), 'no qemu-io here')
+    def test_qemu_is_locked_out(self):
+        """Image locks are where QEMU's are."""
+        self.disk()
+        write = ['qemu-io', '-f', 'raw', '-c', 'write 0 512', self.image]
+        done = subprocess.run(write, capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn('lock', done.stderr)
+        self.vm.qmp('quit')
+        self.vm.wait_exit()
+        self.assertEqual(subprocess.run(write, capture_output=True).returncode, 0, 'nobody has it any more')
 
     def test_units_and_channels(self):
         images = []
