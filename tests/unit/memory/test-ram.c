@@ -146,7 +146,7 @@ static const MemoryOps io_ops = { .valid = { 1, 4 } };
 
 static void test_dma_map(void)
 {
-    MemoryRegion io, rom, window;
+    MemoryRegion io, rom, window, left, right;
     static const struct { const char *claim; GuestAddr addr; size_t want; DmaDirection dir; size_t lent; } rows[] = {
         { "inside of RAM",                       0x100, 0x200, DMA_TO_DEVICE, 0x200 },
         { "up to the device that covers RAM",    0x7f00, 0x1000, DMA_FROM_DEVICE, 0x100 },
@@ -159,6 +159,7 @@ static void test_dma_map(void)
         { "RAM through read-only windows",       0x10000, 64, DMA_FROM_DEVICE, 0 },
         { "ranges that differ only in writability are one loan for reading", 0xff00, 0x300, DMA_TO_DEVICE, 0x300 },
         { "but not for writing",                 0xff00, 0x300, DMA_FROM_DEVICE, 0x100 },
+        { "to the end of a block, where another follows", 0x300ff0, 0x100, DMA_TO_DEVICE, 0x10 },
         { "nothing wanted, nothing lent",        0, 0, DMA_TO_DEVICE, 0 },
         { "the last address",                    UINT64_MAX, 8, DMA_TO_DEVICE, 0 },
     };
@@ -168,6 +169,10 @@ static void test_dma_map(void)
     memory_region_add_overlap(&root, 0x8000, &io, 1);
     check_true(memory_region_init_rom(&rom, NULL, "t.rom", PAGE, NULL), "ROM");
     memory_region_add(&root, 0x200000, &rom);
+    check_true(memory_region_init_ram(&left, NULL, "t.left", PAGE, NULL), "RAM");
+    memory_region_add(&root, 0x300000, &left);
+    check_true(memory_region_init_ram(&right, NULL, "t.right", PAGE, NULL), "RAM");
+    memory_region_add(&root, 0x301000, &right);
     memory_region_init_alias(&window, NULL, "window", &ram, 0x10000, PAGE);
     memory_region_set_readonly(&window, true);
     memory_region_add_overlap(&root, 0x10000, &window, 1);
@@ -184,6 +189,8 @@ static void test_dma_map(void)
         }
     }
     memory_region_destroy(&window);
+    memory_region_destroy(&left);
+    memory_region_destroy(&right);
     memory_region_destroy(&rom);
     memory_region_destroy(&io);
     world_destroy();
