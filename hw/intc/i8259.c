@@ -2,10 +2,13 @@
 /*
  * 8259A programmable interrupt controllers, master and slave.
  *
- * A device line -> pic_set_line() latches it in IRR (edge or level by ELCR) -> pic_update() drives INT if an unmasked
- * request beats what is in service -> the CPU acknowledges by i8259_acknowledge(), which moves the request to ISR -> EOI
- * clears it. The slave's INT is the master's IR2.
- * Spec: Intel 8259A data sheet (order number 231468), "Programming the 8259A".
+ * A device's line -> pic_set_line() latches it in IRR (edge or level by ELCR) -> pic_update() drives INT if an unmasked
+ * request beats what is in service -> the CPU acknowledges by i8259_acknowledge(), which moves the request to ISR ->
+ * EOI clears it. The slave's INT is the master's IR2.
+ *
+ * An edge stays latched when its line falls again. In IRR, bits of level-triggered inputs (ELCR) always equal `lines`.
+ * The trigger mode in ICW1 and the cascade's wiring in ICW3 have no effect, as in the south bridges' cells.
+ * Spec: Intel 8259A data sheet (order number 231468), "Programming the 8259A"; ELCR: 82371AB (PIIX4), section 4.2.1.7.
  */
 #include "hw/intc/i8259.h"
 
@@ -31,6 +34,8 @@ typedef struct I8259 {
 } I8259;
 
 static I8259 *pair[2];                          /* master, slave; NULL until created */
+static void (*listen_hook)(void *opaque, unsigned irq);
+static void *listen_opaque;
 
 /* The set bit of @mask with highest priority, or -1. */
 static int pic_highest(const I8259 *s, uint8_t mask)
@@ -69,6 +74,18 @@ static void pic_update(I8259 *s)
     irq_set(s->intr, pic_pending(s) >= 0);
 }
 
+/* Sets IRR; sources of edges that were lost while their bits were set are told. */
+static void pic_set_irr(I8259 *s, uint8_t irr)
+{
+    uint8_t cleared = s->irr & ~irr;
+    s->irr = irr;
+    for (int n = 0; cleared && listen_hook && n < 8; n++) {
+        if (cleared >> n & 1) {
+            listen_hook(listen_opaque, s->master ? n : 8 + n);
+        }
+    }
+}
+
 static void pic_set_line(void *opaque, int n, int level)
 {
     I8259 *s = opaque;
@@ -86,13 +103,14 @@ static void pic_set_line(void *opaque, int n, int level)
 static void pic_in_service(I8259 *s, int ir)
 {
     uint8_t bit = 1 << ir;
+    irq_lower(s->intr);                         /* with every acknowledge: a further request is a new edge */
     if (!s->auto_eoi) {
         s->isr |= bit;
     } else if (s->rotate_on_auto_eoi) {
         s->lowest_priority = ir;
     }
     if (!(s->elcr & bit)) {
-        s->irr &= ~bit;
+        pic_set_irr(s, s->irr & ~bit);
     }
     pic_update(s);
 }
@@ -100,26 +118,41 @@ static void pic_in_service(I8259 *s, int ir)
 int i8259_acknowledge(void *unused)
 {
     I8259 *master = pair[0], *slave = pair[1];
+    if (!master) {
+        return 0;
+    }
     int ir = pic_pending(master);
     if (ir < 0) {
         return master->vector_base + 7;         /* the request went away: spurious, not in service */
     }
-    int vector = master->vector_base + ir;
-    if (ir == CASCADE_IR) {
-        int slave_ir = pic_pending(slave);
-        vector = slave->vector_base + (slave_ir < 0 ? 7 : slave_ir);
-        if (slave_ir >= 0) {
-            pic_in_service(slave, slave_ir);
-        }
-    }
     pic_in_service(master, ir);
-    return vector;
+    if (ir != CASCADE_IR) {
+        return master->vector_base + ir;
+    }
+    ir = pic_pending(slave);
+    if (ir < 0) {
+        return slave->vector_base + 7;          /* spurious; the master has IR2 in service all the same */
+    }
+    pic_in_service(slave, ir);
+    return slave->vector_base + ir;
+}
+
+bool i8259_edge_is_lost(unsigned irq)
+{
+    const I8259 *s = pair[irq / 8];
+    return s && s->irr >> irq % 8 & 1;
+}
+
+void i8259_set_listen_hook(void (*fn)(void *opaque, unsigned irq), void *opaque)
+{
+    listen_hook = fn;
+    listen_opaque = opaque;
 }
 
 static void pic_clear(I8259 *s)
 {
     /* Levels of the lines outlive initialisation: they are the devices'. */
-    s->irr = s->lines & s->elcr;
+    pic_set_irr(s, s->lines & s->elcr);
     s->imr = s->isr = 0;
     s->lowest_priority = 7;
     s->auto_eoi = s->rotate_on_auto_eoi = s->special_mask = s->special_fully_nested = s->read_isr = s->poll = false;
@@ -238,6 +271,8 @@ static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 {
     I8259 *s = opaque;
     s->elcr = value & s->elcr_mask;
+    pic_set_irr(s, (s->irr & ~s->elcr) | (s->lines & s->elcr));
+    pic_update(s);
 }
 
 static const MemoryOps elcr_ops = { .read = elcr_read, .write = elcr_write, .impl = { .min = 1, .max = 1 } };
@@ -253,6 +288,18 @@ static bool i8259_realize(Device *dev, GError **err)
     device_add_inputs(dev, "", pic_set_line, 8);
     device_add_outputs(dev, "", &s->intr, 1);
     return true;
+}
+
+static void i8259_unrealize(Device *dev)
+{
+    I8259 *s = DEVICE(I8259, dev);
+    for (int i = 0; i < 2; i++) {
+        if (pair[i] == s) {
+            pair[i] = NULL;
+        }
+    }
+    memory_region_destroy(&s->ports);
+    memory_region_destroy(&s->elcr_port);
 }
 
 static void i8259_reset(Device *dev, ResetKind kind)
@@ -280,15 +327,20 @@ static bool i8259_post_load(Device *dev, unsigned version, GError **err)
 {
     I8259 *s = DEVICE(I8259, dev);
     if (s->lowest_priority > 7 || s->icw_step == 1 || s->icw_step > 4) {
-        return error_set(err, "isa-i8259: priority %u or initialisation step %u is out of range", s->lowest_priority, s->icw_step);
+        return error_set(err, "priority %u or initialisation step %u is out of range", s->lowest_priority,
+                         s->icw_step);
     }
+    s->elcr &= s->elcr_mask;
+    s->vector_base &= 0xf8;
+    s->irr = (s->irr & ~s->elcr) | (s->lines & s->elcr);
+    pic_update(s);
     return true;
 }
 
 static const DeviceType i8259_type = {
     .name = "isa-i8259", .parent = &isa_device_type.type, .size = sizeof(I8259), .not_user_creatable = true,
     .description = "8259A interrupt controller", .properties = i8259_properties, .state = i8259_state,
-    .realize = i8259_realize, .reset = i8259_reset, .post_load = i8259_post_load,
+    .realize = i8259_realize, .unrealize = i8259_unrealize, .reset = i8259_reset, .post_load = i8259_post_load,
 };
 TYPE_REGISTER(i8259_type);
 
@@ -312,8 +364,8 @@ void i8259_print(GString *out)
 {
     for (int i = 0; i < 2 && pair[i]; i++) {
         const I8259 *s = pair[i];
-        g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n", i,
-                               s->irr, s->imr, s->isr, (s->lowest_priority + 1) & 7, s->vector_base, s->read_isr, s->elcr,
-                               s->special_fully_nested);
+        g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x "
+                               "fnm=%d\n", i, s->irr, s->imr, s->isr, (s->lowest_priority + 1) & 7, s->vector_base,
+                               s->read_isr, s->elcr, s->special_fully_nested);
     }
 }

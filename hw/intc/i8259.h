@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PC's pair of 8259A interrupt controllers. Spec: Intel 8259A data sheet; ELCR: 82371AB (PIIX4), section 4.2.1.7. */
+/* The PC's pair of 8259A interrupt controllers. */
 #ifndef HW_INTC_I8259_H
 #define HW_INTC_I8259_H
 
@@ -13,6 +13,12 @@
 void i8259_create_pair(IsaBus *bus, IrqLine *intr, IrqLine *inputs[ISA_IRQS]);
 /** i8259_acknowledge: the CPU's INTA cycles: returns the vector (a spurious IR7 one if nothing is pending). */
 int i8259_acknowledge(void *unused);
+/*
+ * For timers that would rather sleep than tick for nobody: while an edge is latched in IRR (0-15 counts over the pair),
+ * further ones on that input change nothing. The hook is called when such an input can notice edges again.
+ */
+bool i8259_edge_is_lost(unsigned irq);
+void i8259_set_listen_hook(void (*fn)(void *opaque, unsigned irq), void *opaque);
 void i8259_print(GString *out);                 /* info pic */
 
 #endif

@@ -2,20 +2,26 @@
 /*
  * IO APIC: 24 pins, each with a redirection entry that turns its interrupt into a message to local APICs.
  *
- * A line -> ioapic_set_pin() -> ioapic_service(): an unmasked pin with an edge, or a level without Remote IRR, is sent as
- * an MSI by apic_send_msi(). A level entry stays quiet until the local APIC's EOI comes back (broadcast or EOI register).
- * Spec: Intel 82093AA I/O APIC data sheet (order number 290566), section 3.
+ * A line -> ioapic_set_pin() -> ioapic_service(): an unmasked pin with an edge, or a level without Remote IRR, is sent
+ * as an MSI by apic_send_msi(). A level entry stays quiet until the local APIC's EOI comes back (broadcast or EOI
+ * register). Lines arrive as "asserted or not": the polarity bit is only kept.
+ *
+ * Registers are reached through IOREGSEL and IOWIN by aligned 32-bit accesses; others read as 0 and write nothing.
+ * Spec: Intel 82093AA I/O APIC data sheet (order number 290566), section 3; EOI register: Intel ICH9 data sheet
+ * (316972), section 13.5.
  */
 #include "hw/intc/ioapic.h"
 
 #include "core/log.h"
+#include "hw/intc/i8259.h"
 #include "target/i386/apic.h"
 
 enum { IOREGSEL = 0x00, IOWIN = 0x10, IOEOI = 0x40 };
 enum { IOAPICID = 0, IOAPICVER = 1, IOAPICARB = 2, IOREDTBL = 0x10 };
 enum {
-    RTE_VECTOR = 0xff, RTE_DELIVERY_SHIFT = 8, RTE_DELIVERY = 7 << 8, RTE_DEST_LOGICAL = 1 << 11, RTE_DELIVERY_STATUS = 1 << 12,
-    RTE_POLARITY_LOW = 1 << 13, RTE_REMOTE_IRR = 1 << 14, RTE_LEVEL = 1 << 15, RTE_MASK = 1 << 16, RTE_DEST_SHIFT = 56,
+    RTE_VECTOR = 0xff, RTE_DELIVERY = 7 << 8, RTE_DELIVERY_EXTINT = 7 << 8, RTE_DEST_LOGICAL = 1 << 11,
+    RTE_DELIVERY_STATUS = 1 << 12, RTE_POLARITY_LOW = 1 << 13, RTE_REMOTE_IRR = 1 << 14, RTE_LEVEL = 1 << 15,
+    RTE_MASK = 1 << 16, RTE_DEST_SHIFT = 56,
 };
 #define RTE_READ_ONLY (RTE_DELIVERY_STATUS | RTE_REMOTE_IRR)
 #define RTE_RESERVED 0x00fffffffffe0000ull      /* bits 17-55 */
@@ -32,10 +38,16 @@ typedef struct IoApic {
 } IoApic;
 
 static IoApic *ioapics[IOAPICS_MAX];
+static void (*listen_hook)(void *opaque, unsigned pin);
+static void *listen_opaque;
 
 static void ioapic_send(uint64_t entry)
 {
     uint32_t vector = entry & RTE_VECTOR;
+    if ((entry & RTE_DELIVERY) == RTE_DELIVERY_EXTINT) {
+        vector = i8259_acknowledge(NULL);       /* a fixed interrupt, whose vector the 8259 pair gives */
+        entry &= ~(uint64_t)RTE_DELIVERY;
+    }
     uint64_t addr = 0xfee00000u | (entry >> RTE_DEST_SHIFT) << 12 | (entry & RTE_DEST_LOGICAL ? 1 << 2 : 0);
     uint32_t data = vector | (entry & RTE_DELIVERY) | (entry & RTE_LEVEL ? 1 << 15 : 0) | 1 << 14;
     apic_send_msi(addr, data);
@@ -99,6 +111,22 @@ void ioapic_eoi_broadcast(void *unused, uint8_t vector)
     }
 }
 
+static bool edge_is_lost(uint64_t entry)
+{
+    return (entry & RTE_MASK) && !(entry & RTE_LEVEL);
+}
+
+bool ioapic_edge_is_lost(Device *ioapic, unsigned pin)
+{
+    return edge_is_lost(DEVICE(IoApic, ioapic)->redirection[pin]);
+}
+
+void ioapic_set_listen_hook(void (*fn)(void *opaque, unsigned pin), void *opaque)
+{
+    listen_hook = fn;
+    listen_opaque = opaque;
+}
+
 static uint32_t ioapic_read_register(IoApic *s)
 {
     switch (s->select) {
@@ -111,7 +139,7 @@ static uint32_t ioapic_read_register(IoApic *s)
         if (s->select >= IOREDTBL && s->select < IOREDTBL + 2 * IOAPIC_PINS) {
             return s->redirection[(s->select - IOREDTBL) / 2] >> (s->select & 1 ? 32 : 0);
         }
-        return 0xffffffff;
+        return 0;
     }
 }
 
@@ -128,6 +156,9 @@ static void ioapic_write_entry(IoApic *s, int pin, bool high, uint32_t value)
         uint32_t bit = 1u << pin;
         s->irr = entry & RTE_LEVEL ? (s->irr & ~bit) | (s->lines & bit) : s->irr & ~bit;
     }
+    if (listen_hook && edge_is_lost(old) && !edge_is_lost(entry)) {
+        listen_hook(listen_opaque, pin);
+    }
     ioapic_service(s);
 }
 
@@ -138,7 +169,7 @@ static uint64_t ioapic_read(void *opaque, uint64_t offset, unsigned size)
     case IOREGSEL:
         return s->select;
     case IOWIN:
-        return ioapic_read_register(s);
+        return size == 4 ? ioapic_read_register(s) : 0;
     default:
         return 0;
     }
@@ -152,7 +183,9 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         s->select = value;
         break;
     case IOWIN:
-        if (s->select == IOAPICID) {
+        if (size != 4) {
+            LOG(LOG_GUEST_ERROR, "ioapic: write of %u bytes to IOWIN\n", size);
+        } else if (s->select == IOAPICID) {
             s->id = value >> 24 & 0x0f;
         } else if (s->select >= IOREDTBL && s->select < IOREDTBL + 2 * IOAPIC_PINS) {
             ioapic_write_entry(s, (s->select - IOREDTBL) / 2, s->select & 1, value);
@@ -161,7 +194,7 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         }
         break;
     case IOEOI:
-        if (s->version >= 0x20) {
+        if (s->version >= 0x20 && size == 4) {
             ioapic_eoi(s, value);
         }
         break;
@@ -169,21 +202,21 @@ static void ioapic_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 }
 
 static const MemoryOps ioapic_ops = {
-    .read = ioapic_read, .write = ioapic_write, .valid = { .min = 1, .max = 4 }, .impl = { .min = 4, .max = 4 },
+    .read = ioapic_read, .write = ioapic_write, .valid = { .min = 1, .max = 4 }, .impl = { .min = 1, .max = 4 },
 };
 
 static bool ioapic_realize(Device *dev, GError **err)
 {
     IoApic *s = DEVICE(IoApic, dev);
     if (s->version != 0x11 && s->version != 0x20) {
-        return error_set(err, "ioapic: version is 0x11 or 0x20, not 0x%x", s->version);
+        return error_set(err, "property 'version' of ioapic is 0x11 or 0x20, not 0x%x", s->version);
     }
     int i = 0;
     while (i < IOAPICS_MAX && ioapics[i]) {
         i++;
     }
     if (i == IOAPICS_MAX) {
-        return error_set(err, "ioapic: at most %d are supported", IOAPICS_MAX);
+        return error_set(err, "there are %d IO APICs already", IOAPICS_MAX);
     }
     ioapics[i] = s;
     memory_region_init_io(&s->mmio, &dev->object, &ioapic_ops, s, "ioapic", 0x1000);
@@ -217,7 +250,10 @@ static bool ioapic_post_load(Device *dev, unsigned version, GError **err)
 {
     IoApic *s = DEVICE(IoApic, dev);
     if ((s->irr | s->lines) >> IOAPIC_PINS) {
-        return error_set(err, "ioapic: pins above %d are set", IOAPIC_PINS - 1);
+        return error_set(err, "pins above %d are set", IOAPIC_PINS - 1);
+    }
+    for (int i = 0; i < IOAPIC_PINS; i++) {
+        s->redirection[i] &= ~RTE_RESERVED;
     }
     return true;
 }
@@ -259,9 +295,10 @@ void ioapic_print(GString *out)
         for (int pin = 0; pin < IOAPIC_PINS; pin++) {
             uint64_t e = s->redirection[pin];
             g_string_append_printf(out, "  pin %-2d 0x%016" PRIx64 " dest=%u vec=%u %s%s%s%s%s\n", pin, e,
-                                   (unsigned)(e >> RTE_DEST_SHIFT), (unsigned)(e & RTE_VECTOR), e & RTE_LEVEL ? "level" : "edge",
-                                   e & RTE_POLARITY_LOW ? " active-lo" : " active-hi", e & RTE_MASK ? " masked" : "",
-                                   e & RTE_DEST_LOGICAL ? " logical" : " physical", e & RTE_REMOTE_IRR ? " remote-irr" : "");
+                                   (unsigned)(e >> RTE_DEST_SHIFT), (unsigned)(e & RTE_VECTOR),
+                                   e & RTE_LEVEL ? "level" : "edge", e & RTE_POLARITY_LOW ? " active-lo" : " active-hi",
+                                   e & RTE_MASK ? " masked" : "", e & RTE_DEST_LOGICAL ? " logical" : " physical",
+                                   e & RTE_REMOTE_IRR ? " remote-irr" : "");
         }
         g_string_append_printf(out, "  IRR 0x%08x\n", s->irr);
     }

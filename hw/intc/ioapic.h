@@ -14,6 +14,12 @@ extern const DeviceType ioapic_type;            /* "ioapic"; inputs "" 0-23 are 
 Device *ioapic_create(GuestAddr base, IrqLine *inputs[IOAPIC_PINS]);
 /** ioapic_eoi_broadcast: a local APIC ended level-triggered @vector; all IO APICs look. Fits apic_set_eoi_hook(). */
 void ioapic_eoi_broadcast(void *unused, uint8_t vector);
-void ioapic_print(GString *out);
+/*
+ * For timers that would rather sleep than tick for nobody: an edge on a masked pin is lost. The hook is called when a
+ * pin for which that held is unmasked (or made level-triggered).
+ */
+bool ioapic_edge_is_lost(Device *ioapic, unsigned pin);
+void ioapic_set_listen_hook(void (*fn)(void *opaque, unsigned pin), void *opaque);
+void ioapic_print(GString *out);                /* info pic */
 
 #endif

@@ -36,7 +36,7 @@ typedef struct PcMachine {
     PciBus *pci_bus;
     IsaBus *isa_bus;
     PciDevice *piix4_pm;                        /* pc only */
-    Device *rtc, *pit_device, *hpet_device, *i8042_device;
+    Device *ioapic, *rtc, *pit_device, *hpet_device, *i8042_device;
     FwCfg *fw_cfg;
     AcpiCpu *acpi_cpus;
     unsigned apic_id_limit;                     /* highest possible APIC id plus 1 */

@@ -45,6 +45,42 @@ static void intr_changed(void *opaque, int n, int level)
     apic_pic_intr(level);
 }
 
+/*
+ * The PIT and the HPET sleep while a rise of their GSI would change nothing: latched in the 8259, masked in the IO APIC.
+ * The controllers say when that ends.
+ */
+static bool edge_is_lost(void *opaque, unsigned gsi)
+{
+    PcMachine *pc = opaque;
+    bool has_pic_input = gsi < ISA_IRQS && pc->pic_inputs[gsi];
+    return (!has_pic_input || i8259_edge_is_lost(gsi)) &&
+           ioapic_edge_is_lost(pc->ioapic, gsi == PIT_GSI ? PIT_IOAPIC_PIN : gsi);
+}
+
+static bool pit_edge_is_lost(void *opaque)
+{
+    return edge_is_lost(opaque, PIT_GSI);
+}
+
+static void gsi_listens(void *opaque, unsigned gsi)
+{
+    PcMachine *pc = opaque;
+    if (gsi == PIT_GSI && pc->pit_device) {
+        i8254_listen(pc->pit_device);
+    }
+    if (pc->hpet_device) {
+        hpet_listen(pc->hpet_device, gsi);
+    }
+}
+
+static void pin_listens(void *opaque, unsigned pin)
+{
+    gsi_listens(opaque, pin == PIT_IOAPIC_PIN ? PIT_GSI : pin);
+    if (pin == PIT_IOAPIC_PIN) {
+        gsi_listens(opaque, pin);                       /* a comparator of the HPET may be routed to GSI 2 */
+    }
+}
+
 /* HPET in legacy replacement mode: its timers 0 and 1 take over from the PIT and the RTC. */
 static void hpet_legacy(void *opaque, bool on)
 {
@@ -78,14 +114,19 @@ bool pc_devices_init(PcMachine *pc, GError **err)
     object_unparent(&ioapic->object);                   /* from /machine/unattached to where QEMU shows it */
     object_add_child(&pc->pci_bus->bus.owner->object, "ioapic", &ioapic->object);
     apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
+    pc->ioapic = ioapic;
+    i8259_set_listen_hook(gsi_listens, pc);
+    ioapic_set_listen_hook(pin_listens, pc);
 
     pc->rtc = mc146818_create(pc->isa_bus);
     object_add_link(&pc->machine.object, "rtc", &pc->rtc->object);
     if (pc_on(pc->pit, true)) {
         pc->pit_device = i8254_create(pc->isa_bus, pc->gsis[PIT_GSI]);
+        i8254_set_audience(pc->pit_device, pit_edge_is_lost, pc);
     }
     if (pc->hpet) {
         pc->hpet_device = hpet_create(pc->gsis, pc->q35 ? HPET_INTCAP_Q35 : HPET_INTCAP_PC, hpet_legacy, pc);
+        hpet_set_audience(pc->hpet_device, edge_is_lost, pc);
     }
     serial_create_ports(pc->isa_bus, pc->machine.serials);
     if (pc->i8042) {

@@ -3,20 +3,26 @@
  * 8254 programmable interval timer: three 16-bit counters of 1.193182 MHz; and port 0x61, the gate and output of
  * counter 2 (speaker).
  *
- * Nothing counts in host time: a counter is its load time on CLOCK_VIRTUAL plus its mode, from which count and OUT are
- * computed when asked. Only counter 0 has a timer, armed for the next change of its OUT, and only in modes whose OUT
- * will change.
- * Spec: Intel 8254 data sheet, "Programming the 8254" and "Mode definitions"; port 61h: 82371AB, section 4.2.1.5.
+ * Nothing counts in host time: a counter is the time on CLOCK_VIRTUAL at which its count was loaded, plus its mode;
+ * count and OUT are computed when asked. Only counter 0 has a timer, armed for the next rise of its OUT while somebody
+ * would notice that (see i8254_set_audience()). GATE 0 and 1 are tied high, so modes 1 and 5 never start there.
+ * Spec: Intel 8254 data sheet (order number 231164), "Programming the 8254" and "Mode definitions"; port 61h: 82371AB
+ * (PIIX4), section 4.2.1.5.
  */
 #include "hw/timer/i8254.h"
 
 enum { RW_LATCH, RW_LSB, RW_MSB, RW_WORD };
 enum { READBACK_NO_COUNT = 0x20, READBACK_NO_STATUS = 0x10 };
+enum { STATUS_OUT = 0x80, STATUS_NULL_COUNT = 0x40 };
 enum { PORT61_GATE2 = 1, PORT61_SPEAKER = 2, PORT61_REFRESH = 0x10, PORT61_OUT2 = 0x20 };
+/* Rises of OUT 0 that follow closer than this are merged: a count of 1 must not keep the host busy. */
+#define MIN_RISE_NS 10000
 
 typedef struct PitChannel {
-    int64_t loaded_ns;                          /* when the present count began */
+    int64_t start_ns;                           /* when the present count was loaded; modes 1 and 5: triggered */
+    uint64_t held_ticks;                        /* modes 0 and 4 while GATE is low: ticks counted before */
     uint16_t reload;                            /* 0 means 65536 (10000 in BCD) */
+    uint16_t next_reload;                       /* written, not yet loaded (see next_written) */
     uint16_t latch;
     uint8_t mode, rw, bcd;
     uint8_t gate;
@@ -24,71 +30,103 @@ typedef struct PitChannel {
     uint8_t latched;                            /* bytes of `latch` still to be read, by RW_* */
     uint8_t write_low;                          /* first byte of a word write */
     bool status_latched, write_second, read_second;
-    bool null_count;                            /* control word written, count not yet */
+    bool loaded;                                /* a count came since the control word */
+    bool next_written;                          /* next_reload waits for the end of the period or for a trigger */
+    bool triggered;                             /* modes 1 and 5: GATE rose since the control word */
 } PitChannel;
 
 typedef struct I8254 {
     IsaDevice isa;
     MemoryRegion ports, port61;
     IrqLine *irq0;
-    Timer timer;                                /* next edge of OUT 0 */
+    Timer timer;                                /* next rise of OUT 0 */
+    bool (*edge_is_lost)(void *opaque);         /* NULL: never */
+    void *audience_opaque;
     PitChannel channels[3];
+    int64_t synced_ns;                          /* rises of OUT 0 up to then have been signalled */
     uint8_t speaker;                            /* written bits of port 0x61 */
-    bool irq0_disconnected, out0;
+    bool irq0_disconnected;
 } I8254;
+
+/* The counter */
 
 static uint32_t channel_period(const PitChannel *c)
 {
     return c->reload ? c->reload : c->bcd ? 10000 : 65536;
 }
 
-static uint64_t ticks_since_load(const PitChannel *c, int64_t now_ns)
-{
-    return now_ns <= c->loaded_ns ? 0 : muldiv64(now_ns - c->loaded_ns, PIT_HZ, NS_PER_S);
-}
-
-static int64_t tick_to_ns(const PitChannel *c, uint64_t tick)
-{
-    /* Rounded up: at that time ticks_since_load() has reached @tick. */
-    return c->loaded_ns + (int64_t)(((unsigned __int128)tick * NS_PER_S + PIT_HZ - 1) / PIT_HZ);
-}
-
-static bool channel_is_periodic(const PitChannel *c)
+static bool is_periodic(const PitChannel *c)
 {
     return c->mode == 2 || c->mode == 3;
 }
 
+static bool is_triggered_by_gate(const PitChannel *c)
+{
+    return c->mode == 1 || c->mode == 5;
+}
+
+static bool is_counting(const PitChannel *c)
+{
+    return c->loaded && (is_triggered_by_gate(c) ? c->triggered : c->gate);
+}
+
+static uint64_t ticks_of_ns(int64_t ns)
+{
+    return ns <= 0 ? 0 : muldiv64(ns, PIT_HZ, NS_PER_S);
+}
+
+/* Rounded up: after that time ticks_of_ns() has reached @ticks. */
+static int64_t ns_of_ticks(uint64_t ticks)
+{
+    return ((unsigned __int128)ticks * NS_PER_S + PIT_HZ - 1) / PIT_HZ;
+}
+
+static uint64_t channel_ticks(const PitChannel *c, int64_t now_ns)
+{
+    return is_counting(c) ? ticks_of_ns(now_ns - c->start_ns) : c->held_ticks;
+}
+
+/* A count written while a periodic mode runs takes over where a period ends. */
+static void channel_take_next(PitChannel *c, int64_t now_ns)
+{
+    if (!c->next_written || !is_periodic(c) || !is_counting(c)) {
+        return;
+    }
+    uint64_t periods = channel_ticks(c, now_ns) / channel_period(c);
+    if (periods) {
+        /* It was written in the first of these periods: `start_ns` is moved up at that time. */
+        c->start_ns += ns_of_ticks(channel_period(c));
+        c->reload = c->next_reload;
+        c->next_written = false;
+    }
+}
+
 static uint16_t channel_count(const PitChannel *c, int64_t now_ns)
 {
-    uint32_t period = channel_period(c);
-    uint64_t ticks = ticks_since_load(c, now_ns);
-    uint32_t count;
-    if (!c->gate && c->mode != 1 && c->mode != 5) {
+    uint32_t period = channel_period(c), modulus = c->bcd ? 10000 : 65536, count;
+    uint64_t ticks = channel_ticks(c, now_ns);
+    if (is_periodic(c) && !c->gate) {
         count = period;
     } else if (c->mode == 2) {
         count = period - ticks % period;
     } else if (c->mode == 3) {
         count = (period - 2 * ticks % period) & ~1u;    /* counts by two, twice a period */
     } else {
-        count = period - ticks;
+        count = period + modulus - ticks % modulus;     /* goes on through 0 */
     }
-    if (c->bcd) {
-        count %= 10000;
-        return count / 1000 << 12 | count / 100 % 10 << 8 | count / 10 % 10 << 4 | count % 10;
-    }
-    return count;
+    count %= modulus;
+    return c->bcd ? count / 1000 << 12 | count / 100 % 10 << 8 | count / 10 % 10 << 4 | count % 10 : count;
 }
 
 static bool channel_out(const PitChannel *c, int64_t now_ns)
 {
     uint32_t period = channel_period(c);
-    uint64_t ticks = ticks_since_load(c, now_ns);
-    if (c->null_count) {
+    uint64_t ticks = channel_ticks(c, now_ns);
+    if (!c->loaded || (is_triggered_by_gate(c) && !c->triggered)) {
         return c->mode != 0;                    /* a control word sets OUT: low in mode 0, high otherwise */
     }
     switch (c->mode) {
     case 0:
-        return ticks >= period;
     case 1:
         return ticks >= period;
     case 2:
@@ -100,70 +138,102 @@ static bool channel_out(const PitChannel *c, int64_t now_ns)
     }
 }
 
-/* When OUT changes next after @now_ns; -1: never. */
-static int64_t channel_next_change(const PitChannel *c, int64_t now_ns)
+/* When OUT rises next after @after_ns; -1: never. */
+static int64_t channel_next_rise(const PitChannel *c, int64_t after_ns)
 {
-    uint32_t period = channel_period(c);
-    uint64_t ticks = ticks_since_load(c, now_ns);
-    if (c->null_count || (!c->gate && c->mode != 1 && c->mode != 5)) {
+    if (!is_counting(c)) {
         return -1;
     }
-    uint64_t cycle = ticks / period * period, within = ticks % period;
-    switch (c->mode) {
-    case 0:
-    case 1:
-        return ticks < period ? tick_to_ns(c, period) : -1;
-    case 2:
-        return tick_to_ns(c, within < period - 1 ? cycle + period - 1 : cycle + period);
-    case 3: {
-        uint32_t high = (period + 1) / 2;
-        return tick_to_ns(c, within < high ? cycle + high : cycle + period);
+    uint32_t period = channel_period(c);
+    uint64_t ticks = channel_ticks(c, after_ns), rise;
+    if (is_periodic(c)) {
+        rise = (ticks / period + 1) * period;
+    } else {
+        rise = c->mode >= 4 ? period + 1 : period;
+        if (ticks >= rise) {
+            return -1;
+        }
     }
-    default:
-        return ticks < period ? tick_to_ns(c, period) : ticks == period ? tick_to_ns(c, period + 1) : -1;
+    return c->start_ns + ns_of_ticks(rise);
+}
+
+/* Interrupt 0 */
+
+static void irq0_schedule(I8254 *s, int64_t now_ns)
+{
+    int64_t next_ns = channel_next_rise(&s->channels[0], now_ns);
+    if (next_ns < 0 || s->irq0_disconnected || (s->edge_is_lost && s->edge_is_lost(s->audience_opaque))) {
+        timer_stop(&s->timer);
+    } else {
+        timer_arm_ns(&s->timer, MAX(next_ns, now_ns + MIN_RISE_NS));
     }
 }
 
-static void pit_update_irq0(I8254 *s)
+/* Signals what OUT 0 has done since the last time. Call before a change of the channel, then irq0_changed(). */
+static void irq0_sync(I8254 *s)
 {
     PitChannel *c = &s->channels[0];
+    int64_t now_ns = clock_ns(CLOCK_VIRTUAL), rise_ns = channel_next_rise(c, s->synced_ns);
+    s->synced_ns = now_ns;
+    channel_take_next(c, now_ns);
+    if (!s->irq0_disconnected && rise_ns >= 0 && rise_ns <= now_ns) {
+        irq_lower(s->irq0);
+        irq_raise(s->irq0);
+    }
+}
+
+static void irq0_changed(I8254 *s)
+{
     int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
-    s->out0 = channel_out(c, now_ns);
-    if (s->irq0_disconnected) {
-        timer_stop(&s->timer);
-        return;
+    if (!s->irq0_disconnected) {
+        irq_set(s->irq0, channel_out(&s->channels[0], now_ns));
     }
-    irq_set(s->irq0, s->out0);
-    int64_t next_ns = channel_next_change(c, now_ns);
-    if (next_ns < 0) {
-        timer_stop(&s->timer);
-    } else {
-        timer_arm_ns(&s->timer, next_ns);
-    }
+    irq0_schedule(s, now_ns);
 }
 
 static void pit_timer_fire(void *opaque)
 {
-    I8254 *s = opaque;
-    PitChannel *c = &s->channels[0];
-    /* Late by a whole low phase: the edge must still be seen. */
-    if (!s->irq0_disconnected && s->out0 && channel_out(c, clock_ns(CLOCK_VIRTUAL)) && channel_is_periodic(c)) {
-        irq_lower(s->irq0);
-    }
-    pit_update_irq0(s);
+    irq0_sync(opaque);
+    irq0_schedule(opaque, clock_ns(CLOCK_VIRTUAL));
+}
+
+void i8254_listen(Device *pit)
+{
+    I8254 *s = DEVICE(I8254, pit);
+    int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
+    /* Rises that came while nobody listened are lost. */
+    s->synced_ns = now_ns;
+    channel_take_next(&s->channels[0], now_ns);
+    irq0_schedule(s, now_ns);
+}
+
+/* Registers */
+
+static uint16_t from_bcd(uint16_t value)
+{
+    return (value >> 12 & 15) * 1000 + (value >> 8 & 15) * 100 + (value >> 4 & 15) * 10 + (value & 15);
 }
 
 static void channel_load(I8254 *s, PitChannel *c, uint16_t value)
 {
-    if (c->bcd) {
-        value = (value >> 12 & 15) * 1000 + (value >> 8 & 15) * 100 + (value >> 4 & 15) * 10 + (value & 15);
+    int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
+    value = c->bcd ? from_bcd(value) : value;
+    channel_take_next(c, now_ns);
+    if (c->loaded && ((is_periodic(c) && c->gate) || is_triggered_by_gate(c))) {
+        if (is_periodic(c) && !c->next_written) {
+            /* Whole periods that are over do not delay the new count. */
+            uint64_t period = channel_period(c);
+            c->start_ns += ns_of_ticks(channel_ticks(c, now_ns) / period * period);
+        }
+        c->next_reload = value;
+        c->next_written = true;
+        return;
     }
     c->reload = value;
-    c->null_count = false;
-    c->loaded_ns = clock_ns(CLOCK_VIRTUAL);
-    if (c == &s->channels[0]) {
-        pit_update_irq0(s);
-    }
+    c->loaded = true;
+    c->next_written = false;
+    c->start_ns = now_ns;
+    c->held_ticks = 0;
 }
 
 static void channel_latch_count(PitChannel *c, int64_t now_ns)
@@ -174,29 +244,43 @@ static void channel_latch_count(PitChannel *c, int64_t now_ns)
     }
 }
 
+static void channel_latch_status(PitChannel *c, int64_t now_ns)
+{
+    if (!c->status_latched) {
+        c->status_latch = (channel_out(c, now_ns) ? STATUS_OUT : 0) |
+                          (!c->loaded || c->next_written ? STATUS_NULL_COUNT : 0) | c->rw << 4 | c->mode << 1 | c->bcd;
+        c->status_latched = true;
+    }
+}
+
+static void pit_read_back(I8254 *s, uint8_t value, int64_t now_ns)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        PitChannel *c = &s->channels[i];
+        if (!(value >> (i + 1) & 1)) {
+            continue;
+        }
+        channel_take_next(c, now_ns);
+        if (!(value & READBACK_NO_COUNT)) {
+            channel_latch_count(c, now_ns);
+        }
+        if (!(value & READBACK_NO_STATUS)) {
+            channel_latch_status(c, now_ns);
+        }
+    }
+}
+
 static void pit_write_control(I8254 *s, uint8_t value)
 {
     int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
-    unsigned n = value >> 6;
-    if (n == 3) {                               /* read-back */
-        for (unsigned i = 0; i < 3; i++) {
-            PitChannel *c = &s->channels[i];
-            if (!(value >> (i + 1) & 1)) {
-                continue;
-            }
-            if (!(value & READBACK_NO_COUNT)) {
-                channel_latch_count(c, now_ns);
-            }
-            if (!(value & READBACK_NO_STATUS) && !c->status_latched) {
-                c->status_latch = channel_out(c, now_ns) << 7 | c->null_count << 6 | c->rw << 4 | c->mode << 1 | c->bcd;
-                c->status_latched = true;
-            }
-        }
+    unsigned n = value >> 6, rw = value >> 4 & 3;
+    if (n == 3) {
+        pit_read_back(s, value, now_ns);
         return;
     }
     PitChannel *c = &s->channels[n];
-    unsigned rw = value >> 4 & 3;
     if (rw == RW_LATCH) {
+        channel_take_next(c, now_ns);
         channel_latch_count(c, now_ns);
         return;
     }
@@ -206,81 +290,98 @@ static void pit_write_control(I8254 *s, uint8_t value)
     c->bcd = value & 1;
     c->write_second = c->read_second = false;
     c->latched = 0;
-    c->status_latched = false;
-    c->null_count = true;
-    if (n == 0) {
-        pit_update_irq0(s);
-    }
+    c->status_latched = c->loaded = c->next_written = c->triggered = false;
+    c->held_ticks = 0;
 }
 
-static void pit_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void pit_write_count(I8254 *s, PitChannel *c, uint8_t value)
 {
-    I8254 *s = opaque;
-    if (offset == 3) {
-        pit_write_control(s, value);
-        return;
-    }
-    PitChannel *c = &s->channels[offset];
     switch (c->rw) {
     case RW_LSB:
-        channel_load(s, c, value & 0xff);
+        channel_load(s, c, value);
         break;
     case RW_MSB:
-        channel_load(s, c, (value & 0xff) << 8);
+        channel_load(s, c, value << 8);
         break;
     case RW_WORD:
         if (!c->write_second) {
             c->write_low = value;
+            if (c->mode == 0) {
+                c->loaded = false;              /* mode 0 stops at the first byte, OUT low */
+                c->held_ticks = 0;
+            }
         } else {
-            channel_load(s, c, c->write_low | (value & 0xff) << 8);
+            channel_load(s, c, c->write_low | value << 8);
         }
         c->write_second = !c->write_second;
         break;
     }
 }
 
+static void pit_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    I8254 *s = opaque;
+    bool is_channel_0 = offset == 0 || (offset == 3 && value >> 6 == 0);
+    if (is_channel_0) {
+        irq0_sync(s);
+    }
+    if (offset == 3) {
+        pit_write_control(s, value);
+    } else {
+        pit_write_count(s, &s->channels[offset], value);
+    }
+    if (is_channel_0) {
+        irq0_changed(s);
+    }
+}
+
 static uint64_t pit_read(void *opaque, uint64_t offset, unsigned size)
 {
     I8254 *s = opaque;
+    int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
     if (offset == 3) {
-        return 0xff;                            /* the control word cannot be read */
+        return 0;                               /* the control word cannot be read */
     }
     PitChannel *c = &s->channels[offset];
     if (c->status_latched) {
         c->status_latched = false;
         return c->status_latch;
     }
-    uint16_t count = c->latched ? c->latch : channel_count(c, clock_ns(CLOCK_VIRTUAL));
-    switch (c->latched ? c->latched : c->rw) {
-    case RW_LSB:
-        c->latched = 0;
-        return count & 0xff;
-    case RW_MSB:
-        c->latched = 0;
-        return count >> 8;
-    default:
-        if (c->latched) {
-            if (!c->read_second) {
-                c->read_second = true;
-                return count & 0xff;
-            }
-            c->latched = 0;
-            c->read_second = false;
-            return count >> 8;
-        }
+    channel_take_next(c, now_ns);
+    uint16_t count = c->latched ? c->latch : channel_count(c, now_ns);
+    bool high = c->rw == RW_MSB;
+    if (c->rw == RW_WORD) {
+        high = c->read_second;
         c->read_second = !c->read_second;
-        return c->read_second ? count & 0xff : count >> 8;
     }
+    if (high || c->rw == RW_LSB) {
+        c->latched = 0;
+    }
+    return high ? count >> 8 : count & 0xff;
 }
 
 static const MemoryOps pit_ops = { .read = pit_read, .write = pit_write, .impl = { .min = 1, .max = 1 } };
 
-/* GATE 2 rises: modes 1, 2, 3 and 5 (re)start. */
+/* GATE 2: its level holds modes 0 and 4; its rise (re)starts the others, with the count written last. */
 static void gate2_set(I8254 *s, bool gate)
 {
     PitChannel *c = &s->channels[2];
-    if (gate && !c->gate) {
-        c->loaded_ns = clock_ns(CLOCK_VIRTUAL);
+    int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
+    if (gate == c->gate) {
+        return;
+    }
+    channel_take_next(c, now_ns);
+    if (!gate) {
+        c->held_ticks = is_periodic(c) ? 0 : channel_ticks(c, now_ns);
+    } else if (c->mode == 0 || c->mode == 4) {
+        c->start_ns = now_ns - ns_of_ticks(c->held_ticks);
+    } else {
+        c->start_ns = now_ns;
+        c->triggered = true;
+        if (c->next_written) {
+            c->reload = c->next_reload;
+            c->next_written = false;
+        }
     }
     c->gate = gate;
 }
@@ -289,6 +390,7 @@ static uint64_t port61_read(void *opaque, uint64_t offset, unsigned size)
 {
     I8254 *s = opaque;
     int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
+    channel_take_next(&s->channels[2], now_ns);
     /* The refresh bit toggles every 15.085 microseconds; software times itself by it. */
     uint8_t refresh = now_ns / 15085 & 1 ? PORT61_REFRESH : 0;
     return s->speaker | refresh | (channel_out(&s->channels[2], now_ns) ? PORT61_OUT2 : 0);
@@ -303,6 +405,8 @@ static void port61_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 
 static const MemoryOps port61_ops = { .read = port61_read, .write = port61_write, .impl = { .min = 1, .max = 1 } };
 
+/* The device */
+
 static bool i8254_realize(Device *dev, GError **err)
 {
     I8254 *s = DEVICE(I8254, dev);
@@ -314,15 +418,25 @@ static bool i8254_realize(Device *dev, GError **err)
     return true;
 }
 
+static void i8254_unrealize(Device *dev)
+{
+    I8254 *s = DEVICE(I8254, dev);
+    memory_region_destroy(&s->ports);
+    memory_region_destroy(&s->port61);
+}
+
+/* The data sheet leaves the state at power-on open: the longest square wave, its first rise a whole period away. */
 static void i8254_reset(Device *dev, ResetKind kind)
 {
     I8254 *s = DEVICE(I8254, dev);
     int64_t now_ns = clock_ns(CLOCK_VIRTUAL);
     for (int i = 0; i < 3; i++) {
-        s->channels[i] = (PitChannel){ .mode = 3, .rw = RW_WORD, .gate = i != 2, .loaded_ns = now_ns, .null_count = true };
+        s->channels[i] = (PitChannel){ .mode = 3, .rw = RW_WORD, .gate = i != 2, .start_ns = now_ns, .loaded = true };
     }
     s->speaker = 0;
-    pit_update_irq0(s);
+    s->synced_ns = now_ns;
+    irq_lower(s->irq0);
+    irq0_schedule(s, now_ns);
 }
 
 static bool i8254_post_load(Device *dev, unsigned version, GError **err)
@@ -330,8 +444,8 @@ static bool i8254_post_load(Device *dev, unsigned version, GError **err)
     I8254 *s = DEVICE(I8254, dev);
     for (int i = 0; i < 3; i++) {
         const PitChannel *c = &s->channels[i];
-        if (c->mode > 5 || c->rw > RW_WORD || !c->rw || c->latched > RW_WORD || c->loaded_ns < 0) {
-            return error_set(err, "isa-pit: channel %d has mode %u, access %u", i, c->mode, c->rw);
+        if (c->mode > 5 || c->rw > RW_WORD || !c->rw || c->latched > RW_WORD || c->bcd > 1 || c->gate > 1) {
+            return error_set(err, "channel %d has mode %u, access %u", i, c->mode, c->rw);
         }
     }
     return true;
@@ -340,21 +454,23 @@ static bool i8254_post_load(Device *dev, unsigned version, GError **err)
 static const Property i8254_properties[] = { PROP_UINT32("iobase", I8254, isa.iobase, 0x40, "first I/O port"), { } };
 
 static const StateField channel_state[] = {
-    STATE_S64(PitChannel, loaded_ns), STATE_U16(PitChannel, reload), STATE_U16(PitChannel, latch), STATE_U8(PitChannel, mode),
+    STATE_S64(PitChannel, start_ns), STATE_U64(PitChannel, held_ticks), STATE_U16(PitChannel, reload),
+    STATE_U16(PitChannel, next_reload), STATE_U16(PitChannel, latch), STATE_U8(PitChannel, mode),
     STATE_U8(PitChannel, rw), STATE_U8(PitChannel, bcd), STATE_U8(PitChannel, gate), STATE_U8(PitChannel, status_latch),
     STATE_U8(PitChannel, latched), STATE_U8(PitChannel, write_low), STATE_BOOL(PitChannel, status_latched),
-    STATE_BOOL(PitChannel, write_second), STATE_BOOL(PitChannel, read_second), STATE_BOOL(PitChannel, null_count), { }
+    STATE_BOOL(PitChannel, write_second), STATE_BOOL(PitChannel, read_second), STATE_BOOL(PitChannel, loaded),
+    STATE_BOOL(PitChannel, next_written), STATE_BOOL(PitChannel, triggered), { }
 };
 static const StateField i8254_state[] = {
-    STATE_STRUCT_ARRAY(I8254, channels, PitChannel, channel_state), STATE_U8(I8254, speaker), STATE_TIMER(I8254, timer),
-    STATE_BOOL(I8254, irq0_disconnected), STATE_BOOL(I8254, out0), { }
+    STATE_STRUCT_ARRAY(I8254, channels, PitChannel, channel_state), STATE_S64(I8254, synced_ns),
+    STATE_U8(I8254, speaker), STATE_TIMER(I8254, timer), STATE_BOOL(I8254, irq0_disconnected), { }
 };
 
 static const DeviceType i8254_type = {
     .name = "isa-pit", .parent = &isa_device_type.type, .size = sizeof(I8254), .not_user_creatable = true,
     .description = "8254 interval timer", .properties = i8254_properties, .state = i8254_state,
     .timers = TIMERS(TIMER(I8254, timer, CLOCK_VIRTUAL, pit_timer_fire)),
-    .realize = i8254_realize, .reset = i8254_reset, .post_load = i8254_post_load,
+    .realize = i8254_realize, .unrealize = i8254_unrealize, .reset = i8254_reset, .post_load = i8254_post_load,
 };
 TYPE_REGISTER(i8254_type);
 
@@ -369,6 +485,17 @@ Device *i8254_create(IsaBus *bus, IrqLine *irq0)
 void i8254_disconnect_irq0(Device *pit, bool disconnected)
 {
     I8254 *s = DEVICE(I8254, pit);
+    irq0_sync(s);
+    if (disconnected && !s->irq0_disconnected) {
+        irq_lower(s->irq0);
+    }
     s->irq0_disconnected = disconnected;
-    pit_update_irq0(s);
+    irq0_changed(s);
+}
+
+void i8254_set_audience(Device *pit, bool (*edge_is_lost)(void *opaque), void *opaque)
+{
+    I8254 *s = DEVICE(I8254, pit);
+    s->edge_is_lost = edge_is_lost;
+    s->audience_opaque = opaque;
 }
