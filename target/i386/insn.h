@@ -72,7 +72,7 @@ struct InsnRow {
     uint8_t operands[4];        /* OPERAND_* kinds, destination first */
     uint16_t flags_read, flags_written, flags_undefined;    /* RFLAGS_* arithmetic bits (DF too where read) */
     uint16_t feature;           /* FEATURE_*; 0: always there */
-    uint32_t properties;        /* ROW_* */
+    uint64_t properties;        /* ROW_* */
     uint8_t undefined_rule;     /* which operand-dependent rule narrows flags_undefined (shift counts, ...): UNDEFINED_* */
     uint8_t encoding;           /* ENCODING_* */
     uint8_t prefixes;           /* bit p: mandatory prefix class p matches; 0 none, 1 66, 2 F3, 3 F2 */
@@ -112,7 +112,14 @@ enum {
     ROW_MODRM = 1 << 28, ROW_VVVV = 1 << 29,            /* has a ModRM byte; uses VEX.vvvv (else it must be 1111) */
     ROW_XSAVE = 1 << 30                                 /* #UD without CR4.OSXSAVE; #NM under CR0.TS */
 };
-#define ROW_TUPLE1 (1u << 31)                           /* EVEX disp8 counts elements though the operand is a vector */
+/* EVEX: */
+#define ROW_TUPLE1 (1ull << 31)                         /* compressed operand in memory: as many elements as the mask has bits */
+#define ROW_NF (1ull << 32)                             /* the mask does not tell which bytes of memory are read: all are */
+#define ROW_OPMASK (1ull << 33)                         /* VEX, but needs AVX-512 state */
+#define ROW_E1 (1ull << 34)                             /* bytes of an element of the memory operand */
+#define ROW_E2 (1ull << 35)
+#define ROW_E4 (1ull << 36)
+#define ROW_E8 (1ull << 37)
 extern const InsnRow insn_rows[];
 extern const unsigned insn_row_count;
 
@@ -134,6 +141,8 @@ void insn_gp0(CpuX86 *cpu, const Insn *insn);
 /** insn_operand_bytes: bytes of operand @n (memory form if it has one) of a decoded instruction. */
 unsigned insn_operand_bytes(const CpuX86 *cpu, const Insn *insn, unsigned n);
 static inline const InsnRow *insn_row(const Insn *i) { return &insn_rows[i->row]; }
+/** insn_element_bytes: of the memory operand's elements (EVEX rows); 0: the row does not say. */
+static inline unsigned insn_element_bytes(const Insn *i) { return insn_row(i)->properties / ROW_E1 & 15; }
 
 /* Families: one bind function each (reached only from the row); prototypes, OP_* and OPERAND_*: target/i386/insn-gen.h. */
 

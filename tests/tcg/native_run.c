@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/tcg/native_run.h"
 
+#include <cpuid.h>
 #include <glib.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -110,6 +111,14 @@ uint64_t native_xcr0(void)
 
     __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
     return (a | (uint64_t)d << 32) & 0xe7;      /* x87, SSE, AVX, AVX-512 */
+}
+
+unsigned native_component_offset(unsigned n)
+{
+    uint32_t a, b = 0, c, d;
+
+    __get_cpuid_count(0xd, n, &a, &b, &c, &d);
+    return b;
 }
 
 static void put_jump(uint8_t *at, const void *target)

@@ -31,6 +31,8 @@ bool native_setup(void);
 /** native_can_run_32: whether 32-bit code segments work here. */
 bool native_can_run_32(void);
 uint64_t native_xcr0(void);
+/** native_component_offset: place of state component @n in the host's XSAVE area. */
+unsigned native_component_offset(unsigned n);
 const HostSegments *native_segments(void);
 /** native_data: 3 pages; operands go into the middle one. native_code: where the instruction will lie. */
 uint8_t *native_data(void);

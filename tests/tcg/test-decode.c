@@ -156,6 +156,12 @@ static const char *explained(const Insn *insn, const cs_insn *theirs, unsigned b
     if (row->op == OP_FWAIT || theirs->id == X86_INS_WAIT) {
         return "WAIT is an instruction of its own, which capstone joins with the next";
     }
+    if (insn->prefixes & INSN_EVEX && insn->addr_size == 4 && bits == 64 && insn_has_mem(insn)) {
+        return "capstone takes R12D and R13D as a base after EVEX for other than they are";
+    }
+    if (insn->evex & 0x10 && !insn_has_mem(insn) && theirs->size == insn->length + 1) {
+        return "capstone counts the rounding mode as a byte";
+    }
     if (row->feature == FEATURE_SSE4A && row->opcode == 0x78) {
         return "capstone takes EXTRQ and INSERTQ for VMREAD";
     }

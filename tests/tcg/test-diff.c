@@ -17,7 +17,8 @@
 #include "tests/tcg/native_run.h"
 
 enum { PAGE = 4096, DATA_BYTES = 3 * PAGE, COUNT = 2000, COUNT_32 = 300, SETS_PER_ENCODING = 4, MAX_REPORTS = 3 };
-enum { XS_MXCSR = 24, XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMM = 576 };
+enum { XS_MXCSR = 24, XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMM = 576, XCR0_AVX512 = 0xe0 };
+static unsigned xs_opmask, xs_zmm_high, xs_zmm16;          /* places of AVX-512 components in the host's XSAVE area */
 
 typedef struct Case {
     unsigned row;
@@ -156,11 +157,19 @@ static void random_state(Case *c)
     if (bv & 4) {
         random_bytes(xs + XS_YMM, 256);
     }
-    bv &= 7;
+    if (bv & XCR0_AVX512) {
+        random_bytes(xs + xs_opmask, 64);
+        random_bytes(xs + xs_zmm_high, 512);
+        random_bytes(xs + xs_zmm16, 1024);
+    }
     memcpy(xs + XS_BV, &bv, 8);
     if (c->mode32) {
         memset(xs + XS_XMM + 128, 0, 128);
         memset(xs + XS_YMM + 128, 0, 128);
+        if (bv & XCR0_AVX512) {
+            memset(xs + xs_zmm_high + 256, 0, 256);
+            memset(xs + xs_zmm16, 0, 1024);
+        }
     }
 }
 
@@ -217,13 +226,15 @@ static bool aim(Case *c, uint64_t target)
         base -= (c->in.gpr[insn->index] & address_mask(insn)) << insn->scale;
     }
     if (vsib) {                                     /* small indices, of 4 and of 8 bytes alike */
-        uint8_t *low = c->in.xsave + XS_XMM + 16 * insn->index, *high = c->in.xsave + XS_YMM + 16 * insn->index;
+        uint8_t *xs = c->in.xsave, *at;
 
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < (insn->prefixes & INSN_EVEX ? 16 : 8); i++) {
             bool wide = row_of(c)->opcode & 1;
             int32_t value = wide && i & 1 ? 0 : (int)rng_below(&rng, 48) - (wide ? 0 : 24);
 
-            memcpy((i < 4 ? low : high) + 4 * (i & 3), &value, 4);
+            at = insn->index >= 16 ? xs + xs_zmm16 + 64 * (insn->index - 16) + 4 * i : i < 4 ? xs + XS_XMM + 16 * insn->index + 4 * i :
+                 i < 8 ? xs + XS_YMM + 16 * insn->index + 4 * (i - 4) : xs + xs_zmm_high + 32 * insn->index + 4 * (i - 8);
+            memcpy(at, &value, 4);
         }
     }
     if (insn->base == REG_RIP) {
@@ -420,6 +431,13 @@ static void load_cpu(const Case *c)
         memcpy(cpu->fpu.zmm[i], xs + XS_XMM + 16 * i, 16);
         memcpy(cpu->fpu.zmm[i] + 16, xs + XS_YMM + 16 * i, 16);
     }
+    if (native_xcr0() & XCR0_AVX512) {
+        for (unsigned i = 0; i < 16; i++) {
+            memcpy(cpu->fpu.zmm[i] + 32, xs + xs_zmm_high + 32 * i, 32);
+        }
+        memcpy(cpu->fpu.zmm[16], xs + xs_zmm16, 1024);
+        memcpy(cpu->fpu.k, xs + xs_opmask, 64);
+    }
     cpu->seg[R_ES].selector = host->es;
     cpu->seg[R_CS].selector = c->mode32 ? host->cs32 : host->cs;
     cpu->seg[R_SS].selector = host->ss;
@@ -439,6 +457,8 @@ static int run_here(const Case *c)
         return cpu->exception_vector;
     }
     cpu->insn = &c->insn;
+    cpu->block_end = &c->insn + 1;              /* nothing follows */
+    cpu->flat_mask = c->mode32 ? UINT32_MAX : UINT64_MAX;
     c->insn.fn(cpu, &c->insn);
     cpu->insn = NULL;
     return VECTOR_NONE;
@@ -521,6 +541,30 @@ static void compare_vector(const Case *c, GString *diff)
     }
 }
 
+static void compare_avx512(const Case *c, GString *diff)
+{
+    static const uint8_t zero[64];
+    const uint8_t *xs = c->native.xsave;
+    uint64_t bv;
+
+    memcpy(&bv, xs + XS_BV, 8);
+    for (unsigned i = 0; i < 8; i++) {
+        const uint8_t *theirs = bv & 0x20 ? xs + xs_opmask + 8 * i : zero;
+
+        if (memcmp(&cpu->fpu.k[i], theirs, 8)) {
+            g_string_append_printf(diff, "  k%u is %s, host %s\n", i, hex((const uint8_t *)&cpu->fpu.k[i], 8), hex(theirs, 8));
+        }
+    }
+    for (unsigned i = 0; i < (c->mode32 ? 8 : 32); i++) {
+        const uint8_t *theirs = i >= 16 ? bv & 0x80 ? xs + xs_zmm16 + 64 * (i - 16) : zero : bv & 0x40 ? xs + xs_zmm_high + 32 * i : zero;
+        const uint8_t *ours = cpu->fpu.zmm[i] + (i < 16 ? 32 : 0);
+
+        if (memcmp(ours, theirs, i < 16 ? 32 : 64)) {
+            g_string_append_printf(diff, "  zmm%u: %s\n    host %s\n", i, hex(ours, i < 16 ? 32 : 64), hex(theirs, i < 16 ? 32 : 64));
+        }
+    }
+}
+
 static void compare_x87(const Case *c, GString *diff)
 {
     static const uint8_t initial[512] = { 0x7f, 0x03 };
@@ -592,7 +636,7 @@ static char *run_case(Case *c)
 
     memcpy(native_data(), c->before, DATA_BYTES);
     native_put_code(c->code.bytes, c->code.length, c->mode32);
-    memset(&c->native, 0, 192 + 1088);
+    memset(&c->native, 0, 192 + (native_xcr0() & XCR0_AVX512 ? 2752 : 1088));
     c->signal = native_run(&c->in, &c->native, c->mode32, &c->integer_division);
     memcpy(c->after, native_data(), DATA_BYTES);
 
@@ -610,6 +654,9 @@ static char *run_case(Case *c)
     } else {
         compare_integer(c, diff);
         compare_vector(c, diff);
+        if (native_xcr0() & XCR0_AVX512) {
+            compare_avx512(c, diff);
+        }
         compare_x87(c, diff);
         if (!c->any_result) {
             compare_memory(c, diff);
@@ -760,6 +807,11 @@ int main(int argc, char **argv)
     native_x87_stub(0xd9, 0xd0);                    /* the code cache takes SIGFPE first, so that ours is asked before it */
     if (!native_setup()) {
         return 77;
+    }
+    if (native_xcr0() & XCR0_AVX512) {
+        xs_opmask = native_component_offset(5);
+        xs_zmm_high = native_component_offset(6);
+        xs_zmm16 = native_component_offset(7);
     }
     tlb = g_new0(TlbEntry, TLB_ENTRIES);
     tlb_table_clear(tlb);

@@ -271,9 +271,6 @@ static unsigned bytes_of_kind(const CpuX86 *cpu, const Insn *insn, unsigned byte
     return 0;
 }
 
-/* Bytes of the element that EVEX.b broadcasts. */
-static unsigned broadcast_bytes(const Insn *insn) { return insn->prefixes & INSN_REXW ? 8 : 4; }
-
 unsigned insn_operand_bytes(const CpuX86 *cpu, const Insn *insn, unsigned n)
 {
     const InsnRow *row = insn_row(insn);
@@ -283,7 +280,7 @@ unsigned insn_operand_bytes(const CpuX86 *cpu, const Insn *insn, unsigned n)
     }
     if (n == row->mem_operand && insn_has_mem(insn)) {
         if (insn->evex & 0x10 && row->properties & ROW_BCST) {
-            return broadcast_bytes(insn);
+            return insn_element_bytes(insn);
         }
         switch (operand_kinds[row->operands[n]].bytes) {
         case BYTES_VW: case BYTES_DW: return 2;
@@ -302,7 +299,7 @@ static unsigned displacement_scale(const Decoder *d, const InsnRow *row)
         return 1;
     }
     if (row->properties & (ROW_TUPLE1 | ROW_VSIB)) {
-        return d->insn->prefixes & INSN_REXW ? 8 : 4;
+        return insn_element_bytes(d->insn);
     }
     bytes = insn_operand_bytes(d->cpu, d->insn, row->mem_operand);
     return bytes ? bytes : 1;
@@ -334,9 +331,10 @@ static bool decode_memory(Decoder *d, const InsnRow *row)
 {
     Insn *insn = d->insn;
     unsigned mod = d->modrm >> 6, rm = d->modrm & 7;
-    unsigned displacement = mod == 1 ? 1 : mod == 2 ? 4 : 0, scale = mod == 1 ? displacement_scale(d, row) : 1;
+    unsigned displacement = mod == 1 ? 1 : mod == 2 ? 4 : 0, scale;
 
     insn->rm = REG_NONE;
+    scale = mod == 1 ? displacement_scale(d, row) : 1;
     if (insn->addr_size == 2) {
         if (row->properties & ROW_VSIB) {
             return false;
@@ -534,7 +532,9 @@ static InsnFn *check_row(const Decoder *d, const InsnRow *row, bool memory)
 {
     const CpuX86 *cpu = d->cpu;
     const Insn *insn = d->insn;
-    uint32_t mode = cpu->mode_flags, props = row->properties;
+    uint32_t mode = cpu->mode_flags;
+    uint64_t props = row->properties;
+    unsigned vvvv = props & ROW_VSIB ? insn->vvvv & 15 : insn->vvvv;
     bool protected = (mode & (MODE_PE | MODE_VM86)) == MODE_PE;
 
     if (insn->prefixes & INSN_LOCK && (!(props & ROW_LOCKABLE) || !memory)) {
@@ -551,10 +551,10 @@ static InsnFn *check_row(const Decoder *d, const InsnRow *row, bool memory)
             return insn_nm;
         }
     } else {
-        if (!protected || (!(props & ROW_VVVV) && insn->vvvv)) {
+        if (!protected || (!(props & ROW_VVVV) && vvvv)) {
             return insn_ud;
         }
-        if (props & ROW_SSE && !(mode & (row->encoding == ENCODING_EVEX ? MODE_AVX512 : MODE_AVX))) {
+        if (props & ROW_SSE && !(mode & (row->encoding == ENCODING_EVEX || props & ROW_OPMASK ? MODE_AVX512 : MODE_AVX))) {
             return insn_ud;
         }
         if (row->encoding == ENCODING_EVEX && !check_evex(d, row, memory)) {
@@ -594,7 +594,7 @@ unsigned insn_decode(const CpuX86 *cpu, Insn *insn, const uint8_t *code, unsigne
     Decoder decoder = { .cpu = cpu, .insn = insn, .code = code, .avail = MIN(avail, INSN_MAX_BYTES) }, *d = &decoder;
     uint16_t offset = insn->offset;
     const InsnRow *row;
-    bool memory;
+    bool memory, valid;
     int number;
     InsnFn *forbidden;
 
@@ -638,9 +638,7 @@ unsigned insn_decode(const CpuX86 *cpu, Insn *insn, const uint8_t *code, unsigne
     if (memory && row->mem_operand < 4 && operand_kinds[row->operands[row->mem_operand]].group == GROUP_R) {
         memory = false;                         /* MOV to and from control registers ignores mod */
     }
-    if ((memory && !decode_memory(d, row)) || !decode_registers(d, row, memory)) {
-        return finish(d, insn_ud);
-    }
+    valid = (!memory || decode_memory(d, row)) && decode_registers(d, row, memory);
     if (!memory && d->segment >= 0) {
         insn->seg = d->segment;                 /* string operands, XLAT, moffs */
     }
@@ -653,7 +651,7 @@ unsigned insn_decode(const CpuX86 *cpu, Insn *insn, const uint8_t *code, unsigne
             insn->imm2 = (uint8_t)imm;
         }
     }
-    if (d->starved) {
+    if (d->starved || !valid) {
         return finish(d, insn_ud);
     }
     forbidden = check_row(d, row, memory);

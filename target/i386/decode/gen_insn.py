@@ -20,7 +20,7 @@ FLAGS = {"O": "OF", "S": "SF", "Z": "ZF", "A": "AF", "P": "PF", "C": "CF", "D": 
 # rule name in the "undefined" column: flags it may leave undefined
 RULES = {"shift": "OAC", "rotate": "O", "shiftd": "OSZAPC"}
 PROPERTIES = """LOCKABLE BRANCH ENDS_BLOCK PRIVILEGED NO_64 ONLY_64 DEFAULT_64 PROTECTED_ONLY X87 MMX SSE FP ALIGNED STRING FORCE_64
-SERIALIZING NO_TEST IO VM_SENSITIVE UMIP OR_PLAIN BCST ER SAE NO_MASK NO_ZERO VSIB NO_WAIT MODRM VVVV XSAVE TUPLE1""".split()
+SERIALIZING NO_TEST IO VM_SENSITIVE UMIP OR_PLAIN BCST ER SAE NO_MASK NO_ZERO VSIB NO_WAIT MODRM VVVV XSAVE TUPLE1 NF OPMASK E1 E2 E4 E8""".split()
 # Words of the properties column that only steer what is derived.
 HINTS = ["UNALIGNED"]
 ABBREVIATIONS = {
@@ -148,6 +148,8 @@ class Row:
             self.properties.add("SSE")
         if any(g in MMX_GROUPS for g in groups):
             self.properties.add("MMX")
+        if self.encoding == "VEX" and any(g in K_GROUPS for g in groups):
+            self.properties.add("OPMASK")
         for group, kind in (("M", "mem"), ("R", "reg"), ("N", "reg"), ("U", "reg"), ("KR", "reg"), ("KM", "mem")):
             if group in groups and not self.select_mask & SELECT_RM_REG and self.how != "control":
                 self.select_mask |= SELECT_RM_REG

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Masked moves and gathers, element by element in C: elements whose mask bit is clear are not accessed and cannot fault. A gather
- * commits each element and clears its mask, so that after a fault it resumes where it was. A masked store faults
- * before its first byte is stored.
+ * Masked moves, gathers and scatters, element by element in C: elements whose mask bit is clear are not accessed and cannot
+ * fault. A gather or scatter commits each element and clears its mask, so that after a fault it resumes where it was. A
+ * masked store faults before its first byte is stored.
  */
 #include "target/i386/access.h"
 #include "target/i386/insn-gen.h"
@@ -114,40 +114,90 @@ InsnFn *bind_vmask(const CpuX86 *cpu, Insn *insn)
     return insn_row(insn)->mem_operand == 0 ? masked_store : masked_load;
 }
 
-/* The opcode's low bit says whether indices are of 8 bytes. */
+/* Effective address of element @i. The opcode's low bit says whether indices are of 8 bytes. */
+static uint64_t element_address(const CpuX86 *cpu, const Insn *insn, unsigned i)
+{
+    uint64_t base = insn->base == REG_NONE ? 0 : cpu->regs[insn->base];
+    const uint8_t *indices = cpu->fpu.zmm[insn->index];
+    int64_t index;
+
+    if (insn_row(insn)->opcode & 1) {
+        memcpy(&index, indices + i * 8, 8);
+    } else {
+        int32_t narrow;
+
+        memcpy(&narrow, indices + i * 4, 4);
+        index = narrow;
+    }
+    return wrap(insn, base + ((uint64_t)index << insn->scale) + insn->disp);
+}
+
+static unsigned element_count(const Insn *insn, unsigned bytes)
+{
+    return insn->size / MAX(bytes, insn_row(insn)->opcode & 1 ? 8 : 4);
+}
+
 static void gather(CpuX86 *cpu, const Insn *insn)
 {
-    unsigned bytes = element_bytes(insn), index_bytes = insn_row(insn)->opcode & 1 ? 8 : 4;
-    unsigned count = insn->size / MAX(bytes, index_bytes);
-    uint8_t *to = cpu->fpu.zmm[insn->reg], *mask = cpu->fpu.zmm[insn->vvvv], *indices = cpu->fpu.zmm[insn->index];
-    uint64_t base = insn->base == REG_NONE ? 0 : cpu->regs[insn->base];
+    unsigned bytes = element_bytes(insn), count = element_count(insn, bytes);
+    uint8_t *to = cpu->fpu.zmm[insn->reg], *mask = cpu->fpu.zmm[insn->vvvv];
 
     for (unsigned i = 0; i < count; i++) {
-        int64_t index;
-        uint64_t value;
+        if (selected(mask, i, bytes)) {
+            uint64_t value = load_element(cpu, insn, element_address(cpu, insn, i), bytes);
 
-        if (!selected(mask, i, bytes)) {
-            continue;
+            memcpy(to + i * bytes, &value, bytes);
+            memset(mask + i * bytes, 0, bytes);
         }
-        if (index_bytes == 8) {
-            memcpy(&index, indices + i * 8, 8);
-        } else {
-            int32_t narrow;
-
-            memcpy(&narrow, indices + i * 4, 4);
-            index = narrow;
-        }
-        value = load_element(cpu, insn, wrap(insn, base + ((uint64_t)index << insn->scale) + insn->disp), bytes);
-        memcpy(to + i * bytes, &value, bytes);
-        memset(mask + i * bytes, 0, bytes);
     }
     memset(mask, 0, 64);
     memset(to + count * bytes, 0, 64 - count * bytes);
 }
 
+/* EVEX: the mask is an opmask register, cleared bit by bit. */
+static void gather_opmask(CpuX86 *cpu, const Insn *insn)
+{
+    unsigned bytes = insn_element_bytes(insn), count = element_count(insn, bytes);
+    uint8_t *to = cpu->fpu.zmm[insn->reg];
+    uint64_t *mask = &cpu->fpu.k[insn->evex & 7];
+
+    for (unsigned i = 0; i < count; i++) {
+        if (*mask >> i & 1) {
+            uint64_t value = load_element(cpu, insn, element_address(cpu, insn, i), bytes);
+
+            memcpy(to + i * bytes, &value, bytes);
+            *mask &= ~(1ull << i);
+        }
+    }
+    *mask = 0;
+    memset(to + count * bytes, 0, 64 - count * bytes);
+}
+
+static void scatter(CpuX86 *cpu, const Insn *insn)
+{
+    unsigned bytes = insn_element_bytes(insn), count = element_count(insn, bytes);
+    uint64_t *mask = &cpu->fpu.k[insn->evex & 7];
+
+    for (unsigned i = 0; i < count; i++) {
+        if (*mask >> i & 1) {
+            cpu_st_bytes(cpu, insn->seg, element_address(cpu, insn, i), cpu->fpu.zmm[insn->reg] + i * bytes, bytes);
+            *mask &= ~(1ull << i);
+        }
+    }
+    *mask = 0;
+}
+
 /* Destination, mask and index must be three registers. */
 InsnFn *bind_gather(const CpuX86 *cpu, Insn *insn)
 {
+    const InsnRow *row = insn_row(insn);
+
+    if (row->encoding == ENCODING_EVEX) {
+        if (row->mem_operand == 0) {
+            return scatter;
+        }
+        return insn->reg == insn->index ? NULL : gather_opmask;
+    }
     if (insn->reg == insn->vvvv || insn->reg == insn->index || insn->vvvv == insn->index) {
         return NULL;
     }

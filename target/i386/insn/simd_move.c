@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Vector moves in C, since kernels and libraries use them everywhere: whole registers, MOVD/MOVQ, scalars, halves. Forms that
- * merge three operands go to the host. Legacy encodings leave the upper bits of the register, VEX clears them.
+ * merge three operands, and masked ones, go to the host. Legacy encodings leave the upper bits of the register, VEX clears them.
  */
 #include "target/i386/insn/simd_move.h"
 #include "target/i386/native/native.h"
@@ -41,6 +41,7 @@ MOVE(legacy16, 16, 16)
 MOVE(legacy8, 8, 16)
 MOVE(vex16, 16, VECTOR_STATE_BYTES)
 MOVE(vex32, 32, VECTOR_STATE_BYTES)
+MOVE(vex64, 64, VECTOR_STATE_BYTES)
 MOVE(vex8, 8, VECTOR_STATE_BYTES)
 #undef MOVE
 
@@ -49,11 +50,13 @@ MOVE(vex8, 8, VECTOR_STATE_BYTES)
     { \
         vector_store(cpu, insn, cpu->fpu.zmm[insn->reg] + from, bytes, aligned); \
     }
+STORE(store64, 0, 64, false)
 STORE(store32, 0, 32, false)
 STORE(store16, 0, 16, false)
 STORE(store8, 0, 8, false)
 STORE(store4, 0, 4, false)
 STORE(store_high8, 8, 8, false)
+STORE(store64_aligned, 0, 64, true)
 STORE(store32_aligned, 0, 32, true)
 STORE(store16_aligned, 0, 16, true)
 #undef STORE
@@ -77,7 +80,7 @@ static void load4(CpuX86 *cpu, const Insn *insn)
 {
     uint32_t value = cpu_ld32(cpu, insn->seg, insn_ea(cpu, insn));
 
-    write_register(cpu, insn->reg, &value, 4, insn->prefixes & INSN_VEX ? VECTOR_STATE_BYTES : 16);
+    write_register(cpu, insn->reg, &value, 4, insn->prefixes & (INSN_VEX | INSN_EVEX) ? VECTOR_STATE_BYTES : 16);
 }
 
 static void low4_copy(CpuX86 *cpu, const Insn *insn) { memmove(cpu->fpu.zmm[insn->reg], cpu->fpu.zmm[insn->rm], 4); }
@@ -106,7 +109,7 @@ static void from_general(CpuX86 *cpu, const Insn *insn)
 {
     uint64_t value = insn->imm2 == 8 ? cpu->regs[insn->rm] : (uint32_t)cpu->regs[insn->rm];
 
-    write_register(cpu, insn->reg, &value, 8, insn->prefixes & INSN_VEX ? VECTOR_STATE_BYTES : 16);
+    write_register(cpu, insn->reg, &value, 8, insn->prefixes & (INSN_VEX | INSN_EVEX) ? VECTOR_STATE_BYTES : 16);
 }
 static void to_general(CpuX86 *cpu, const Insn *insn)
 {
@@ -135,8 +138,10 @@ static InsnFn *whole_register(const Insn *insn)
         { vex_load_aligned, store16_aligned, vex16_copy, vex16_copy_back },
         { vex32_load, store32, vex32_copy, vex32_copy_back },
         { vex_load_aligned, store32_aligned, vex32_copy, vex32_copy_back },
+        { vex64_load, store64, vex64_copy, vex64_copy_back },
+        { vex_load_aligned, store64_aligned, vex64_copy, vex64_copy_back },
     };
-    unsigned shape = !(insn->prefixes & INSN_VEX) ? 0 : insn->size == 16 ? 1 : 2;
+    unsigned shape = !(insn->prefixes & (INSN_VEX | INSN_EVEX)) ? 0 : insn->size == 16 ? 1 : insn->size == 32 ? 2 : 3;
 
     return pick(insn, &sets[2 * shape + !!(insn_row(insn)->properties & ROW_ALIGNED)]);
 }
@@ -157,14 +162,15 @@ InsnFn *bind_vmove(const CpuX86 *cpu, Insn *insn)
     if (row->properties & ROW_MMX) {
         return mmx_move_fn(insn);
     }
-    if (row->encoding == ENCODING_EVEX) {
-        return native_bind(cpu, insn);
+    if (insn->evex & 7) {
+        return native_bind(cpu, insn);          /* masked */
     }
     switch (row->op) {
     case OP_MOVUPS: case OP_MOVUPD: case OP_MOVAPS: case OP_MOVAPD: case OP_MOVDQA: case OP_MOVDQU: case OP_LDDQU:
     case OP_MOVNTPS: case OP_MOVNTPD: case OP_MOVNTDQ: case OP_MOVNTDQA:
     case OP_VMOVUPS: case OP_VMOVUPD: case OP_VMOVAPS: case OP_VMOVAPD: case OP_VMOVDQA: case OP_VMOVDQU: case OP_VLDDQU:
     case OP_VMOVNTPS: case OP_VMOVNTPD: case OP_VMOVNTDQ: case OP_VMOVNTDQA:
+    case OP_VMOVDQA32: case OP_VMOVDQA64: case OP_VMOVDQU8: case OP_VMOVDQU16: case OP_VMOVDQU32: case OP_VMOVDQU64:
         fn = whole_register(insn);
         break;
     case OP_MOVQ: fn = pick(insn, &quad); break;

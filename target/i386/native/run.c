@@ -3,7 +3,7 @@
  * Running a bound vector instruction: read memory, call the stub, write memory, act on its status.
  *
  * native_bind() leaves in the Insn: host = the stub; imm = places of the register operands as byte offsets from the vCPU
- * divided by 8, 16 bits each (ModRM.reg, vvvv, ModRM.rm, is4); imm2 = bytes of the memory operand.
+ * divided by 8, 16 bits each (ModRM.reg, vvvv, ModRM.rm, is4 or EVEX write mask); imm2 = bytes of the memory operand.
  *
  * Memory operands in plain RAM are passed to the stub as they lie; others go through a buffer. A store is probed before the
  * stub runs, since the stub may change MXCSR. A masked memory operand (EVEX) reads and writes only elements that the mask
@@ -71,6 +71,124 @@ static void run_store(CpuX86 *cpu, const Insn *insn)
     cpu_probe_write(cpu, insn->seg, off, insn->imm2);
     check_status(cpu, call(cpu, insn, buffer.bytes));
     cpu_st_bytes(cpu, insn->seg, off, buffer.bytes, insn->imm2);
+}
+
+/* EVEX with memory */
+
+/* Elements that the write mask selects, of @count. */
+static uint64_t selected_elements(CpuX86 *cpu, const Insn *insn, unsigned count)
+{
+    uint64_t all = count == 64 ? UINT64_MAX : (1ull << count) - 1;
+
+    return insn->evex & 7 ? cpu->fpu.k[insn->evex & 7] & all : all;
+}
+
+static uint64_t wrap(const Insn *insn, uint64_t off)
+{
+    return insn->addr_size == 8 ? off : insn->addr_size == 4 ? (uint32_t)off : (uint16_t)off;
+}
+
+/*
+ * Which bytes of the operand the instruction touches: @length of them from the start, in elements of @element bytes by @mask.
+ * Expansion and compression touch as many elements as the mask selects, in a row; a broadcast touches its one element
+ * if the mask selects any.
+ */
+typedef struct Touched { unsigned length, element; uint64_t mask; } Touched;
+
+static Touched touched_bytes(CpuX86 *cpu, const Insn *insn)
+{
+    uint64_t properties = insn_row(insn)->properties;
+    Touched t = { insn->imm2, insn_element_bytes(insn), UINT64_MAX };
+
+    if (properties & ROW_NF || !t.element || !(insn->evex & 7)) {
+        return t;
+    }
+    if (properties & ROW_TUPLE1) {
+        t.length = t.element * __builtin_popcountll(selected_elements(cpu, insn, insn->size / t.element));
+    } else if (insn->evex & 0x10) {
+        t.length = selected_elements(cpu, insn, insn->size / t.element) ? t.element : 0;
+    } else {
+        t.mask = selected_elements(cpu, insn, t.length / t.element);
+    }
+    return t;
+}
+
+/* The whole operand if it lies in plain RAM, else NULL. Checks alignment. */
+static void *plain_ram(CpuX86 *cpu, const Insn *insn, uint64_t off, bool write)
+{
+    uint64_t linear;
+    const TlbEntry *e;
+
+    if (!(cpu->mode_flags & (MODE_CS64 | MODE_FLAT_DATA))) {
+        return NULL;                            /* a limit may cut it: element by element */
+    }
+    linear = cpu_linear(cpu, insn->seg, off, insn->imm2, write);
+    e = &cpu->tlb[tlb_slot(linear)];
+    if (insn_row(insn)->properties & ROW_ALIGNED) {
+        vector_check_aligned(cpu, linear, insn->imm2);
+    }
+    return tlb_hit(write ? e->write_tag : e->read_tag, linear, insn->imm2) ? (void *)(e->addend + linear) : NULL;
+}
+
+static void run_evex_load(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer = { { 0 } };
+    uint64_t off = insn_ea(cpu, insn);
+    void *host = plain_ram(cpu, insn, off, false);
+    Touched t;
+
+    if (host) {
+        check_status(cpu, call(cpu, insn, host));
+        return;
+    }
+    t = touched_bytes(cpu, insn);
+    if (t.mask == UINT64_MAX) {
+        if (t.length) {
+            cpu_ld_bytes(cpu, insn->seg, off, buffer.bytes, t.length);
+        }
+    } else {
+        for (unsigned i = 0; i < t.length / t.element; i++) {
+            if (t.mask >> i & 1) {
+                cpu_ld_bytes(cpu, insn->seg, wrap(insn, off + i * t.element), buffer.bytes + i * t.element, t.element);
+            }
+        }
+    }
+    check_status(cpu, call(cpu, insn, buffer.bytes));
+}
+
+static void run_evex_store(CpuX86 *cpu, const Insn *insn)
+{
+    VectorBuffer buffer = { { 0 } };
+    uint64_t off = insn_ea(cpu, insn);
+    void *host = plain_ram(cpu, insn, off, true);
+    Touched t;
+
+    if (host) {
+        check_status(cpu, call(cpu, insn, host));       /* the instruction itself honours the mask */
+        return;
+    }
+    t = touched_bytes(cpu, insn);
+    if (t.mask == UINT64_MAX) {
+        if (t.length) {
+            cpu_probe_write(cpu, insn->seg, off, t.length);
+        }
+        check_status(cpu, call(cpu, insn, buffer.bytes));
+        if (t.length) {
+            cpu_st_bytes(cpu, insn->seg, off, buffer.bytes, t.length);
+        }
+        return;
+    }
+    for (unsigned i = 0; i < t.length / t.element; i++) {
+        if (t.mask >> i & 1) {
+            cpu_probe_write(cpu, insn->seg, wrap(insn, off + i * t.element), t.element);
+        }
+    }
+    check_status(cpu, call(cpu, insn, buffer.bytes));
+    for (unsigned i = 0; i < t.length / t.element; i++) {
+        if (t.mask >> i & 1) {
+            cpu_st_bytes(cpu, insn->seg, wrap(insn, off + i * t.element), buffer.bytes + i * t.element, t.element);
+        }
+    }
 }
 
 static void run_flags(CpuX86 *cpu, const Insn *insn)
@@ -148,6 +266,9 @@ static uint64_t operand_places(const CpuX86 *cpu, const Insn *insn)
             break;
         }
     }
+    if (insn->evex & 7) {
+        offset[3] = offsetof(CpuX86, fpu.k) + 8 * (insn->evex & 7);
+    }
     for (unsigned i = 0; i < 4; i++) {
         places |= (uint64_t)(offset[i] / 8) << (16 * i);
     }
@@ -173,6 +294,9 @@ InsnFn *native_bind(const CpuX86 *cpu, Insn *insn)
     }
     if (!memory) {
         return run_reg;
+    }
+    if (row->encoding == ENCODING_EVEX) {
+        return row->mem_operand == 0 ? run_evex_store : run_evex_load;
     }
     return row->mem_operand == 0 ? run_store : row->properties & ROW_ALIGNED ? run_load_aligned : run_load;
 }

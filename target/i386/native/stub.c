@@ -6,7 +6,8 @@
  *        -> code bytes -> code cache (keyed by the Canonical)
  *
  * Fixed registers, so that no stub depends on guest register numbers: vector ModRM.reg xmm1, vvvv xmm2, ModRM.rm xmm3, is4 xmm4;
- * the implicit XMM0 stays xmm0; MMX mm1, mm3; opmasks k1, k2, k3, the write mask k4; a general register is eax.
+ * the implicit XMM0 stays xmm0; MMX mm1, mm3; opmasks k1, k2, k3, the write mask k4 (its place comes instead of is4's); a
+ * general register is eax.
  * Legacy SSE moves 16 bytes in and out, so the guest's upper halves stay; VEX and EVEX store the widest register that the
  * guest can have, so they are cleared as on hardware.
  */
@@ -28,7 +29,7 @@ static const uint8_t slot_register[SLOT_COUNT] = { 1, 2, 3, 4 };
 /* All that a stub depends on, hence its key: no padding, zero where unused. */
 typedef struct Canonical {
     uint8_t encoding, space_map, prefix_class, w, opcode, modrm, imm_bytes, imm[2];
-    uint8_t vector_length, evex, evex_mask; /* evex: z and b as in Insn.evex */
+    uint8_t vector_length, evex, evex_mask; /* evex: z and b as in Insn.evex; whether there is a write mask */
     uint8_t load[SLOT_COUNT];               /* KIND_* */
     uint8_t store[SLOT_COUNT];
     uint8_t uses;                           /* USE_* */
@@ -179,12 +180,9 @@ static void emit_vector_stub(Emitter *e, const Canonical *c)
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         emit_slot_move(e, c, slot, false, in);
     }
-    if (c->evex_mask) {
-        bool q = native_host_has(FEATURE_AVX512BW);
-        uint32_t at = offsetof(CpuX86, fpu.k) + 8 * c->evex_mask;
-
-        EMIT(e, 0xc4, 0xe1, q ? 0xf8 : 0x78, 0x90);
-        emit_base(e, 4, HOST_RDI, true, at);
+    if (c->evex_mask) {                         /* kmov k4, [r9] */
+        EMIT(e, 0xc4, 0xc1, native_host_has(FEATURE_AVX512BW) ? 0xf8 : 0x78, 0x90);
+        emit_base(e, 4, HOST_R9, false, 0);
     }
     if (c->uses & USE_XMM0_IN) {
         emit_vector_move(e, false, 16, 0, HOST_RDI, true, xmm0);
@@ -354,7 +352,7 @@ NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn)
         c.vector_length = insn->evex >> 5 & 3;          /* rounding mode, or ignored with SAE */
     }
     c.evex = insn->evex & 0x18;
-    c.evex_mask = insn->evex & 7;
+    c.evex_mask = (insn->evex & 7) != 0;
     return stub_for(&c);
 }
 #endif
