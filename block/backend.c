@@ -201,7 +201,8 @@ static int COROUTINE_FN run(BlockBackend *blk, int kind, int64_t offset, int64_t
     }
 }
 
-static int COROUTINE_FN run_counted(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v, bool fua)
+static int COROUTINE_FN run_counted(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v,
+                                    bool fua)
 {
     int ret;
 
@@ -257,7 +258,8 @@ static void COROUTINE_FN request_run(void *opaque)
     }
 }
 
-static BlockRequest *submit(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v, BlockDoneFn *done, void *opaque)
+static BlockRequest *submit(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v,
+                            BlockDoneFn *done, void *opaque)
 {
     BlockRequest *req = g_new(BlockRequest, 1);
 
@@ -420,7 +422,8 @@ static bool drive_prop_set(Object *obj, const Property *prop, json_object *value
     BlockNode *n;
 
     if (!name) {
-        return error_set(err, "property '%s' of %s takes the id of a drive or the name of a node", prop->name, obj->type->name);
+        return error_set(err, "property '%s' of %s takes the id of a drive or the name of a node", prop->name,
+                         obj->type->name);
     }
     blk = find_named(name);
     n = blk ? NULL : block_node_find(name);
@@ -438,7 +441,8 @@ static bool drive_prop_set(Object *obj, const Property *prop, json_object *value
         nearest_init(&near, name);
         block_backend_foreach(near_backend, &near);
         block_node_foreach(near_node, &near);
-        return error_set(err, "Property '%s.%s' can't find value '%s'%s", obj->type->name, prop->name, name, nearest_hint(&near));
+        return error_set(err, "Property '%s.%s' can't find value '%s'%s", obj->type->name, prop->name, name,
+                         nearest_hint(&near));
     }
     if (*field) {
         object_unref(OBJECT(*field));
@@ -459,11 +463,13 @@ static void drive_prop_release(Object *obj, const Property *prop)
 }
 
 const PropertyKind prop_kind_drive = {
-    .name = "str", .size = sizeof(BlockBackend *), .get = drive_prop_get, .set = drive_prop_set, .release = drive_prop_release,
+    .name = "str", .size = sizeof(BlockBackend *), .get = drive_prop_get, .set = drive_prop_set,
+    .release = drive_prop_release,
 };
 
 const char *const block_on_error_names[] = {
-    [BLOCK_ON_ERROR_REPORT] = "report", [BLOCK_ON_ERROR_IGNORE] = "ignore", [BLOCK_ON_ERROR_ENOSPC] = "enospc", [BLOCK_ON_ERROR_STOP] = "stop",
+    [BLOCK_ON_ERROR_REPORT] = "report", [BLOCK_ON_ERROR_IGNORE] = "ignore", [BLOCK_ON_ERROR_ENOSPC] = "enospc",
+    [BLOCK_ON_ERROR_STOP] = "stop",
     [BLOCK_ON_ERROR_AUTO] = "auto", NULL
 };
 

@@ -19,10 +19,11 @@ typedef struct BlockBackend BlockBackend;
 typedef struct IoVec { struct iovec *iov; int count; size_t size; } IoVec;
 
 typedef enum BlockPermission {
-    BLOCK_PERM_READ = 1, BLOCK_PERM_WRITE = 2, BLOCK_PERM_WRITE_UNCHANGED = 4, BLOCK_PERM_RESIZE = 8, BLOCK_PERM_ALL = 15
+    BLOCK_PERM_READ = 1, BLOCK_PERM_WRITE = 2, BLOCK_PERM_WRITE_UNCHANGED = 4, BLOCK_PERM_RESIZE = 8,
+    BLOCK_PERM_ALL = 15
 } BlockPermission;
 
-typedef enum BlockErrorAction { BLOCK_ERROR_REPORT, BLOCK_ERROR_IGNORE, BLOCK_ERROR_STOP, BLOCK_ERROR_ENOSPC } BlockErrorAction;
+typedef enum BlockErrorAction { BLOCK_ERROR_REPORT, BLOCK_ERROR_IGNORE, BLOCK_ERROR_STOP } BlockErrorAction;
 
 /** block_add: -blockdev / blockdev-add: @args as in BlockdevOptions, nested. Adds a named node. */
 bool block_add(json_object *args, GError **err);
@@ -31,10 +32,20 @@ bool block_del(const char *node_name, GError **err);
 bool block_drive_add(json_object *args, GError **err);
 
 /* A -drive for the board to plug: taken by (interface, index). */
-typedef struct DriveInfo { const char *id; const char *interface; int index; bool cdrom, read_only; BlockBackend *blk; bool claimed; } DriveInfo;
+typedef struct DriveInfo {
+    const char *id;
+    const char *interface;
+    int index;
+    bool cdrom, read_only;
+    BlockBackend *blk;
+    bool claimed;
+} DriveInfo;
 DriveInfo *block_drive_get(const char *interface, int index);   /* and marks it claimed; NULL: none */
 DriveInfo *block_drive_of(BlockBackend *blk);   /* NULL: not made by -drive */
-/** block_drive_set_units: how many units a bus of @interface has ("ide": 2 on pc, 1 on q35); bus= and unit= become index by it. */
+/**
+ * block_drive_set_units: how many units a bus of @interface has ("ide": 2 on pc, 1 on q35); bus= and unit= become index
+ * by it.
+ */
 void block_drive_set_units(const char *interface, int units);
 void block_drives_check(void);                  /* an if= drive that no board claimed is fatal */
 
@@ -81,7 +92,8 @@ void block_close_all(void);
 BlockErrorAction block_error_action(BlockBackend *blk, bool is_read, int error);
 /** block_error_act: tells the monitor of @action (BLOCK_IO_ERROR) and, if it is STOP, stops the machine. */
 void block_error_act(BlockBackend *blk, BlockErrorAction action, bool is_read, int error);
-extern void (*block_io_error_hook)(BlockBackend *blk, bool is_read, BlockErrorAction action, int error);   /* the monitor's */
+/* Set by the monitor. */
+extern void (*block_io_error_hook)(BlockBackend *blk, bool is_read, BlockErrorAction action, int error);
 void block_print_info(GString *out);            /* `info block` */
 
 /* drive= of a disk device: field is a BlockBackend *. */

@@ -2,8 +2,8 @@
 /*
  * Checks of what the user of a disk device said, and the geometry of disks that say nothing.
  *
- * A BIOS of old addresses by cylinder, head and sector. If the partition table of the disk ends its first partition at a
- * track's end, the disk was partitioned with that many heads and sectors, and the BIOS shall show the same geometry;
+ * A BIOS of old addresses by cylinder, head and sector. If the partition table of the disk ends its first partition at
+ * a track's end, the disk was partitioned with that many heads and sectors, and the BIOS shall show the same geometry;
  * else 16 heads of 63 sectors, translated to what INT 13h can say.
  */
 #include "block/device_conf.h"
@@ -22,7 +22,8 @@ static bool check_block_size(const char *name, uint32_t *bytes, uint32_t def, GE
         *bytes = def;
     }
     if (*bytes < SECTOR_BYTES || *bytes > MAX_BLOCK_BYTES || (*bytes & (*bytes - 1))) {
-        return error_set(err, "parameter %s must be a power of 2 between %u and %u, not %u", name, SECTOR_BYTES, MAX_BLOCK_BYTES, *bytes);
+        return error_set(err, "parameter %s must be a power of 2 between %u and %u, not %u", name, SECTOR_BYTES,
+                         MAX_BLOCK_BYTES, *bytes);
     }
     return true;
 }
@@ -77,7 +78,8 @@ bool block_conf_realize(BlockDeviceConf *c, Object *dev, bool may_be_read_only, 
         DriveInfo *d = block_drive_of(c->blk);
 
         if (d && d->claimed && g_strcmp0(d->interface, "none")) {
-            g_prefix_error(err, "if=%s connects the drive to a device of the board; say if=none for -device: ", d->interface);
+            g_prefix_error(
+                err, "if=%s connects the drive to a device of the board; say if=none for -device: ", d->interface);
         }
         return false;
     }
@@ -102,7 +104,8 @@ static void COROUTINE_FN read_sector(void *opaque)
 }
 
 /* Heads and sectors that the disk was partitioned with. */
-static bool partitioned_geometry(BlockBackend *blk, uint64_t total, uint32_t *cylinders, uint32_t *heads, uint32_t *sectors)
+static bool partitioned_geometry(BlockBackend *blk, uint64_t total, uint32_t *cylinders, uint32_t *heads,
+                                 uint32_t *sectors)
 {
     uint8_t mbr[SECTOR_BYTES];
     ReadSector r = { blk, mbr };
@@ -154,7 +157,8 @@ static void guess(BlockDeviceConf *c)
     }
 }
 
-bool block_conf_geometry(BlockDeviceConf *c, uint32_t max_cylinders, uint32_t max_heads, uint32_t max_sectors, GError **err)
+bool block_conf_geometry(BlockDeviceConf *c, uint32_t max_cylinders, uint32_t max_heads, uint32_t max_sectors,
+                         GError **err)
 {
     if (!c->cylinders && !c->heads && !c->sectors) {
         guess(c);
@@ -166,7 +170,8 @@ bool block_conf_geometry(BlockDeviceConf *c, uint32_t max_cylinders, uint32_t ma
     };
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (checks[i].value < 1 || checks[i].value > checks[i].max) {
-            return error_set(err, "%s must be between 1 and %u, not %u", checks[i].name, checks[i].max, checks[i].value);
+            return error_set(err, "%s must be between 1 and %u, not %u", checks[i].name, checks[i].max,
+                             checks[i].value);
         }
     }
     return true;

@@ -26,17 +26,23 @@ extern const char *const chs_translation_names[];
 #define BLOCK_CONF_PROPERTIES(S) \
     PROP_DRIVE("drive", S, conf.blk, "id of a drive or name of a node"), \
     PROP_SIZE32("logical_block_size", S, conf.logical_block_size, 0, "bytes, a power of two from 512 to 2M; 0: 512"), \
-    PROP_SIZE32("physical_block_size", S, conf.physical_block_size, 0, "bytes, a power of two from 512 to 2M; 0: logical"), \
+    PROP_SIZE32("physical_block_size", S, conf.physical_block_size, 0, \
+        "bytes, a power of two from 512 to 2M; 0: logical"), \
     PROP_SIZE32("min_io_size", S, conf.min_io_size, 0, "bytes of the smallest efficient request"), \
     PROP_SIZE32("opt_io_size", S, conf.opt_io_size, 0, "bytes of the best request"), \
     PROP_SIZE32("discard_granularity", S, conf.discard_granularity, UINT32_MAX, "bytes; 0: no discard"), \
     PROP_ON_OFF_AUTO("write-cache", S, conf.write_cache, ON_OFF_AUTO_AUTO, "the guest sees a write cache that is on"), \
-    PROP_ON_OFF_AUTO("account-invalid", S, conf.account_invalid, ON_OFF_AUTO_AUTO, "count invalid requests in statistics"), \
-    PROP_ON_OFF_AUTO("account-failed", S, conf.account_failed, ON_OFF_AUTO_AUTO, "count failed requests in statistics"), \
-    PROP_ON_OFF_AUTO("backend_defaults", S, conf.backend_defaults, ON_OFF_AUTO_AUTO, "take block sizes from the back end"), \
+    PROP_ON_OFF_AUTO("account-invalid", S, conf.account_invalid, ON_OFF_AUTO_AUTO, \
+        "count invalid requests in statistics"), \
+    PROP_ON_OFF_AUTO("account-failed", S, conf.account_failed, ON_OFF_AUTO_AUTO, \
+        "count failed requests in statistics"), \
+    PROP_ON_OFF_AUTO("backend_defaults", S, conf.backend_defaults, ON_OFF_AUTO_AUTO, \
+        "take block sizes from the back end"), \
     PROP_BOOL("share-rw", S, conf.share_rw, false, "let others write to the drive too"), \
-    PROP_ENUM("rerror", S, conf.rerror, BLOCK_ON_ERROR_AUTO, block_on_error_names, "BlockdevOnError", "what a failed read does"), \
-    PROP_ENUM("werror", S, conf.werror, BLOCK_ON_ERROR_AUTO, block_on_error_names, "BlockdevOnError", "what a failed write does")
+    PROP_ENUM("rerror", S, conf.rerror, BLOCK_ON_ERROR_AUTO, block_on_error_names, "BlockdevOnError", \
+        "what a failed read does"), \
+    PROP_ENUM("werror", S, conf.werror, BLOCK_ON_ERROR_AUTO, block_on_error_names, "BlockdevOnError", \
+        "what a failed write does")
 
 #define BLOCK_CONF_CHS_PROPERTIES(S) \
     PROP_UINT32("cyls", S, conf.cylinders, 0, "cylinders; 0: guessed"), \
@@ -54,6 +60,7 @@ extern const char *const chs_translation_names[];
  */
 bool block_conf_realize(BlockDeviceConf *conf, Object *dev, bool may_be_read_only, bool resizable, GError **err);
 /** block_conf_geometry: fills in geometry and translation that were not given; checks them against the maxima. */
-bool block_conf_geometry(BlockDeviceConf *conf, uint32_t max_cylinders, uint32_t max_heads, uint32_t max_sectors, GError **err);
+bool block_conf_geometry(BlockDeviceConf *conf, uint32_t max_cylinders, uint32_t max_heads, uint32_t max_sectors,
+                         GError **err);
 
 #endif

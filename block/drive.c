@@ -18,7 +18,9 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_object, json_object_put)
 
 enum { IF_NONE, IF_IDE, IF_SCSI, IF_FLOPPY, IF_PFLASH, IF_MTD, IF_SD, IF_VIRTIO, IF_XEN, IF_COUNT };
-static const char *const interface_names[] = { "none", "ide", "scsi", "floppy", "pflash", "mtd", "sd", "virtio", "xen", NULL };
+static const char *const interface_names[] = {
+    "none", "ide", "scsi", "floppy", "pflash", "mtd", "sd", "virtio", "xen", NULL
+};
 static int units_per_bus[IF_COUNT] = { [IF_IDE] = 2, [IF_SCSI] = 7 };      /* 0: no buses, only an index */
 
 enum { MEDIA_DISK, MEDIA_CDROM };
@@ -44,21 +46,25 @@ static const Property drive_properties[] = {
     PROP_STR("file", DriveOptions, file, "image file"),
     PROP_STR("format", DriveOptions, format, "image format"),
     PROP_STR("driver", DriveOptions, driver, "image format"),
-    PROP_ENUM("if", DriveOptions, interface, IF_IDE, interface_names, "BlockInterfaceType", "what the drive is plugged into"),
+    PROP_ENUM("if", DriveOptions, interface, IF_IDE, interface_names, "BlockInterfaceType",
+        "what the drive is plugged into"),
     PROP_INT32("index", DriveOptions, index, -1, "place among the drives of the interface"),
     PROP_INT32("bus", DriveOptions, bus, -1, "bus of the interface"),
     PROP_INT32("unit", DriveOptions, unit, -1, "unit on the bus"),
     PROP_ENUM("media", DriveOptions, media, MEDIA_DISK, media_names, NULL, "disk or cdrom"),
     PROP_BOOL("read-only", DriveOptions, read_only, false, "refuse writes"),
     PROP_BOOL("snapshot", DriveOptions, snapshot, false, "write to a temporary file (not supported yet)"),
-    PROP_BOOL("copy-on-read", DriveOptions, copy_on_read, false, "copy what is read into the image (not supported yet)"),
+    PROP_BOOL("copy-on-read", DriveOptions, copy_on_read, false,
+        "copy what is read into the image (not supported yet)"),
     PROP_STR("cache", DriveOptions, cache, "none, writeback, writethrough, directsync or unsafe"),
     PROP_BOOL("cache.writeback", DriveOptions, cache_writeback, true, "the guest sees a write cache"),
     PROP_BOOL("cache.direct", DriveOptions, cache_direct, false, "bypass the host's page cache"),
     PROP_BOOL("cache.no-flush", DriveOptions, cache_no_flush, false, "ignore flushes"),
     PROP_STR("aio", DriveOptions, aio, "threads, native or io_uring"),
-    PROP_ENUM("werror", DriveOptions, werror, BLOCK_ON_ERROR_ENOSPC, block_on_error_names, NULL, "what a failed write does"),
-    PROP_ENUM("rerror", DriveOptions, rerror, BLOCK_ON_ERROR_REPORT, block_on_error_names, NULL, "what a failed read does"),
+    PROP_ENUM("werror", DriveOptions, werror, BLOCK_ON_ERROR_ENOSPC, block_on_error_names, NULL,
+        "what a failed write does"),
+    PROP_ENUM("rerror", DriveOptions, rerror, BLOCK_ON_ERROR_REPORT, block_on_error_names, NULL,
+        "what a failed read does"),
     PROP_ENUM("discard", DriveOptions, discard, 0, discard_names, NULL, "what a discard does"),
     PROP_BOOL("stats-account-invalid", DriveOptions, stats_invalid, true, "count invalid requests in statistics"),
     PROP_BOOL("stats-account-failed", DriveOptions, stats_failed, true, "count failed requests in statistics"),
@@ -126,8 +132,9 @@ void block_drives_check(void)
         int units = units_per_bus[interface_of(d->interface)];
 
         if (!d->claimed && strcmp(d->interface, "none")) {
-            error_set(&err, "drive '%s': machine type does not support if=%s,bus=%d,unit=%d; with if=none a -device can take it",
-                      d->id, d->interface, units ? d->index / units : 0, units ? d->index % units : d->index);
+            error_set(&err, "drive '%s': machine type does not support if=%s,bus=%d,unit=%d; "
+                      "with if=none a -device can take it", d->id, d->interface, units ? d->index / units : 0,
+                      units ? d->index % units : d->index);
             error_fatal(err);
         }
     }
@@ -169,7 +176,8 @@ static bool place(const DriveOptions *o, int *index, GError **err)
 static char *default_id(const DriveOptions *o, int index)
 {
     const char *interface = interface_names[o->interface];
-    const char *media = o->interface == IF_IDE || o->interface == IF_SCSI ? o->media == MEDIA_CDROM ? "-cd" : "-hd" : "";
+    const char *media =
+        o->interface == IF_IDE || o->interface == IF_SCSI ? o->media == MEDIA_CDROM ? "-cd" : "-hd" : "";
     int units = units_per_bus[o->interface];
 
     return units ? g_strdup_printf("%s%d%s%d", interface, index / units, media, index % units)
@@ -205,7 +213,8 @@ static bool check_options(const DriveOptions *o, json_object *args, GError **err
         { o->copy_on_read, "copy-on-read=on is not supported yet" },
         { o->format && o->driver && strcmp(o->format, o->driver), "Cannot specify both 'driver' and 'format'" },
         { o->rerror == BLOCK_ON_ERROR_ENOSPC, "'enospc' invalid read error action" },
-        { o->id && !id_is_valid(o->id), "Parameter 'id' expects an identifier: letters, digits, '-', '.', '_', beginning with a letter" },
+        { o->id && !id_is_valid(o->id),
+          "Parameter 'id' expects an identifier: letters, digits, '-', '.', '_', beginning with a letter" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
@@ -295,7 +304,8 @@ static const char *strip_protocol(const char *file, GError **err)
     if (word == 4 && !strncmp(file, "file", 4)) {
         return file + 5;
     }
-    error_set(err, "Unknown protocol '%.*s' in '%s'; a file name with ':' may be written as ./NAME", (int)word, file, file);
+    error_set(err, "Unknown protocol '%.*s' in '%s'; a file name with ':' may be written as ./NAME", (int)word, file,
+              file);
     return NULL;
 }
 
@@ -417,7 +427,8 @@ static bool make_drive(DriveOptions *o, json_object *args, json_object *node_opt
     }
     d = g_new(DriveInfo, 1);
     *d = (DriveInfo){ .id = blk->name, .interface = interface_names[o->interface], .index = index,
-                      .cdrom = o->media == MEDIA_CDROM, .read_only = read_only, .blk = (BlockBackend *)g_steal_pointer(&obj) };
+                      .cdrom = o->media == MEDIA_CDROM, .read_only = read_only,
+                      .blk = (BlockBackend *)g_steal_pointer(&obj) };
     blk->drive = d;
     if (!drives) {
         drives = g_ptr_array_new();

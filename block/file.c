@@ -329,15 +329,19 @@ static void file_finalize(Object *obj)
     }
 }
 
-static const char *const aio_names[] = { [AIO_THREADS] = "threads", [AIO_NATIVE] = "native", [AIO_IO_URING] = "io_uring", NULL };
+static const char *const aio_names[] = {
+    [AIO_THREADS] = "threads", [AIO_NATIVE] = "native", [AIO_IO_URING] = "io_uring", NULL
+};
 
 static const Property file_properties[] = {
     PROP_STR("filename", FileNode, filename, "path of the file"),
     PROP_ON_OFF_AUTO("locking", FileNode, locking, ON_OFF_AUTO_AUTO, "lock the image against other emulators"),
     PROP_ENUM("aio", FileNode, aio, AIO_THREADS, aio_names, "BlockdevAioOptions",
               "how requests reach the host; all of them go through worker threads today"),
-    PROP_INT64("aio-max-batch", FileNode, aio_max_batch, 0, "most requests submitted at once; not used by worker threads"),
-    PROP_BOOL("drop-cache", FileNode, drop_cache, true, "drop the page cache when the image is taken over in a migration"),
+    PROP_INT64("aio-max-batch", FileNode, aio_max_batch, 0,
+        "most requests submitted at once; not used by worker threads"),
+    PROP_BOOL("drop-cache", FileNode, drop_cache, true,
+        "drop the page cache when the image is taken over in a migration"),
     PROP_BOOL("x-check-cache-dropped", FileNode, check_cache_dropped, false, "check that the page cache was dropped"),
     { }
 };

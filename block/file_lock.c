@@ -2,9 +2,9 @@
 /*
  * Image locks: permissions as byte-range locks, on the byte positions that QEMU uses, so that both lock each other out.
  *
- * For permission bit i: a shared lock on byte 100 + i says "I do it", one on byte 200 + i says "I do not want others to".
- * Before doing it one looks whether anybody holds 200 + i, before forbidding it whether anybody holds 100 + i; the own
- * lock is taken first, so that of two that come at once at least one sees the other. Locks are of the open file
+ * For permission bit i: a shared lock on byte 100 + i says "I do it", one on byte 200 + i says "I do not want others
+ * to". Before doing it one looks whether anybody holds 200 + i, before forbidding it whether anybody holds 100 + i; the
+ * own lock is taken first, so that of two that come at once at least one sees the other. Locks are of the open file
  * description (F_OFD_SETLK), not of the process: closing another descriptor of the file does not drop them.
  */
 #include <errno.h>

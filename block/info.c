@@ -29,8 +29,8 @@ static void print_one(BlockBackend *blk, void *opaque)
     if (!n) {
         g_string_append(out, ": [not inserted]\n");
     } else {
-        g_string_append_printf(out, " (%s): %s (%s%s)\n", n->node_name, n->filename ? n->filename : "", block_driver_name(n),
-                               n->read_only ? ", read-only" : "");
+        g_string_append_printf(out, " (%s): %s (%s%s)\n", n->node_name, n->filename ? n->filename : "",
+                               block_driver_name(n), n->read_only ? ", read-only" : "");
     }
     if (path) {
         g_string_append_printf(out, "    Attached to:      %s\n", device_name(path));
@@ -38,7 +38,8 @@ static void print_one(BlockBackend *blk, void *opaque)
     if (n) {
         print_cache(out, blk, n);
         if (n->detect_zeroes != DETECT_ZEROES_OFF) {
-            g_string_append_printf(out, "    Detect zeroes:    %s\n", n->detect_zeroes == DETECT_ZEROES_ON ? "on" : "unmap");
+            g_string_append_printf(out, "    Detect zeroes:    %s\n",
+                                   n->detect_zeroes == DETECT_ZEROES_ON ? "on" : "unmap");
         }
     }
 }

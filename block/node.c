@@ -20,7 +20,8 @@ static GPtrArray *all_nodes;                    /* BlockNode *, not referenced, 
 
 /* Drivers of QEMU that come later; any other word is a mistake. */
 static const char *const not_yet[] = {
-    "blkdebug", "blklogwrites", "blkreplay", "blkverify", "bochs", "cloop", "compress", "copy-before-write", "copy-on-read",
+    "blkdebug", "blklogwrites", "blkreplay", "blkverify", "bochs", "cloop", "compress", "copy-before-write",
+    "copy-on-read",
     "dmg", "ftp", "ftps", "host_cdrom", "host_device", "http", "https", "io_uring", "iscsi", "luks", "nbd", "nfs",
     "null-aio", "null-co", "nvme", "nvme-io_uring", "parallels", "preallocate", "qcow", "qcow2", "qed", "quorum", "rbd",
     "replication", "snapshot-access", "ssh", "throttle", "vdi", "vhdx", "virtio-blk-vfio-pci", "virtio-blk-vhost-user",
@@ -340,7 +341,8 @@ static const Property node_properties[] = {
     PROP_BOOL("cache.direct", BlockNode, cache_direct, false, "bypass the host's page cache (O_DIRECT)"),
     PROP_BOOL("cache.no-flush", BlockNode, cache_no_flush, false, "ignore flushes; data may be lost with the host"),
     PROP_BOOL("active", BlockNode, active, true, "the node may be used"),
-    PROP_ENUM("discard", BlockNode, discard, DISCARD_IGNORE, discard_names, "BlockdevDiscardOptions", "what a discard does"),
+    PROP_ENUM("discard", BlockNode, discard, DISCARD_IGNORE, discard_names, "BlockdevDiscardOptions",
+        "what a discard does"),
     PROP_ENUM("detect-zeroes", BlockNode, detect_zeroes, DETECT_ZEROES_OFF, detect_zeroes_names,
               "BlockdevDetectZeroesOptions", "turn writes of zeros into zero or unmap requests"),
     { }
@@ -348,7 +350,8 @@ static const Property node_properties[] = {
 
 const BlockDriver block_node_type = {
     .name = "block-node", .parent = &object_type, .size = sizeof(BlockNode), .is_abstract = true,
-    .description = "node of the block graph", .properties = node_properties, .init = node_init, .finalize = node_finalize,
+    .description = "node of the block graph", .properties = node_properties, .init = node_init,
+    .finalize = node_finalize,
 };
 TYPE_REGISTER(block_node_type);
 

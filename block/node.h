@@ -4,8 +4,9 @@
  *
  *   BlockBackend --edge "root"--> BlockNode (raw) --edge "file"--> BlockNode (file)      requests go from left to right
  *
- * A node is an Object whose type is its BlockDriver: options of -blockdev are its properties. An edge (BlockChild) holds
- * a reference on its child and says what the parent does with it (`perm`) and lets others do (`shared`). Invariants:
+ * A node is an Object whose type is its BlockDriver: options of -blockdev are its properties. An edge (BlockChild)
+ * holds a reference on its child and says what the parent does with it (`perm`) and lets others do (`shared`).
+ * Invariants:
  *   - for any two edges of one child: perm of one is within shared of the other;
  *   - what a node does with its children follows from what is done with it (driver's child_perm);
  *   - a driver has agreed (check_perm, set_perm: file locks) to the union of perms and the intersection of shared.
@@ -41,16 +42,21 @@ struct BlockDriver {
     bool (*open)(BlockNode *n, GError **err);
     void (*close)(BlockNode *n);                /* only after a successful open; no request is in flight */
     /* What @child is used for, given what is done with the node; NULL: the same as is done with the node. */
-    void (*child_perm)(BlockNode *n, BlockChild *child, unsigned perm, unsigned shared, unsigned *child_perm, unsigned *child_shared);
+    void (*child_perm)(BlockNode *n, BlockChild *child, unsigned perm, unsigned shared, unsigned *child_perm,
+                       unsigned *child_shared);
     /* Prepares for @perm and @shared (take locks, keep the old ones too); then one of the other two. */
     bool (*check_perm)(BlockNode *n, unsigned perm, unsigned shared, GError **err);
     void (*set_perm)(BlockNode *n, unsigned perm, unsigned shared);
     void (*abort_perm)(BlockNode *n, unsigned perm, unsigned shared);   /* back to @perm and @shared */
     int64_t (*length)(BlockNode *n);            /* bytes or -errno */
-    /* Requests, aligned to request_bytes; @v has exactly the request's size. 0 or -errno. Reads past the end give zeros. */
+    /*
+     * Requests, aligned to request_bytes; @v has exactly the request's size. 0 or -errno. Reads past the end give
+     * zeros.
+     */
     int COROUTINE_FN (*co_preadv)(BlockNode *n, int64_t offset, const IoVec *v);
     int COROUTINE_FN (*co_pwritev)(BlockNode *n, int64_t offset, const IoVec *v, unsigned flags);
-    int COROUTINE_FN (*co_write_zeroes)(BlockNode *n, int64_t offset, int64_t bytes, unsigned flags);   /* -ENOTSUP: write them */
+    /* -ENOTSUP: write them */
+    int COROUTINE_FN (*co_write_zeroes)(BlockNode *n, int64_t offset, int64_t bytes, unsigned flags);
     int COROUTINE_FN (*co_discard)(BlockNode *n, int64_t offset, int64_t bytes);
     int COROUTINE_FN (*co_truncate)(BlockNode *n, int64_t length);
     int COROUTINE_FN (*co_flush)(BlockNode *n);
@@ -90,7 +96,10 @@ struct BlockNode {
 
 extern const BlockDriver block_node_type;       /* "block-node", abstract: the options all drivers have */
 #define block_driver(n) ((const BlockDriver *)(n)->object.type)
-static inline const char *block_driver_name(const BlockNode *n) { return n->object.type->name + sizeof(BLOCK_TYPE_PREFIX) - 1; }
+static inline const char *block_driver_name(const BlockNode *n)
+{
+    return n->object.type->name + sizeof(BLOCK_TYPE_PREFIX) - 1;
+}
 
 /* ---- graph (node.c) ---- */
 
@@ -99,7 +108,10 @@ static inline const char *block_driver_name(const BlockNode *n) { return n->obje
  * references). Returns a reference.
  */
 BlockNode *block_node_open(json_object *options, GError **err);
-/** block_node_option_known: whether @driver, opened with its children, takes option @name; feeds @near (may be NULL) with all. */
+/**
+ * block_node_option_known: whether @driver, opened with its children, takes option @name; feeds @near (may be NULL)
+ * with all.
+ */
 bool block_node_option_known(const char *driver, const char *name, NearestWord *near);
 const BlockDriver *block_driver_find(const char *name, GError **err);   /* the error names the nearest */
 BlockNode *block_node_find(const char *node_name);
@@ -138,7 +150,9 @@ void *block_buffer_alloc(BlockNode *n, size_t bytes);   /* aligned for @n; free(
  * Rehearsal of failure, for tests: the Nth request of a sort at any node without children fails with `error`. 0: off.
  * QEMU-style images of trouble (blkdebug) are a driver of their own.
  */
-typedef enum BlockInjectKind { BLOCK_INJECT_READ, BLOCK_INJECT_WRITE, BLOCK_INJECT_FLUSH, BLOCK_INJECT_COUNT } BlockInjectKind;
+typedef enum BlockInjectKind {
+    BLOCK_INJECT_READ, BLOCK_INJECT_WRITE, BLOCK_INJECT_FLUSH, BLOCK_INJECT_COUNT
+} BlockInjectKind;
 extern struct BlockInject { unsigned countdown[BLOCK_INJECT_COUNT]; unsigned repeat; int error; } block_inject;
 
 /* ---- format by content (probe.c) ---- */

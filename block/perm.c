@@ -3,8 +3,8 @@
  * Permissions on the graph: who may do what to a node while others look on.
  *
  * A change at one edge is tried from its child downwards: refresh() checks the edges of a node against each other, asks
- * the driver, and gives the node's own edges what follows, into a list of what was changed. If all agree, commit() tells
- * the drivers to drop what they no longer need; if not, undo() walks the list back. Nothing is left half done.
+ * the driver, and gives the node's own edges what follows, into a list of what was changed. If all agree, commit()
+ * tells the drivers to drop what they no longer need; if not, undo() walks the list back. Nothing is left half done.
  */
 #include "block/node.h"
 
@@ -54,10 +54,11 @@ static bool check_conflicts(BlockNode *n, GError **err)
             unsigned conflict = i != j && !n->force_share ? a->perm & ~b->shared : 0;
 
             if (conflict) {
-                g_autofree char *user = block_child_user(a), *other = block_child_user(b), *names = block_perm_names(conflict);
+                g_autofree char *user = block_child_user(a), *other = block_child_user(b),
+                                *names = block_perm_names(conflict);
 
-                return error_set(err, "%s conflicts with %s, which does not allow others '%s' on '%s'", user, other, names,
-                                 n->node_name);
+                return error_set(err, "%s conflicts with %s, which does not allow others '%s' on '%s'", user, other,
+                                 names, n->node_name);
             }
         }
     }

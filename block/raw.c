@@ -30,20 +30,24 @@ static bool raw_open(BlockNode *n, GError **err)
         return error_set_errno(err, -real, "Could not get the size of '%s'", file->filename);
     }
     if (s->offset > (uint64_t)real) {
-        return error_set(err, "Offset (%" G_GUINT64_FORMAT ") cannot be greater than size of the containing file (%" G_GINT64_FORMAT ")",
+        return error_set(err, "Offset (%" G_GUINT64_FORMAT ") cannot be greater than size of the containing file (%"
+                         G_GINT64_FORMAT ")",
                          s->offset, real);
     }
     if (s->size > (uint64_t)real - s->offset) {
         return error_set(err, "The sum of offset (%" G_GUINT64_FORMAT ") and size (%" G_GUINT64_FORMAT
-                         ") has to be at most the size of the containing file (%" G_GINT64_FORMAT ")", s->offset, s->size, real);
+                         ") has to be at most the size of the containing file (%" G_GINT64_FORMAT ")", s->offset,
+                         s->size, real);
     }
     if (s->size % BLOCK_SECTOR_BYTES) {
-        return error_set(err, "Specified size %" G_GUINT64_FORMAT " is not a multiple of %d", s->size, BLOCK_SECTOR_BYTES);
+        return error_set(err, "Specified size %" G_GUINT64_FORMAT " is not a multiple of %d", s->size,
+                         BLOCK_SECTOR_BYTES);
     }
     return true;
 }
 
-static void raw_child_perm(BlockNode *n, BlockChild *c, unsigned perm, unsigned shared, unsigned *child_perm, unsigned *child_shared)
+static void raw_child_perm(BlockNode *n, BlockChild *c, unsigned perm, unsigned shared, unsigned *child_perm,
+                           unsigned *child_shared)
 {
     *child_perm = perm;
     *child_shared = shared;
@@ -131,7 +135,8 @@ static int COROUTINE_FN raw_truncate(BlockNode *n, int64_t length)
     if (s->size) {
         return -ENOTSUP;                        /* the window has a fixed size */
     }
-    return length > INT64_MAX - (int64_t)s->offset ? -EFBIG : block_node_truncate(block_first_child(n), length + s->offset);
+    return length > INT64_MAX - (int64_t)s->offset ? -EFBIG
+                                                   : block_node_truncate(block_first_child(n), length + s->offset);
 }
 
 static int COROUTINE_FN raw_flush(BlockNode *n) { return block_node_flush(block_first_child(n)); }

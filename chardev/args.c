@@ -2,8 +2,10 @@
 /*
  * Making chardevs: from the dictionary of -chardev (or chardev-add), and from the short forms of -serial and friends.
  *
- *   text "tcp:host:1234,server=on" --short forms--> { backend: socket, host:, port:, server: } --chardev_new_from_args-->
- *   object of type "chardev-socket", options set as its properties, opened, child ID of /chardevs
+ *   text "tcp:host:1234,server=on"
+ *     -> short forms -> { backend: socket, host: ..., port: 1234, server: on }
+ *     -> chardev_new_from_args() -> object of type "chardev-socket", options set as its properties, opened,
+ *        child ID of /chardevs
  *
  * mux=on makes two: the back end as "ID-base" and a mux over it as ID.
  */
@@ -88,8 +90,8 @@ static bool id_check(const char *id, GError **err)
         return error_set(err, "chardev: no id specified");
     }
     if (!id_is_valid(id)) {
-        return error_set(err, "Parameter 'id' expects an identifier, not '%s': letters, digits, '-', '.', '_', beginning "
-                         "with a letter", id);
+        return error_set(err, "Parameter 'id' expects an identifier, not '%s': letters, digits, '-', '.', '_', "
+                         "beginning with a letter", id);
     }
     return true;
 }
@@ -400,7 +402,10 @@ Chardev *chardev_new_from_text(const char *id, const char *text, bool with_mux, 
 
 /* ---- all of them ---- */
 
-typedef struct Visit { void (*fn)(const char *id, const char *filename, Chardev *chr, void *opaque); void *opaque; } Visit;
+typedef struct Visit {
+    void (*fn)(const char *id, const char *filename, Chardev *chr, void *opaque);
+    void *opaque;
+} Visit;
 
 static bool visit_one(Object *child, void *opaque)
 {
@@ -474,7 +479,10 @@ void chardev_print_help(void)
 
 /* ---- property of a device ---- */
 
-static CharFrontend *field_of(Object *obj, const Property *prop) { return (CharFrontend *)((char *)obj + prop->offset); }
+static CharFrontend *field_of(Object *obj, const Property *prop)
+{
+    return (CharFrontend *)((char *)obj + prop->offset);
+}
 
 static json_object *chardev_prop_get(Object *obj, const Property *prop)
 {
@@ -506,7 +514,8 @@ static bool chardev_prop_set(Object *obj, const Property *prop, json_object *val
                 nearest_add(&near, name);
             }
         }
-        return error_set(err, "Property '%s.%s' can't find value '%s'%s", obj->type->name, prop->name, id, nearest_hint(&near));
+        return error_set(err, "Property '%s.%s' can't find value '%s'%s", obj->type->name, prop->name, id,
+                         nearest_hint(&near));
     }
     chardev_detach(fe);
     return chardev_attach(fe, chr, err);

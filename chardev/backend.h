@@ -72,7 +72,8 @@ typedef struct FdPort {
     void (*on_eof)(Chardev *chr);               /* input ended; NULL: nobody cares */
 } FdPort;
 
-void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd);      /* owns the descriptors; makes them non-blocking */
+/* owns the descriptors; makes them non-blocking */
+void fd_port_init(FdPort *p, Chardev *chr, int in_fd, int out_fd);
 void fd_port_update(FdPort *p);
 int fd_port_write(FdPort *p, const uint8_t *buf, int len);
 void fd_port_wait_writable(FdPort *p);

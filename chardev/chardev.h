@@ -14,19 +14,25 @@
 typedef struct Chardev Chardev;
 typedef struct CharFrontend CharFrontend;
 
-typedef enum ChardevEvent { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_MUX_IN, CHARDEV_MUX_OUT } ChardevEvent;
+typedef enum ChardevEvent {
+    CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_MUX_IN, CHARDEV_MUX_OUT
+} ChardevEvent;
 
 /* Embedded in its owner, zero-filled until attached. */
 struct CharFrontend {
     Chardev *chr;                               /* NULL: unattached; writes are dropped */
-    int (*can_receive)(void *opaque);           /* bytes it takes now; 0 stops the back end until chardev_accept_input() */
+    /* bytes it takes now; 0 stops the back end until chardev_accept_input() */
+    int (*can_receive)(void *opaque);
     void (*receive)(void *opaque, const uint8_t *buf, int len);
     void (*event)(void *opaque, ChardevEvent event);    /* may be NULL */
     void *opaque;
     int mux_tag;
 };
 
-/** chardev_attach: connects @fe to @chr; fails if @chr is taken and not a mux. Sends CHARDEV_OPENED if the back end is open. */
+/**
+ * chardev_attach: connects @fe to @chr; fails if @chr is taken and not a mux. Sends CHARDEV_OPENED if the back end is
+ * open.
+ */
 bool chardev_attach(CharFrontend *fe, Chardev *chr, GError **err);
 void chardev_set_handlers(CharFrontend *fe, int (*can_receive)(void *), void (*receive)(void *, const uint8_t *, int),
                           void (*event)(void *, ChardevEvent), void *opaque);
@@ -43,15 +49,22 @@ typedef struct SerialParams { int speed, data_bits, stop_bits; char parity; } Se
 void chardev_set_serial_params(CharFrontend *fe, const SerialParams *p);
 void chardev_set_echo(CharFrontend *fe, bool echo);
 void chardev_send_break(CharFrontend *fe);
-/** chardev_take_fd: the oldest descriptor that came with the bytes (unix socket, SCM_RIGHTS); the caller owns it. -1: none. */
+/**
+ * chardev_take_fd: the oldest descriptor that came with the bytes (unix socket, SCM_RIGHTS); the caller owns it. -1:
+ * none.
+ */
 int chardev_take_fd(CharFrontend *fe);
 
 Chardev *chardev_find(const char *id);
-/** chardev_new_from_args: -chardev / chardev-add in keyval form: "backend", "id", back end's own. Registered at /chardevs/ID. */
+/**
+ * chardev_new_from_args: -chardev / chardev-add in keyval form: "backend", "id", back end's own. Registered at
+ * /chardevs/ID.
+ */
 Chardev *chardev_new_from_args(json_object *args, GError **err);
 /**
- * chardev_new_from_text: the short forms of -serial, -monitor, -qmp ...: "stdio", "pty", "file:F", "unix:...", "tcp:...",
- * "telnet:...", "pipe:P", "null", "vc", "none" (NULL, no error), "chardev:ID" (an existing one). "mon:" before it, or
+ * chardev_new_from_text: the short forms of -serial, -monitor, -qmp ...: "stdio", "pty", "file:F", "unix:...",
+ * "tcp:...", "telnet:...", "pipe:P", "null", "vc", "none" (NULL, no error), "chardev:ID" (an existing one). "mon:"
+ * before it, or
  * @with_mux, puts a mux in front; who calls with "mon:" text also attaches a monitor (stdio then passes Ctrl-C on).
  */
 Chardev *chardev_new_from_text(const char *id, const char *text, bool with_mux, GError **err);

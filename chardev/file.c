@@ -81,7 +81,10 @@ static bool pipe_open(Chardev *chr, json_object *args, GError **err)
 }
 
 static void file_finalize(Object *obj) { fd_port_close(&((FileChardev *)obj)->port); }
-static int file_write(Chardev *chr, const uint8_t *buf, int len) { return fd_port_write(&((FileChardev *)chr)->port, buf, len); }
+static int file_write(Chardev *chr, const uint8_t *buf, int len)
+{
+    return fd_port_write(&((FileChardev *)chr)->port, buf, len);
+}
 static void file_update(Chardev *chr) { fd_port_update(&((FileChardev *)chr)->port); }
 static void file_wait(Chardev *chr) { fd_port_wait_writable(&((FileChardev *)chr)->port); }
 

@@ -34,7 +34,9 @@ static bool somebody_there(PtyChardev *s)
     return poll(&pfd, 1, 0) == 0 || !(pfd.revents & POLLHUP);
 }
 
-/* Connects or disconnects as the far end is open or not. The port, on a copy of our descriptor, lives while connected. */
+/*
+ * Connects or disconnects as the far end is open or not. The port, on a copy of our descriptor, lives while connected.
+ */
 static void pty_check(Chardev *chr)
 {
     PtyChardev *s = (PtyChardev *)chr;

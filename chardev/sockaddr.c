@@ -265,7 +265,8 @@ char *socket_name_text(int fd, bool peer)
 
         return n && un->sun_path[0] ? g_strndup(un->sun_path, n) : g_strdup("");
     }
-    if (getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV)) {
+    if (getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV)) {
         return g_strdup("unknown");
     }
     return g_strdup_printf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);

@@ -20,7 +20,10 @@ typedef struct SocketAddress {
 } SocketAddress;
 
 void socket_address_clear(SocketAddress *a);    /* frees strings */
-/** socket_listen: a listening socket, close-on-exec and non-blocking; -1 with @err. A stale unix socket file is replaced. */
+/**
+ * socket_listen: a listening socket, close-on-exec and non-blocking; -1 with @err. A stale unix socket file is
+ * replaced.
+ */
 int socket_listen(const SocketAddress *a, GError **err);
 /** socket_connect: blocks until connected (name look-up included); any thread. -1 with @err. */
 int socket_connect(const SocketAddress *a, GError **err);

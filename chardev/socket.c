@@ -3,11 +3,12 @@
  * socket: one stream connection (unix or TCP), as server or client, optionally speaking telnet.
  *
  *   server: LISTENING --accept--> CONNECTED --end or error--> LISTENING
- *   client: connect at start, or with reconnect-ms:  WAITING --timer--> CONNECTING (worker) --> CONNECTED --end--> WAITING
+ *   client: connect at start, or with reconnect-ms:
+ *           WAITING --timer--> CONNECTING (worker) --> CONNECTED --end--> WAITING
  *
- * Only one peer at a time: while connected, others wait in the kernel's queue. Output without a peer is dropped. A write
- * that finds the peer gone only marks the connection broken; a bottom half closes it, so that the front end never sees
- * CHARDEV_CLOSED from inside of its own write. Descriptors sent over a unix socket are kept until taken.
+ * Only one peer at a time: while connected, others wait in the kernel's queue. Output without a peer is dropped. A
+ * write that finds the peer gone only marks the connection broken; a bottom half closes it, so that the front end never
+ * sees CHARDEV_CLOSED from inside of its own write. Descriptors sent over a unix socket are kept until taken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,8 @@ static void refresh_filename(SocketChardev *s)
     if (s->addr.kind == SOCKET_UNIX || (fd >= 0 && getsockname(fd, &sa, &len) == 0 && sa.sa_family == AF_UNIX)) {
         const char *path = s->addr.kind == SOCKET_UNIX && !s->addr.abstract ? s->addr.path : own ? own : "";
 
-        chardev_be_set_filename(&s->chr, g_strdup_printf("%sunix:%s%s", lost, s->fd >= 0 && !s->server && own ? own : path, server));
+        chardev_be_set_filename(
+            &s->chr, g_strdup_printf("%sunix:%s%s", lost, s->fd >= 0 && !s->server && own ? own : path, server));
     } else if (s->fd >= 0) {
         chardev_be_set_filename(&s->chr, g_strdup_printf("%s:%s%s <-> %s", proto, own, server, peer));
     } else if (own) {
@@ -254,7 +256,9 @@ static bool read_once(SocketChardev *s, int room)
     uint8_t buf[READ_CHUNK_BYTES];
     union { struct cmsghdr align; char bytes[CMSG_SPACE(MAX_FDS_PER_MESSAGE * sizeof(int))]; } control;
     struct iovec iov = { buf, MIN(room, (int)sizeof(buf)) };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+    };
     unsigned breaks = 0;
     ssize_t n = recvmsg(s->fd, &msg, MSG_CMSG_CLOEXEC);
 
@@ -599,7 +603,8 @@ static const Property socket_properties[] = {
     PROP_BOOL("websocket", SocketChardev, websocket, false, "speak the WebSocket protocol (not supported yet)"),
     PROP_STR("tls-creds", SocketChardev, tls_creds, "id of TLS credentials (not supported yet)"),
     PROP_STR("tls-authz", SocketChardev, tls_authz, "id of a TLS authorization object (not supported yet)"),
-    PROP_UINT64("reconnect-ms", SocketChardev, reconnect_ms, 0, "client: milliseconds between attempts; 0: connect once"),
+    PROP_UINT64("reconnect-ms", SocketChardev, reconnect_ms, 0,
+        "client: milliseconds between attempts; 0: connect once"),
     { }
 };
 

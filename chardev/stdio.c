@@ -2,10 +2,10 @@
 /*
  * stdio: the terminal (or pipes) that the emulator was started on.
  *
- * A terminal is put into raw mode: no echo, no line editing; keys that send signals (Ctrl-C) work unless signal=off. The
- * mode found at the start is restored at exit, and around a stop (SIGTSTP, SIGCONT), so that the shell has its terminal
- * back. We read and write descriptors of our own to the same terminal or pipe, opened anew where the kernel lets us:
- * O_NONBLOCK on the inherited ones would also hit every other process that shares them.
+ * A terminal is put into raw mode: no echo, no line editing; keys that send signals (Ctrl-C) work unless signal=off.
+ * The mode found at the start is restored at exit, and around a stop (SIGTSTP, SIGCONT), so that the shell has its
+ * terminal back. We read and write descriptors of our own to the same terminal or pipe, opened anew where the kernel
+ * lets us: O_NONBLOCK on the inherited ones would also hit every other process that shares them.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The telnet protocol (RFC 854) between a socket and a chardev: commands out of the input, 0xff doubled in the output. */
+/*
+ * The telnet protocol (RFC 854) between a socket and a chardev: commands out of the input, 0xff doubled in the output.
+ */
 #ifndef CHARDEV_TELNET_H
 #define CHARDEV_TELNET_H
 

@@ -44,7 +44,9 @@ static bool is_ext(uint8_t command)
 
 /* ---- data ---- */
 
-/* READ and WRITE SECTORS move one sector for each interrupt, the MULTIPLE forms what SET MULTIPLE MODE said (0: off). */
+/*
+ * READ and WRITE SECTORS move one sector for each interrupt, the MULTIPLE forms what SET MULTIPLE MODE said (0: off).
+ */
 static bool set_block(IdeDevice *dev, bool multiple)
 {
     dev->block_sectors = multiple ? MAX(dev->multiple, 1) : 1;
@@ -312,7 +314,8 @@ static bool disk_realize(Device *d, GError **err)
         return false;
     }
     if (dev->conf.logical_block_size != IDE_SECTOR_BYTES) {
-        return error_set(err, "logical_block_size must be %d for IDE, not %u", IDE_SECTOR_BYTES, dev->conf.logical_block_size);
+        return error_set(err, "logical_block_size must be %d for IDE, not %u", IDE_SECTOR_BYTES,
+                         dev->conf.logical_block_size);
     }
     length = block_backend_length(dev->conf.blk);
     if (length < 0) {
@@ -387,7 +390,8 @@ static const Property device_properties[] = {
 
 const IdeDeviceType ide_device_type = {
     .name = "ide-device", .parent = &device_type.type, .size = sizeof(IdeDevice), .is_abstract = true,
-    .description = "ATA device", .bus = &ide_bus_type.type, .category = CATEGORY_STORAGE, .properties = device_properties,
+    .description = "ATA device", .bus = &ide_bus_type.type, .category = CATEGORY_STORAGE,
+    .properties = device_properties,
 };
 TYPE_REGISTER(ide_device_type);
 
@@ -403,8 +407,10 @@ static const StateField disk_state[] = {
     STATE_U8(IdeDevice, multiple), STATE_U8(IdeDevice, block_sectors), STATE_U8(IdeDevice, mwdma_mode),
     STATE_U8(IdeDevice, udma_mode), STATE_BOOL(IdeDevice, write_cache), STATE_BOOL(IdeDevice, smart_enabled),
     STATE_BOOL(IdeDevice, smart_autosave), STATE_U8(IdeDevice, smart_selftest_status), STATE_BOOL(IdeDevice, lba48),
-    STATE_U32(IdeDevice, remaining), STATE_U32(IdeDevice, buf_pos), STATE_BUFFER(IdeDevice, buf, buf_len, IDE_BUF_BYTES),
-    STATE_BOOL(IdeDevice, data_out), STATE_INT(IdeDevice, next), STATE_INT(IdeDevice, pending), STATE_BOOL(IdeDevice, stopped),
+    STATE_U32(IdeDevice, remaining), STATE_U32(IdeDevice, buf_pos),
+    STATE_BUFFER(IdeDevice, buf, buf_len, IDE_BUF_BYTES),
+    STATE_BOOL(IdeDevice, data_out), STATE_INT(IdeDevice, next), STATE_INT(IdeDevice, pending),
+    STATE_BOOL(IdeDevice, stopped),
     { }
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* IDENTIFY DEVICE data of the ATA disk (ATA/ATAPI-7 V1, 6.17): a table of words that never change, and those that do. */
+/*
+ * IDENTIFY DEVICE data of the ATA disk (ATA/ATAPI-7 V1, 6.17): a table of words that never change, and those that do.
+ */
 #include <string.h>
 
 #include "hw/ide/ide.h"
@@ -76,7 +78,8 @@ void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
     put_word(out, 87, 1 << 14 | (dev->wwn ? 1 << 8 : 0));
     put_word(out, 88, 0x3f | dev->udma_mode << 8);
     put_words(out, 100, dev->sectors, 4);
-    put_word(out, 106, 0x6000 | (__builtin_ctz(dev->conf.physical_block_size) - __builtin_ctz(dev->conf.logical_block_size)));
+    put_word(out, 106,
+             0x6000 | (__builtin_ctz(dev->conf.physical_block_size) - __builtin_ctz(dev->conf.logical_block_size)));
     if (dev->wwn) {
         for (int i = 0; i < 4; i++) {
             put_word(out, 108 + i, dev->wwn >> (48 - 16 * i));

@@ -101,7 +101,8 @@ bool ata_smart(IdeDevice *dev, uint8_t command)
 {
     IdeRegs *r = ide_regs(dev);
 
-    if (r->lba_mid != SMART_KEY_MID || r->lba_high != SMART_KEY_HIGH || (!dev->smart_enabled && r->features != ENABLE)) {
+    if (r->lba_mid != SMART_KEY_MID || r->lba_high != SMART_KEY_HIGH ||
+        (!dev->smart_enabled && r->features != ENABLE)) {
         return refuse(dev);
     }
     memset(dev->buf, 0, IDE_SECTOR_BYTES);

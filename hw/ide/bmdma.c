@@ -3,9 +3,9 @@
  * Bus master IDE, "Programming Interface for Bus Master IDE Controller" 1.0 (SFF-8038i).
  *
  * The guest puts the address of a table of physical region descriptors into BMIDTP, gives the device a DMA command and
- * sets START; data moves when both have happened. An entry is 8 bytes: address, length (16 bits, even, 0 is 64 KiB), and
- * in the last entry bit 31. When the device is through, ACTIVE stays set if the table had more to give. A table that the
- * bus cannot read, or memory that is not there, sets ERROR.
+ * sets START; data moves when both have happened. An entry is 8 bytes: address, length (16 bits, even, 0 is 64 KiB),
+ * and in the last entry bit 31. When the device is through, ACTIVE stays set if the table had more to give. A table
+ * that the bus cannot read, or memory that is not there, sets ERROR.
  */
 #include "hw/ide/bmdma.h"
 
@@ -158,11 +158,13 @@ void bmdma_reset(BmdmaChannel *c)
 }
 
 static const StateField cursor_state[] = {
-    STATE_U32(BmdmaCursor, table), STATE_U32(BmdmaCursor, addr), STATE_U32(BmdmaCursor, left), STATE_BOOL(BmdmaCursor, last), { }
+    STATE_U32(BmdmaCursor, table), STATE_U32(BmdmaCursor, addr), STATE_U32(BmdmaCursor, left),
+    STATE_BOOL(BmdmaCursor, last), { }
 };
 
 const StateField bmdma_state[] = {
-    STATE_STRUCT(BmdmaChannel, bus, IdeBus, ide_bus_state), STATE_U8(BmdmaChannel, command), STATE_U8(BmdmaChannel, status),
+    STATE_STRUCT(BmdmaChannel, bus, IdeBus, ide_bus_state), STATE_U8(BmdmaChannel, command),
+    STATE_U8(BmdmaChannel, status),
     STATE_U32(BmdmaChannel, table), STATE_STRUCT(BmdmaChannel, cursor, BmdmaCursor, cursor_state),
     STATE_STRUCT(BmdmaChannel, stretch_start, BmdmaCursor, cursor_state), { }
 };

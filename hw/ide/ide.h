@@ -25,7 +25,9 @@
 /* Command block registers, by offset from its first port. */
 enum { ATA_DATA, ATA_ERROR, ATA_COUNT, ATA_LBA_LOW, ATA_LBA_MID, ATA_LBA_HIGH, ATA_DEVICE, ATA_STATUS,
        ATA_FEATURES = ATA_ERROR, ATA_COMMAND = ATA_STATUS };
-enum { STATUS_ERR = 0x01, STATUS_DRQ = 0x08, STATUS_DSC = 0x10, STATUS_DF = 0x20, STATUS_DRDY = 0x40, STATUS_BSY = 0x80 };
+enum {
+    STATUS_ERR = 0x01, STATUS_DRQ = 0x08, STATUS_DSC = 0x10, STATUS_DF = 0x20, STATUS_DRDY = 0x40, STATUS_BSY = 0x80
+};
 enum { ERROR_ABRT = 0x04, ERROR_IDNF = 0x10, ERROR_UNC = 0x40, ERROR_ICRC = 0x80 };
 enum { DEVICE_HEAD = 0x0f, DEVICE_DEV = 0x10, DEVICE_LBA = 0x40, DEVICE_OBSOLETE = 0xa0 };
 enum { CONTROL_NIEN = 0x02, CONTROL_SRST = 0x04, CONTROL_HOB = 0x80 };
@@ -45,7 +47,9 @@ typedef struct IdeRegs {
 /* What moves the data of DMA commands. All of it under the big lock. */
 typedef struct DmaSegment { GuestAddr addr; uint32_t len; } DmaSegment;
 typedef struct IdeTransport {
-    /** The device has taken a DMA command; the transport calls ide_dma_run() when the host has armed it, now or later. */
+    /**
+     * The device has taken a DMA command; the transport calls ide_dma_run() when the host has armed it, now or later.
+     */
     void (*dma_ready)(IdeBus *bus, IdeDevice *dev);
     /**
      * Appends to @segments where the next bytes are, at most @max (a multiple of a sector), in whole sectors as long as
@@ -74,8 +78,8 @@ struct IdeBus {
 
 typedef enum IdeNext { IDE_NEXT_STOP, IDE_NEXT_READ, IDE_NEXT_WRITE, IDE_NEXT_COUNT } IdeNext;
 typedef enum IdePending {
-    IDE_PENDING_NONE, IDE_PENDING_READ, IDE_PENDING_WRITE, IDE_PENDING_DMA_READ, IDE_PENDING_DMA_WRITE, IDE_PENDING_TRIM,
-    IDE_PENDING_FLUSH, IDE_PENDING_COUNT
+    IDE_PENDING_NONE, IDE_PENDING_READ, IDE_PENDING_WRITE, IDE_PENDING_DMA_READ, IDE_PENDING_DMA_WRITE,
+    IDE_PENDING_TRIM, IDE_PENDING_FLUSH, IDE_PENDING_COUNT
 } IdePending;
 
 /* Returns whether the command is over; false: its end comes later (data to move, a request in flight). */
@@ -125,7 +129,10 @@ extern const BusType ide_bus_type;              /* "IDE" */
 extern const IdeDeviceType ide_device_type;     /* "ide-device": abstract */
 static inline IdeBus *ide_bus_of(const IdeDevice *dev) { return IDE_BUS(dev->device.bus); }
 static inline IdeRegs *ide_regs(const IdeDevice *dev) { return &ide_bus_of(dev)->regs[dev->unit]; }
-static inline const IdeDeviceType *ide_type_of(const IdeDevice *dev) { return (const IdeDeviceType *)dev->device.object.type; }
+static inline const IdeDeviceType *ide_type_of(const IdeDevice *dev)
+{
+    return (const IdeDeviceType *)dev->device.object.type;
+}
 
 /* ---- for host adapters (ide_bus.c) ---- */
 
@@ -136,7 +143,8 @@ uint8_t ide_read_register(IdeBus *bus, unsigned reg);
 void ide_write_register(IdeBus *bus, unsigned reg, uint8_t value);
 void ide_dma_run(IdeDevice *dev);               /* the host has armed DMA for a device that is ready */
 bool ide_dma_waiting(const IdeDevice *dev);     /* a DMA command is in progress and nothing of it in flight */
-void ide_dma_stop(IdeDevice *dev);              /* the host has disarmed it in the middle: the command ends with nothing more moved */
+/** ide_dma_stop: the host has disarmed it in the middle: the command ends with nothing more moved. */
+void ide_dma_stop(IdeDevice *dev);
 void ide_cancel(IdeDevice *dev);                /* gives up the command in progress; waits for its request */
 extern const StateField ide_bus_state[];
 

@@ -4,8 +4,8 @@
  *
  * A write to the command block reaches both units, each of which has its own registers; a read is answered by the
  * selected one. While the selected device is busy or wants data moved, only its command byte is looked at (and then
- * refused). A place without a device keeps registers but answers 0 for STATUS and ERROR; a channel without any, for all.
- * ATA/ATAPI-7 V2, 5.2 and 9.1 (software reset).
+ * refused). A place without a device keeps registers but answers 0 for STATUS and ERROR; a channel without any, for
+ * all. ATA/ATAPI-7 V2, 5.2 and 9.1 (software reset).
  */
 #include "core/log.h"
 #include "hw/ide/ide.h"
@@ -280,7 +280,10 @@ static uint64_t control_read(void *opaque, uint64_t offset, unsigned size)
     return bus->units[bus->unit] ? bus->regs[bus->unit].status : 0;
 }
 
-static void control_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) { write_control(opaque, value); }
+static void control_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    write_control(opaque, value);
+}
 
 const MemoryOps ide_control_ops = { .read = control_read, .write = control_write, .valid = { 1, 1 }, .impl = { 1, 1 } };
 
@@ -294,11 +297,13 @@ static bool bus_attach(Bus *b, Device *d, GError **err)
     if (dev->unit == UINT32_MAX) {
         dev->unit = bus->units[0] ? 1 : 0;
         if (bus->units[dev->unit]) {
-            return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", IDE_UNITS, b->name, IDE_UNITS);
+            return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", IDE_UNITS, b->name,
+                             IDE_UNITS);
         }
     }
     if (dev->unit >= IDE_UNITS) {
-        return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", dev->unit, b->name, IDE_UNITS);
+        return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", dev->unit, b->name,
+                         IDE_UNITS);
     }
     if (bus->units[dev->unit]) {
         return error_set(err, "IDE unit %u of bus '%s' is in use", dev->unit, b->name);

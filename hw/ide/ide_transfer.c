@@ -4,11 +4,13 @@
  *
  *   READ:  begin -> request -> buffer full: DRQ, INTRQ -> host empties it -> next block, or done
  *   WRITE: DRQ -> host fills the buffer -> begin -> request -> done: next block with DRQ, INTRQ
- *   DMA:   begin -> transport says "armed" -> segments of guest memory -> request on them -> next stretch, or done, INTRQ
+ *   DMA:   begin -> transport says "armed" -> segments of guest memory -> request on them -> next stretch, or
+ *          done: INTRQ
  *
- * A DMA stretch lends its memory (dma_map()); if some of it is not RAM, a buffer in between is used. A request that fails
- * is reported to the guest (ERR, ABRT), ignored, or kept as `pending` with the machine stopped; when it runs again, the
- * same stretch is tried again. Giving up a command (reset) waits for its request, since the memory is on loan.
+ * A DMA stretch lends its memory (dma_map()); if some of it is not RAM, a buffer in between is used. A request that
+ * fails is reported to the guest (ERR, ABRT), ignored, or kept as `pending` with the machine stopped; when it runs
+ * again, the same stretch is tried again. Giving up a command (reset) waits for its request, since the memory is on
+ * loan.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -56,7 +58,8 @@ int64_t ide_get_lba(const IdeDevice *dev)
     if (r->lba_low == 0 || r->lba_low > dev->track_sectors || (r->device & DEVICE_HEAD) >= (int)dev->heads) {
         return -1;
     }
-    return ((int64_t)(r->lba_high << 8 | r->lba_mid) * dev->heads + (r->device & DEVICE_HEAD)) * dev->track_sectors + r->lba_low - 1;
+    return ((int64_t)(r->lba_high << 8 | r->lba_mid) * dev->heads + (r->device & DEVICE_HEAD)) * dev->track_sectors +
+           r->lba_low - 1;
 }
 
 void ide_set_lba(IdeDevice *dev, int64_t lba)
@@ -318,7 +321,8 @@ static bool dma_copy(IdeRequest *req, DmaDirection dir)
 
     for (guint i = 0; i < req->segments->len; i++) {
         const DmaSegment *s = &g_array_index(req->segments, DmaSegment, i);
-        MemTxResult result = dir == DMA_FROM_DEVICE ? dma_write(req->as, s->addr, p, s->len) : dma_read(req->as, s->addr, p, s->len);
+        MemTxResult result =
+            dir == DMA_FROM_DEVICE ? dma_write(req->as, s->addr, p, s->len) : dma_read(req->as, s->addr, p, s->len);
 
         if (result != MEMTX_OK) {
             return false;

@@ -25,16 +25,24 @@ static const struct { uint32_t command, control; unsigned irq; } legacy[CHANNELS
 
 /* ---- bus master registers ---- */
 
-static void command0_written(Device *d, uint64_t old, uint64_t value) { bmdma_command_written(&DEVICE(PiixIde, d)->channels[0], old); }
-static void command1_written(Device *d, uint64_t old, uint64_t value) { bmdma_command_written(&DEVICE(PiixIde, d)->channels[1], old); }
+static void command0_written(Device *d, uint64_t old, uint64_t value)
+{
+    bmdma_command_written(&DEVICE(PiixIde, d)->channels[0], old);
+}
+static void command1_written(Device *d, uint64_t old, uint64_t value)
+{
+    bmdma_command_written(&DEVICE(PiixIde, d)->channels[1], old);
+}
 
 /* BMISP: ACTIVE is ours, the CAPABLE bits are firmware's to note; BMIDTP is dword aligned. */
 static const Register bm_regs[] = {
-    { 0x0, 1, "BMICP0", REG_RW, BM_CMD_START | BM_CMD_TO_MEMORY, .field = REG_FIELD(PiixIde, channels[0].command), .on_write = command0_written },
+    { 0x0, 1, "BMICP0", REG_RW, BM_CMD_START | BM_CMD_TO_MEMORY, .field = REG_FIELD(PiixIde, channels[0].command),
+      .on_write = command0_written },
     { 0x2, 1, "BMISP0", REG_RW, BM_STATUS_CAPABLE, .write_1_clear = BM_STATUS_ERROR | BM_STATUS_INTR,
       .field = REG_FIELD(PiixIde, channels[0].status) },
     { 0x4, 4, "BMIDTP0", REG_RW, 0xfffffffc, .field = REG_FIELD(PiixIde, channels[0].table) },
-    { 0x8, 1, "BMICP1", REG_RW, BM_CMD_START | BM_CMD_TO_MEMORY, .field = REG_FIELD(PiixIde, channels[1].command), .on_write = command1_written },
+    { 0x8, 1, "BMICP1", REG_RW, BM_CMD_START | BM_CMD_TO_MEMORY, .field = REG_FIELD(PiixIde, channels[1].command),
+      .on_write = command1_written },
     { 0xa, 1, "BMISP1", REG_RW, BM_STATUS_CAPABLE, .write_1_clear = BM_STATUS_ERROR | BM_STATUS_INTR,
       .field = REG_FIELD(PiixIde, channels[1].status) },
     { 0xc, 4, "BMIDTP1", REG_RW, 0xfffffffc, .field = REG_FIELD(PiixIde, channels[1].table) },

@@ -123,7 +123,10 @@ static int sync_any(BlockBackend *blk, int kind, int64_t offset, void *buf, size
 }
 
 int sync_read(BlockBackend *blk, int64_t offset, void *buf, size_t len) { return sync_any(blk, 0, offset, buf, len); }
-int sync_write(BlockBackend *blk, int64_t offset, const void *buf, size_t len) { return sync_any(blk, 1, offset, (void *)buf, len); }
+int sync_write(BlockBackend *blk, int64_t offset, const void *buf, size_t len)
+{
+    return sync_any(blk, 1, offset, (void *)buf, len);
+}
 int sync_flush(BlockBackend *blk) { return sync_any(blk, 2, 0, NULL, 0); }
 int sync_zero(BlockBackend *blk, int64_t offset, int64_t len) { return sync_any(blk, 3, offset, NULL, len); }
 int sync_discard(BlockBackend *blk, int64_t offset, int64_t len) { return sync_any(blk, 4, offset, NULL, len); }

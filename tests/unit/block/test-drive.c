@@ -6,15 +6,19 @@ static void test_wrong(void)
 {
     static const struct { const char *claim, *json, *error; } rows[] = {
         { "an unknown option names the nearest", "{'file':'@/a.img','formt':'raw'}", "did you mean 'format'" },
-        { "the removed spelling readonly finds the new one", "{'file':'@/a.img','readonly':'on'}", "did you mean 'read-only'" },
-        { "a node's option misspelt finds it too", "{'file':'@/a.img','format':'raw','ofset':'0'}", "did you mean 'offset'" },
+        { "the removed spelling readonly finds the new one", "{'file':'@/a.img','readonly':'on'}",
+          "did you mean 'read-only'" },
+        { "a node's option misspelt finds it too", "{'file':'@/a.img','format':'raw','ofset':'0'}",
+          "did you mean 'offset'" },
         { "an unknown interface", "{'file':'@/a.img','if':'idee','format':'raw'}", "idee" },
         { "an unknown format names the nearest", "{'file':'@/a.img','format':'rww'}", "did you mean 'raw'" },
         { "a format that is not there yet", "{'file':'@/a.img','format':'qcow2'}", "not supported yet" },
         { "a missing file", "{'file':'@/none.img','format':'raw'}", "none.img" },
         { "a missing file, probed", "{'file':'@/none.img'}", "none.img" },
-        { "an image of another format is not taken for raw", "{'file':'@/q.img'}", "looks like an image of format 'qcow2'" },
-        { "an unknown cache mode names the nearest", "{'file':'@/a.img','cache':'writebak','format':'raw'}", "did you mean 'writeback'" },
+        { "an image of another format is not taken for raw", "{'file':'@/q.img'}",
+          "looks like an image of format 'qcow2'" },
+        { "an unknown cache mode names the nearest", "{'file':'@/a.img','cache':'writebak','format':'raw'}",
+          "did you mean 'writeback'" },
         { "an unknown aio", "{'file':'@/a.img','aio':'fast','format':'raw'}", "aio option 'fast'" },
         { "aio=native without O_DIRECT", "{'file':'@/a.img','aio':'native','format':'raw'}", "cache.direct=on" },
         { "an unknown werror", "{'if':'none','werror':'ask'}", "ask" },
@@ -31,7 +35,8 @@ static void test_wrong(void)
         { "copy-on-read", "{'file':'@/a.img','format':'raw','copy-on-read':'on'}", "not supported yet" },
         { "throttling", "{'file':'@/a.img','format':'raw','throttling':{'iops-total':5}}", "not supported yet" },
         { "a protocol that is not there", "{'file':'nbd://host/','format':'raw'}", "Unknown protocol 'nbd'" },
-        { "format and driver that differ", "{'file':'@/a.img','format':'raw','driver':'file'}", "both 'driver' and 'format'" },
+        { "format and driver that differ", "{'file':'@/a.img','format':'raw','driver':'file'}",
+          "both 'driver' and 'format'" },
         { "file=json: with garbage", "{'file':'json:{','if':'none'}", "" },
         { "file=json: that is no object", "{'file':'json:[1]','if':'none'}", "not an object" },
     };
@@ -43,7 +48,8 @@ static void test_wrong(void)
         g_autoptr(GError) err = NULL;
 
         check_true(!block_drive_add(args, &err), "%s is refused", rows[i].claim);
-        check_true(err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim, err ? err->message : "(no message)");
+        check_true(err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim,
+                   err ? err->message : "(no message)");
     }
 }
 
@@ -74,32 +80,41 @@ static void test_places(void)
         check_str(d->id, rows[i].id, "%s: id", rows[i].claim);
         check_true(block_backend_find(rows[i].id) == d->blk, "%s: is found by id", rows[i].claim);
     }
-    check_true(!block_drive_add(twice, &err) && strstr(err->message, "bus=0, unit=0 (index=0) exists"), "a place is taken once");
+    check_true(!block_drive_add(twice, &err) && strstr(err->message, "bus=0, unit=0 (index=0) exists"),
+               "a place is taken once");
     g_clear_error(&err);
     check_true(!block_drive_add(same, &err) && strstr(err->message, "Duplicate ID 'mine'"), "an id is taken once");
 }
 
 static void test_settings(void)
 {
-    static const struct { const char *claim, *json; bool direct, no_flush, write_cache, read_only, unmap; const char *driver; } rows[] = {
+    static const struct {
+        const char *claim, *json;
+        bool direct, no_flush, write_cache, read_only, unmap;
+        const char *driver;
+    } rows[] = {
         { "defaults", "{'if':'none','id':'t','format':'raw','file':'@/b.img'}", .write_cache = true, .driver = "raw" },
-        { "cache=writethrough", "{'if':'none','id':'t','format':'raw','file':'@/b.img','cache':'writethrough'}", .driver = "raw" },
+        { "cache=writethrough", "{'if':'none','id':'t','format':'raw','file':'@/b.img','cache':'writethrough'}",
+          .driver = "raw" },
         { "cache=unsafe", "{'if':'none','id':'t','format':'raw','file':'@/b.img','cache':'unsafe'}", .no_flush = true,
           .write_cache = true, .driver = "raw" },
         { "a switch of its own", "{'if':'none','id':'t','format':'raw','file':'@/b.img','cache':{'no-flush':'on'}}",
           .no_flush = true, .write_cache = true, .driver = "raw" },
         { "read-only", "{'if':'none','id':'t','format':'raw','file':'@/b.img','read-only':'on'}", .write_cache = true,
           .read_only = true, .driver = "raw" },
-        { "a cdrom is read-only", "{'if':'none','id':'t','format':'raw','file':'@/b.img','media':'cdrom'}", .write_cache = true,
-          .read_only = true, .driver = "raw" },
-        { "discard=on", "{'if':'none','id':'t','format':'raw','file':'@/b.img','discard':'on'}", .write_cache = true, .unmap = true,
+        { "a cdrom is read-only", "{'if':'none','id':'t','format':'raw','file':'@/b.img','media':'cdrom'}",
+          .write_cache = true, .read_only = true, .driver = "raw" },
+        { "discard=on", "{'if':'none','id':'t','format':'raw','file':'@/b.img','discard':'on'}", .write_cache = true,
+          .unmap = true, .driver = "raw" },
+        { "the protocol alone", "{'if':'none','id':'t','format':'file','file':'@/b.img'}", .write_cache = true,
+          .driver = "file" },
+        { "file: as a protocol", "{'if':'none','id':'t','format':'raw','file':'file:@/b.img'}", .write_cache = true,
           .driver = "raw" },
-        { "the protocol alone", "{'if':'none','id':'t','format':'file','file':'@/b.img'}", .write_cache = true, .driver = "file" },
-        { "file: as a protocol", "{'if':'none','id':'t','format':'raw','file':'file:@/b.img'}", .write_cache = true, .driver = "raw" },
-        { "a described node", "{'if':'none','id':'t','file':'json:{\\'driver\\':\\'file\\',\\'filename\\':\\'@/b.img\\'}'}",
+        { "a described node",
+         "{'if':'none','id':'t','file':'json:{\\'driver\\':\\'file\\',\\'filename\\':\\'@/b.img\\'}'}",
           .write_cache = true, .driver = "file" },
-        { "options of the format", "{'if':'none','id':'t','format':'raw','offset':'512','file':'@/b.img'}", .write_cache = true,
-          .driver = "raw" },
+        { "options of the format", "{'if':'none','id':'t','format':'raw','offset':'512','file':'@/b.img'}",
+          .write_cache = true, .driver = "raw" },
     };
     g_autofree char *path = scratch_image("b.img", 8192);
 

@@ -27,23 +27,29 @@ static void test_options(void)
         { "raw needs its child", "{'driver':'raw'}", "'file' is missing" },
         { "a child of the wrong type is an error", "{'driver':'raw','file':5}", "takes a node name" },
         { "an unknown node is named", "{'driver':'raw','file':'nobody'}", "node-name='nobody'" },
-        { "an error in a child says which child", "{'driver':'raw','file':{'driver':'file'}}", "file: Parameter 'filename'" },
+        { "an error in a child says which child", "{'driver':'raw','file':{'driver':'file'}}",
+          "file: Parameter 'filename'" },
         { "a missing file is named", "{'driver':'file','filename':'@/none.img'}", "none.img" },
         { "a folder is no image", "{'driver':'file','filename':'@','read-only':true}", "regular file" },
         { "a device is no file", "{'driver':'file','filename':'/dev/null'}", "regular file" },
         { "a bad name is refused", "{'driver':'file','filename':'@/a.img','node-name':'#x'}", "Invalid node-name" },
-        { "a long name is refused", "{'driver':'file','filename':'@/a.img','node-name':'n2345678901234567890123456789012'}", "too long" },
+        { "a long name is refused",
+          "{'driver':'file','filename':'@/a.img','node-name':'n2345678901234567890123456789012'}", "too long" },
         { "aio=native needs O_DIRECT", FILE_A ",'aio':'native'}", "cache.direct=on" },
         { "a bad enum value is refused", FILE_A ",'discard':'unmpa'}", "unmpa" },
         { "force-share needs read-only", FILE_A ",'force-share':true}", "read-only" },
-        { "raw's window begins inside of the file", "{'driver':'raw','offset':8193,'file':" FILE_A "}}", "Offset (8193)" },
-        { "raw's window ends inside of the file", "{'driver':'raw','offset':4096,'size':4608,'file':" FILE_A "}}", "sum of offset" },
+        { "raw's window begins inside of the file", "{'driver':'raw','offset':8193,'file':" FILE_A "}}",
+          "Offset (8193)" },
+        { "raw's window ends inside of the file", "{'driver':'raw','offset':4096,'size':4608,'file':" FILE_A "}}",
+          "sum of offset" },
         { "raw's window has whole sectors", "{'driver':'raw','size':100,'file':" FILE_A "}}", "multiple of 512" },
         { "raw's size cannot overflow", "{'driver':'raw','offset':512,'size':'16E','file':" FILE_A "}}", "" },
         { "a writable node over a read-only one is refused",
-          "{'driver':'raw','read-only':false,'file':{'driver':'file','filename':'@/a.img','read-only':true}}", "is read-only" },
+          "{'driver':'raw','read-only':false,'file':{'driver':'file','filename':'@/a.img','read-only':true}}",
+          "is read-only" },
         { "auto-read-only follows the child",
-          "{'driver':'raw','auto-read-only':true,'file':{'driver':'file','filename':'@/a.img','read-only':true}}", NULL },
+          "{'driver':'raw','auto-read-only':true,'file':{'driver':'file','filename':'@/a.img','read-only':true}}",
+          NULL },
     };
     g_autofree char *path = scratch_image("a.img", 8192);
 
@@ -73,7 +79,8 @@ static void test_names(void)
     check_true(!block_add(a, &err) && strstr(err->message, "Duplicate"), "names are unique");
     g_clear_error(&err);
     check_true(block_add(raw, NULL), "a node over a named one is added");
-    check_true(!block_del("f", &err) && strstr(err->message, "node 'r' as 'file'"), "a node in use stays: %s", err->message);
+    check_true(!block_del("f", &err) && strstr(err->message, "node 'r' as 'file'"), "a node in use stays: %s",
+               err->message);
     g_clear_error(&err);
     check_true(block_del("r", NULL) && block_del("f", NULL), "from above they can be deleted");
     check_true(!block_del("f", &err), "a deleted node is gone");
@@ -99,14 +106,18 @@ static void test_permissions(void)
             Object *dev = object_new(&container_type);
             g_autoptr(GError) err = NULL;
 
-            check_true(block_backend_attach(one, dev, rows[i].perm1, rows[i].shared1, &err), "%s: the first", rows[i].claim);
+            check_true(block_backend_attach(one, dev, rows[i].perm1, rows[i].shared1, &err), "%s: the first",
+                       rows[i].claim);
             check_int(block_backend_attach(two, dev, rows[i].perm2, rows[i].shared2, &err), ==, rows[i].works,
                       "%s, raw %d (%s)", rows[i].claim, through_raw, err ? err->message : "");
-            check_true(rows[i].works || strstr(err->message, "conflicts"), "%s: '%s'", rows[i].claim, err ? err->message : "");
+            check_true(rows[i].works || strstr(err->message, "conflicts"), "%s: '%s'", rows[i].claim,
+                       err ? err->message : "");
             if (!rows[i].works) {
-                check_true(!two->dev && f->perm == rows[i].perm1, "%s: nothing is left of the failed one", rows[i].claim);
+                check_true(!two->dev && f->perm == rows[i].perm1, "%s: nothing is left of the failed one",
+                           rows[i].claim);
                 block_backend_detach(one, dev);
-                check_true(block_backend_attach(two, dev, rows[i].perm2, rows[i].shared2, NULL), "%s: works alone", rows[i].claim);
+                check_true(block_backend_attach(two, dev, rows[i].perm2, rows[i].shared2, NULL), "%s: works alone",
+                           rows[i].claim);
             }
             object_unref(OBJECT(two));
             object_unref(OBJECT(one));
@@ -124,12 +135,14 @@ static void test_read_only(void)
     g_autoptr(GError) err = NULL;
     uint8_t sector[512] = { 0 };
 
-    check_true(!block_backend_attach(blk, dev, BLOCK_PERM_WRITE, BLOCK_PERM_ALL, &err) && strstr(err->message, "read-only"),
+    check_true(!block_backend_attach(blk, dev, BLOCK_PERM_WRITE, BLOCK_PERM_ALL, &err) &&
+                   strstr(err->message, "read-only"),
                "nobody gets to write a read-only node");
     g_clear_error(&err);
     check_int(sync_write(blk, 0, sector, 512), ==, -EPERM, "a write of a read-only node fails");
     check_true(block_backend_attach(blk, dev, BLOCK_PERM_READ, BLOCK_PERM_ALL, NULL), "a reader attaches");
-    check_true(!block_backend_attach(blk, other, BLOCK_PERM_READ, BLOCK_PERM_ALL, &err) && strstr(err->message, "in use"),
+    check_true(!block_backend_attach(blk, other, BLOCK_PERM_READ, BLOCK_PERM_ALL, &err) &&
+                   strstr(err->message, "in use"),
                "one device at a time");
     object_unref(OBJECT(blk));
     object_unref(dev);
@@ -158,11 +171,12 @@ static void test_locks(void)
         check_true(block_backend_attach(one, dev, R | W, R, NULL), "%s: the first", rows[i].claim);
         check_int(block_backend_attach(two, dev, rows[i].perm, rows[i].shared, &err), ==, !rows[i].error, "%s (%s)",
                   rows[i].claim, err ? err->message : "");
-        check_true(!rows[i].error || strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim, err ? err->message : "");
+        check_true(!rows[i].error || strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim,
+                   err ? err->message : "");
         if (rows[i].error) {
             block_backend_detach(one, dev);
-            check_true(block_backend_attach(two, dev, rows[i].perm, rows[i].shared, NULL), "%s: works when the first is gone",
-                       rows[i].claim);
+            check_true(block_backend_attach(two, dev, rows[i].perm, rows[i].shared, NULL),
+                       "%s: works when the first is gone", rows[i].claim);
         }
         object_unref(OBJECT(one));
         object_unref(OBJECT(two));
@@ -176,7 +190,8 @@ static int run_tool(const char *const *argv, char **text)
     g_autoptr(GError) err = NULL;
     int status;
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, text, &status, &err);
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, text,
+                 &status, &err);
     g_assert_no_error(err);
     return status;
 }
@@ -195,7 +210,8 @@ static void test_locks_of_qemu(void)
         return;
     }
     blk = backend_on(node_from("{'driver':'file','filename':'@/a.img'}", NULL), 0);
-    check_true(block_backend_attach(blk, dev, BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ, NULL), "we write the image");
+    check_true(block_backend_attach(blk, dev, BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ, NULL),
+               "we write the image");
     const char *const runs[][8] = {
         { "qemu-io", "-f", "raw", "-c", "write 0 512", path },
         { "qemu-img", "resize", "-f", "raw", path, "128K" },
@@ -213,8 +229,8 @@ static void test_locks_of_qemu(void)
 
     /* The other way round: qemu-io holds its locks until it sees the end of its input. */
     const char *argv[] = { "qemu-io", "-f", "raw", path, NULL };
-    g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, &in,
-                             &out, NULL, &err);
+    g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                             &pid, &in, &out, NULL, &err);
     g_assert_no_error(err);
     char prompt[16];
     ssize_t n = write(in, "length\n", 7), got = 0;
@@ -224,7 +240,8 @@ static void test_locks_of_qemu(void)
     close(in);
     waitpid(pid, NULL, 0);
     close(out);
-    check_true(block_backend_attach(blk, dev, BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ, NULL), "and get in afterwards");
+    check_true(block_backend_attach(blk, dev, BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ, NULL),
+               "and get in afterwards");
     object_unref(OBJECT(blk));
     object_unref(dev);
 }

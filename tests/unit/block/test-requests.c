@@ -80,7 +80,8 @@ static void test_model(void)
     run_model("raw with offset", "{'driver':'raw','offset':1536,'file':" FILE_A "}}", 1, 1536);
     run_model("raw with offset and size", "{'driver':'raw','offset':512,'size':262144,'file':" FILE_A "}}", 512, 512);
     run_model("detect-zeroes", "{'driver':'raw','detect-zeroes':'on','file':" FILE_A "}}", 512, 0);
-    run_model("detect-zeroes=unmap", "{'driver':'raw','detect-zeroes':'unmap','discard':'unmap','file':" FILE_A "}}", 512, 0);
+    run_model("detect-zeroes=unmap", "{'driver':'raw','detect-zeroes':'unmap','discard':'unmap','file':" FILE_A "}}",
+              512, 0);
     run_model("detect-zeroes below", "{'driver':'raw','file':" FILE_A ",'detect-zeroes':'unmap'}}", 1, 0);
 }
 
@@ -106,7 +107,8 @@ static void test_ends(void)
         { "an offset that would overflow", INT64_MAX - 511, 512, -EIO },
     };
     g_autofree char *path = scratch_image("a.img", 1100);
-    BlockBackend *blk = backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
+    BlockBackend *blk =
+        backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
     uint8_t buf[1024];
     g_autofree uint8_t *found = NULL;
     size_t len;
@@ -152,7 +154,8 @@ static void test_probed_raw(void)
         { "the signature elsewhere", "QFI\xfb", 512, 512, 0 },
     };
     g_autofree char *path = scratch_image("a.img", 8192);
-    BlockBackend *blk = backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
+    BlockBackend *blk =
+        backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
 
     for (int probed = 1; probed >= 0; probed--) {
         block_backend_node(blk)->probed = probed;
@@ -160,8 +163,8 @@ static void test_probed_raw(void)
             uint8_t buf[4096] = { 0 };
 
             memcpy(buf, rows[i].bytes, strlen(rows[i].bytes));
-            check_int(sync_write(blk, rows[i].offset, buf, rows[i].len), ==, probed ? rows[i].want : 0, "probed %d: %s", probed,
-                      rows[i].claim);
+            check_int(sync_write(blk, rows[i].offset, buf, rows[i].len), ==, probed ? rows[i].want : 0, "probed %d: %s",
+                      probed, rows[i].claim);
         }
     }
     object_unref(OBJECT(blk));
@@ -170,7 +173,8 @@ static void test_probed_raw(void)
 static void test_injected_failures(void)
 {
     g_autofree char *path = scratch_image("a.img", 65536);
-    BlockBackend *blk = backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
+    BlockBackend *blk =
+        backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
     uint8_t buf[512] = { 1 };
 
     block_inject.error = EIO;
@@ -194,13 +198,22 @@ static void test_injected_failures(void)
 
 static void test_error_actions(void)
 {
-    static const struct { const char *claim; int werror, rerror; bool is_read; int error; BlockErrorAction want; } rows[] = {
+    static const struct {
+        const char *claim;
+        int werror, rerror;
+        bool is_read;
+        int error;
+        BlockErrorAction want;
+    } rows[] = {
         { "a read is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
-        { "a read of ENOSPC is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, true, ENOSPC, BLOCK_ERROR_REPORT },
+        { "a read of ENOSPC is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, true, ENOSPC,
+         BLOCK_ERROR_REPORT },
         { "a write is reported by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_REPORT },
         { "a full disk stops by default", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_STOP },
-        { "a negative errno means the same", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, -ENOSPC, BLOCK_ERROR_STOP },
-        { "werror=report reports a full disk", BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_AUTO, false, ENOSPC, BLOCK_ERROR_REPORT },
+        { "a negative errno means the same", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_AUTO, false, -ENOSPC,
+          BLOCK_ERROR_STOP },
+        { "werror=report reports a full disk", BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_AUTO, false, ENOSPC,
+         BLOCK_ERROR_REPORT },
         { "werror=stop stops", BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO, false, EIO, BLOCK_ERROR_STOP },
         { "werror=stop is not for reads", BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO, true, EIO, BLOCK_ERROR_REPORT },
         { "rerror=stop stops", BLOCK_ON_ERROR_AUTO, BLOCK_ON_ERROR_STOP, true, EIO, BLOCK_ERROR_STOP },
@@ -230,7 +243,8 @@ static void async_done(void *opaque, int ret)
 static void test_async(void)
 {
     g_autofree char *path = scratch_image("a.img", 1 << 20);
-    BlockBackend *blk = backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
+    BlockBackend *blk =
+        backend_on(node_from("{'driver':'raw','file':" FILE_A "}}", NULL), BLOCK_PERM_READ | BLOCK_PERM_WRITE);
     static uint8_t buf[8][65536];
     Async a = { 0 };
     IoVec v[8];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the chardev tests share: a front end that records, chardevs from text, turning the loop until something is true. */
+/*
+ * What the chardev tests share: a front end that records, chardevs from text, turning the loop until something is true.
+ */
 #ifndef TESTS_UNIT_CHARDEV_FIXTURE_H
 #define TESTS_UNIT_CHARDEV_FIXTURE_H
 

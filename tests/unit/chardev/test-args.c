@@ -28,8 +28,10 @@ static void test_wrong(void)
         { "socket has one address", "socket,id=x,path=/x,host=h,port=1", "only one of" },
         { "a host needs a port", "socket,id=x,host=localhost", "no port" },
         { "wait is for servers", "socket,id=x,path=@/s,wait=on", "'wait' option is incompatible" },
-        { "reconnect-ms is for clients", "socket,id=x,path=@/s,server=on,wait=off,reconnect-ms=5", "'reconnect-ms' option is incompatible" },
-        { "a socket path has a limit", "socket,id=x,server=on,wait=off,path=/1234567890123456789012345678901234567890123456789012345"
+        { "reconnect-ms is for clients", "socket,id=x,path=@/s,server=on,wait=off,reconnect-ms=5",
+          "'reconnect-ms' option is incompatible" },
+        { "a socket path has a limit",
+          "socket,id=x,server=on,wait=off,path=/1234567890123456789012345678901234567890123456789012345"
           "678901234567890123456789012345678901234567890123456789", "too long" },
         { "nobody listens there", "socket,id=x,path=@/none", "none" },
         { "nobody listens on port 1", "socket,id=x,host=127.0.0.1,port=1", "127.0.0.1:1" },
@@ -45,7 +47,8 @@ static void test_wrong(void)
         g_autoptr(GError) err = NULL;
 
         check_true(!chardev_from(rows[i].text, &err), "%s: is refused", rows[i].claim);
-        check_true(err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim, err ? err->message : "(no message)");
+        check_true(err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim,
+                   err ? err->message : "(no message)");
         check_true(!chardev_find("x"), "%s: leaves nothing behind", rows[i].claim);
     }
 }
@@ -59,10 +62,11 @@ static void test_right(void)
         { "file", "file,id=x,path=@/out,append=on", "file" },
         { "vc", "vc,id=x,cols=80,rows=24", "vc" },
         { "flags without a value", "socket,id=x,path=@/s,server,nowait", NULL },
-        { "as chardev-add has it", "{'id':'x','backend':{'type':'file','data':{'out':'@/out','append':true}}}", "file" },
+        { "as chardev-add has it",
+          "{'id':'x','backend':{'type':'file','data':{'out':'@/out','append':true}}}", "file" },
         { "a socket as chardev-add has it is a server",
-          "{'id':'x','backend':{'type':'socket','data':{'wait':false,'addr':{'type':'inet','data':{'host':'127.0.0.1','port':'0'}}}}}",
-          NULL },
+          "{'id':'x','backend':{'type':'socket','data':{'wait':false,"
+          "'addr':{'type':'inet','data':{'host':'127.0.0.1','port':'0'}}}}}", NULL },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -118,7 +122,8 @@ static void test_short_forms(void)
         text = g_strjoinv(folder, parts);
         chr = chardev_new_from_text("serial0", text, false, &err);
         if (rows[i].error) {
-            check_true(!chr && err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim, err ? err->message : "no error");
+            check_true(!chr && err && strstr(err->message, rows[i].error), "%s: '%s'", rows[i].claim,
+                       err ? err->message : "no error");
             continue;
         }
         check_true(!err, "%s (%s)", rows[i].claim, err ? err->message : "");
@@ -127,7 +132,8 @@ static void test_short_forms(void)
             check_str(chardev_filename(chr), rows[i].filename, "%s: name", rows[i].claim);
         }
         if (chr) {
-            check_true(chardev_new_from_text("other", "chardev:serial0", false, NULL) == chr, "%s: chardev: finds it", rows[i].claim);
+            check_true(chardev_new_from_text("other", "chardev:serial0", false, NULL) == chr, "%s: chardev: finds it",
+                       rows[i].claim);
             check_true(chardev_remove("serial0", &err), "%s: goes", rows[i].claim);
             chardev_remove("serial0-base", NULL);
         }
@@ -142,18 +148,21 @@ static void test_use(void)
 
     recorder_init(&one, chr);
     two = (Recorder){ 0 };
-    check_true(!chardev_attach(&two.fe, chr, &err) && strstr(err->message, "already in use"), "one front end at a time");
+    check_true(!chardev_attach(&two.fe, chr, &err) && strstr(err->message, "already in use"),
+               "one front end at a time");
     g_clear_error(&err);
     check_true(!chardev_remove("x", &err) && strstr(err->message, "busy"), "one in use stays");
     g_clear_error(&err);
     check_true(!chardev_from("null,id=x", &err) && strstr(err->message, "Duplicate ID 'x'"), "an id is taken once");
     g_clear_error(&err);
-    check_true(!chardev_from("null,id=x,mux=on", &err) && !chardev_find("x-base"), "and a mux of that id leaves no base");
+    check_true(!chardev_from("null,id=x,mux=on", &err) && !chardev_find("x-base"),
+               "and a mux of that id leaves no base");
     g_clear_error(&err);
     recorder_clear(&one);
     check_true(chardev_remove("x", NULL), "one that is free goes");
     check_true(!chardev_remove("x", &err) && strstr(err->message, "not found"), "once");
-    check_int(chardev_write(&two.fe, (const uint8_t *)"abc", 3), ==, 3, "a front end without a chardev drops what is written");
+    check_int(chardev_write(&two.fe, (const uint8_t *)"abc", 3), ==, 3,
+              "a front end without a chardev drops what is written");
 }
 
 int main(int argc, char **argv)

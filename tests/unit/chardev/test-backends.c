@@ -24,7 +24,8 @@ static void test_file(void)
 
     g_file_set_contents(in, "hello from a file", -1, NULL);
     for (int append = 0; append < 2; append++) {
-        recorder_init(&r, chardev_from(append ? "file,id=f,path=@/out,append=on" : "file,id=f,path=@/out,input-path=@/in", NULL));
+        recorder_init(
+            &r, chardev_from(append ? "file,id=f,path=@/out,append=on" : "file,id=f,path=@/out,input-path=@/in", NULL));
         check_str(r.events->str, "O", "a file is open");
         check_int(put(&r, "one"), ==, 3, "all is taken");
         if (!append) {
@@ -33,7 +34,8 @@ static void test_file(void)
         }
         recorder_clear(&r);
         chardev_remove("f", NULL);
-        check_file(out, append ? "oneone" : "one", append ? "append keeps what was there" : "the file has what was written");
+        check_file(out, append ? "oneone" : "one",
+                   append ? "append keeps what was there" : "the file has what was written");
     }
     recorder_init(&r, chardev_from("file,id=f,path=@/out", NULL));
     recorder_clear(&r);
@@ -127,7 +129,8 @@ static void test_ringbuf(void)
     recorder_clear(&r);
     chardev_remove("r", NULL);
     chr = chardev_from("null,id=n", NULL);
-    check_true(!chardev_ringbuf_read(chr, 1, NULL, &err) && strstr(err->message, "not a ringbuf"), "null has nothing to read");
+    check_true(!chardev_ringbuf_read(chr, 1, NULL, &err) && strstr(err->message, "not a ringbuf"),
+               "null has nothing to read");
     chardev_remove("n", NULL);
 }
 
@@ -138,7 +141,8 @@ static void test_log(void)
 
     g_file_set_contents(log, "before\n", -1, NULL);
     for (int append = 1; append >= 0; append--) {
-        recorder_init(&r, chardev_from(append ? "null,id=n,logfile=@/log,logappend=on" : "null,id=n,logfile=@/log", NULL));
+        recorder_init(&r,
+                      chardev_from(append ? "null,id=n,logfile=@/log,logappend=on" : "null,id=n,logfile=@/log", NULL));
         put(&r, "out\n");
         recorder_clear(&r);
         chardev_remove("n", NULL);
@@ -151,7 +155,8 @@ static void test_log(void)
     chardev_remove("n", NULL);
     g_autofree char *text = NULL;
     g_file_get_contents(log, &text, NULL, NULL);
-    check_true(g_regex_match_simple("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z one\\n\\d{4}-\\S+Z two\\n$", text, 0, 0),
+    check_true(g_regex_match_simple("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z one\\n\\d{4}-\\S+Z two\\n$",
+                                    text, 0, 0),
                "time stamps begin lines only: '%s'", text);
 }
 
@@ -167,7 +172,8 @@ static void test_pty(void)
         int fd;
 
         check_true(chr != NULL, "a pty can be made");
-        check_true(g_str_has_prefix(chardev_filename(chr), "pty:/dev/pts/"), "its name is told: %s", chardev_filename(chr));
+        check_true(g_str_has_prefix(chardev_filename(chr), "pty:/dev/pts/"), "its name is told: %s",
+                   chardev_filename(chr));
         check_true(stat(link, &st) == 0 && S_ISCHR(st.st_mode), "path= is a link to it");
         recorder_init(&r, chr);
         check_str(r.events->str, "", "nobody is there yet");

@@ -42,7 +42,7 @@ static unsigned port_of(Chardev *chr)
 
 static int tcp_connect(unsigned port)
 {
-    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     check_int(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), ==, 0, "connect to port %u", port);
@@ -69,7 +69,8 @@ static void expect(int fd, const char *want, size_t len, const char *claim)
 
 static void test_server(void)
 {
-    static const char *const kinds[] = { "socket,id=s,path=@/s,server=on,wait=off", "socket,id=s,host=127.0.0.1,port=0,server=on,wait=off" };
+    static const char *const kinds[] = {"socket,id=s,path=@/s,server=on,wait=off",
+                                        "socket,id=s,host=127.0.0.1,port=0,server=on,wait=off"};
     g_autofree char *path = scratch_path("s");
     struct stat st;
 
@@ -79,7 +80,8 @@ static void test_server(void)
 
         recorder_init(&r, chr);
         check_str(r.events->str, "", "nobody is connected");
-        check_true(g_str_has_prefix(chardev_filename(chr), "disconnected:"), "and the name says so: %s", chardev_filename(chr));
+        check_true(g_str_has_prefix(chardev_filename(chr), "disconnected:"), "and the name says so: %s",
+                   chardev_filename(chr));
         check_int(put(&r, "lost"), ==, 4, "what is written then is dropped");
         for (int visit = 0; visit < 3; visit++) {
             int fd, second;
@@ -88,7 +90,8 @@ static void test_server(void)
             g_string_truncate(r.input, 0);
             fd = k ? tcp_connect(port_of(chr)) : unix_connect("s");
             until(!strcmp(r.events->str, "O"), "a connection opens it");
-            check_true(strstr(chardev_filename(chr), k ? " <-> 127.0.0.1:" : "/s,server=on"), "name: %s", chardev_filename(chr));
+            check_true(strstr(chardev_filename(chr), k ? " <-> 127.0.0.1:" : "/s,server=on"), "name: %s",
+                       chardev_filename(chr));
             check_int(put(&r, "hello"), ==, 5, "bytes go");
             expect(fd, "hello", 5, "and arrive, without what was lost before");
             check_int(write(fd, "you", 3), ==, 3, "bytes come");
@@ -102,7 +105,8 @@ static void test_server(void)
             }
             close(fd);
             until(!strncmp(r.events->str, "OC", 2), "closing is noticed");
-            until(second < 0 || !strcmp(r.events->str, "OCOC"), "the second client then had its turn (%s)", r.events->str);
+            until(second < 0 || !strcmp(r.events->str, "OCOC"), "the second client then had its turn (%s)",
+                  r.events->str);
             check_str(r.input->str, second < 0 ? "you" : "youme too", "and was heard");
         }
         /* A peer that is gone is found by writing, too; CLOSED comes from the loop, not from inside of the write. */
@@ -140,8 +144,10 @@ static void test_port_range(void)
     text = g_strdup_printf("socket,id=b,host=127.0.0.1,port=%u,to=%u,server=on,wait=off", port, port + 50);
     fails = g_strdup_printf("socket,id=c,host=127.0.0.1,port=%u,server=on,wait=off", port);
     two = chardev_from(text, &err);
-    check_true(two && port_of(two) > port && port_of(two) <= port + 50, "to= finds another port (%s)", err ? err->message : "");
-    check_true(!chardev_from(fails, &err) && strstr(err->message, "Failed to listen"), "without it a taken port is an error");
+    check_true(two && port_of(two) > port && port_of(two) <= port + 50, "to= finds another port (%s)",
+               err ? err->message : "");
+    check_true(!chardev_from(fails, &err) && strstr(err->message, "Failed to listen"),
+               "without it a taken port is an error");
     chardev_remove("a", NULL);
     chardev_remove("b", NULL);
 }
@@ -295,7 +301,7 @@ static void test_passed_fd(void)
     union { struct cmsghdr align; char bytes[CMSG_SPACE(sizeof(int))]; } control = { 0 };
     char payload = 'x';
     struct iovec iov = { &payload, 1 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     Recorder r;
     char byte;
@@ -312,7 +318,8 @@ static void test_passed_fd(void)
     taken = chardev_take_fd(&r.fe);
     check_true(taken >= 0, "with a descriptor");
     check_int(chardev_take_fd(&r.fe), ==, -1, "once");
-    check_true(write(taken, "!", 1) == 1 && read(pipes[0], &byte, 1) == 1 && byte == '!', "that is the one which was sent");
+    check_true(write(taken, "!", 1) == 1 && read(pipes[0], &byte, 1) == 1 && byte == '!',
+               "that is the one which was sent");
     close(taken);
     close(pipes[0]);
     close(pipes[1]);

@@ -15,7 +15,14 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_object, json_object_put)
 
-enum { READ_SECTORS = 0x20, WRITE_SECTORS = 0x30, READ_DMA = 0xc8, WRITE_DMA = 0xca, FLUSH_CACHE = 0xe7, RAM_BYTES = 1 << 20 };
+enum {
+    READ_SECTORS = 0x20,
+    WRITE_SECTORS = 0x30,
+    READ_DMA = 0xc8,
+    WRITE_DMA = 0xca,
+    FLUSH_CACHE = 0xe7,
+    RAM_BYTES = 1 << 20
+};
 
 /* ---- an adapter: DMA starts at once, from address 0 on ---- */
 
@@ -146,7 +153,8 @@ static void check_image(unsigned lba, unsigned count, const char *claim)
     g_autofree char *data = NULL;
 
     g_file_get_contents(image, &data, NULL, NULL);
-    check_true(!memcmp(data + lba * IDE_SECTOR_BYTES, ram, count * IDE_SECTOR_BYTES), "%s: the image has the data", claim);
+    check_true(!memcmp(data + lba * IDE_SECTOR_BYTES, ram, count * IDE_SECTOR_BYTES), "%s: the image has the data",
+               claim);
 }
 
 /* ---- tests ---- */
@@ -270,7 +278,8 @@ static void test_stop(void)
             check_true(run(i, 8, 10, true) & busy, "%s: the command is still in progress", sorts[i].claim);
             for (unsigned n = 1; n <= times; n++) {
                 asked = vm_take_requests();
-                check_true(asked.stop && asked.stop_state == RUN_STATE_IO_ERROR, "%s: the machine is asked to stop", sorts[i].claim);
+                check_true(asked.stop && asked.stop_state == RUN_STATE_IO_ERROR, "%s: the machine is asked to stop",
+                           sorts[i].claim);
                 vm_set_run_state(RUN_STATE_IO_ERROR);
                 settle();
                 check_true(adapter->bus.regs[0].status & busy, "%s: and the command waits", sorts[i].claim);
@@ -298,7 +307,8 @@ static void test_reset_while_stopped(void)
         reset_all(RESET_COLD);
         vm_set_run_state(RUN_STATE_RUNNING);
         settle();
-        check_int(adapter->bus.regs[0].status, ==, STATUS_DRDY | STATUS_DSC, "%s: a reset forgets the command", sorts[i].claim);
+        check_int(adapter->bus.regs[0].status, ==, STATUS_DRDY | STATUS_DSC, "%s: a reset forgets the command",
+                  sorts[i].claim);
         check_int(adapter->ended, ==, 0, "%s: nothing of it runs again", sorts[i].claim);
         prepare(i);
         check_int(run(i, 8, 10, true) & ~STATUS_DSC, ==, STATUS_DRDY, "%s: and the disk works", sorts[i].claim);
@@ -330,8 +340,10 @@ static void test_saved_in_the_middle(void)
     unplug();
 
     plug(BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_REPORT);
-    check_true(state_load(state_rows(), disk, 1, dev_state->data, dev_state->len, &used, &err), "the disk's state loads");
-    check_true(state_load(ide_bus_state, &adapter->bus, 1, bus_state->data, bus_state->len, &used, &err), "the bus's state loads");
+    check_true(state_load(state_rows(), disk, 1, dev_state->data, dev_state->len, &used, &err),
+               "the disk's state loads");
+    check_true(state_load(ide_bus_state, &adapter->bus, 1, bus_state->data, bus_state->len, &used, &err),
+               "the bus's state loads");
     check_true(ide_type_of(disk)->post_load(&disk->device, 1, &err), "and is taken");
     for (unsigned i = 100; i < sizeof(got); i += 2) {
         settle();
