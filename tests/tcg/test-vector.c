@@ -174,6 +174,63 @@ static void check_gather(CpuX86 *cpu, const char *claim)
     check_int(lane(cpu, 3, 2), ==, 0x11111111, "%s: its destination is as before", claim);
 }
 
+/* What AVX-512 does in C runs on any host */
+CODE(evex_gather, 64, "mov rbx, 0x8ffff8; vpgatherdd zmm19{k1}, [rbx + zmm22 * 4]")
+CODE(evex_scatter, 64, "mov rbx, 0x8ffff8; vpscatterdd [rbx + zmm22 * 4]{k1}, zmm19")
+CODE(evex_scatter_same, 64, "mov rbx, 0x40000; vpscatterdd [rbx + zmm21 * 4]{k2}, zmm19")
+CODE(evex_moves, 64, "vmovdqu8 zmm17, [rbx + 0x80]; vmovdqa64 zmm30, zmm17; vmovdqu32 [rbx + 0x101], zmm30; vmovups ymm3, [rbx + 0xa0]; vmovaps [rbx + 0x200], xmm17")
+CODE(evex_unaligned, 64, "vmovdqa32 zmm17, [rbx + 0xa0]")
+CODE(evex_no_mask, 64, ".byte 0x62, 0xe2, 0x7d, 0x48, 0x90, 0x0c, 0x93")
+
+static void avx512(CpuX86 *cpu)
+{
+    pages(cpu);
+    for (unsigned i = 0; i < 3; i++) {
+        static const unsigned features[] = { FEATURE_AVX512F, FEATURE_AVX512VL, FEATURE_AVX512BW };
+
+        cpu->features[features[i] / 32] |= 1u << (features[i] % 32);
+    }
+    cpu->xcr0 = 0xe7;
+    cpu->cr4 |= CR4_OSXSAVE;
+    cpu_update_mode(cpu);
+    cpu->mode_flags |= MODE_AVX | MODE_AVX512;
+    for (uint32_t i = 0; i < 16; i++) {
+        memcpy(cpu->fpu.zmm[22] + 4 * i, &i, 4);
+        memset(cpu->fpu.zmm[19] + 4 * i, i + 1, 4);
+        *bare_at(BARE_DATA + 0x80 + i) = i;
+        *bare_at(BARE_DATA + 0xb0 + i) = i;
+    }
+    memset(cpu->fpu.zmm[21], 0, 64);
+    cpu->fpu.k[1] = 0xff05;
+    cpu->fpu.k[2] = 0x80ff;
+    memset(cpu->fpu.zmm[3], 0xff, 64);
+}
+static void check_evex_gather(CpuX86 *cpu, const char *claim)
+{
+    check_int(lane(cpu, 19, 0), ==, 0x5a5a5a5a, "%s: element 0 was loaded", claim);
+    check_int(lane(cpu, 19, 1), ==, 0x02020202, "%s: element 1 was not", claim);
+    check_int(cpu->fpu.k[1], ==, 0xff04, "%s: only its mask bit is clear", claim);
+    check_int(cpu->cr2, ==, MISSING_PAGE, "%s: CR2", claim);
+}
+static void check_evex_scatter(CpuX86 *cpu, const char *claim)
+{
+    check_int(bare_ld32(0x8ffff8), ==, 0x01010101, "%s: element 0 was stored", claim);
+    check_int(bare_ld32(0x8ffffc), ==, 0x5a5a5a5a, "%s: element 1 was not", claim);
+    check_int(cpu->fpu.k[1], ==, 0xff04, "%s: only its mask bit is clear", claim);
+}
+static void check_scatter_order(CpuX86 *cpu, const char *claim)
+{
+    check_int(data32(0), ==, 0x10101010, "%s: the last element wins", claim);
+    check_int(cpu->fpu.k[2], ==, 0, "%s: the mask is clear", claim);
+}
+static void check_evex_moves(CpuX86 *cpu, const char *claim)
+{
+    check_int(memcmp(bare_at(BARE_DATA + 0x80), bare_at(BARE_DATA + 0x101), 64), ==, 0, "%s: 64 bytes", claim);
+    check_int(memcmp(bare_at(BARE_DATA + 0x80), bare_at(BARE_DATA + 0x200), 16), ==, 0, "%s: 16 bytes", claim);
+    check_int(lane(cpu, 3, 4), ==, 0x03020100, "%s: YMM3", claim);
+    check_int(lane(cpu, 3, 8) | lane(cpu, 3, 15), ==, 0, "%s: the upper half of ZMM3 is cleared", claim);
+}
+
 /* State saving */
 CODE(xsave_odd, 64, "add rbx, 32; mov eax, 7; xor edx, edx; xsave [rbx]")
 CODE(xrstor_bad_bv, 64, "mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 512], 8; xrstor [rbx]")
@@ -330,6 +387,13 @@ static const Case cases[] = {
     CASE("a gather stops at a fault and can go on", BARE_LONG, gather, VECTOR_PF, masks, check_gather),
     CASE("a gather with mask as destination is #UD", BARE_LONG, gather_same, VECTOR_UD, masks),
 
+    CASE("an EVEX gather stops at a fault", BARE_LONG, evex_gather, VECTOR_PF, avx512, check_evex_gather),
+    CASE("a scatter stops at a fault", BARE_LONG, evex_scatter, VECTOR_PF, avx512, check_evex_scatter),
+    CASE("a scatter stores in order", BARE_LONG, evex_scatter_same, VECTOR_NONE, avx512, check_scatter_order),
+    CASE("EVEX moves", BARE_LONG, evex_moves, VECTOR_NONE, avx512, check_evex_moves),
+    CASE("VMOVDQA32 of 64 bytes from a 32-byte boundary is #GP", BARE_LONG, evex_unaligned, VECTOR_GP, avx512),
+    CASE("an EVEX gather without a mask is #UD", BARE_LONG, evex_no_mask, VECTOR_UD, avx512),
+
     CASE("XSAVE to an address not of 64 is #GP", BARE_LONG, xsave_odd, VECTOR_GP, set_osxsave),
     CASE("XRSTOR of a component not in XCR0 is #GP", BARE_LONG, xrstor_bad_bv, VECTOR_GP, set_osxsave),
     CASE("XRSTOR with a bad header is #GP", BARE_LONG, xrstor_bad_header, VECTOR_GP, set_osxsave),
@@ -407,11 +471,49 @@ static void test_gather_resumes(void)
     check_int(lane(cpu, 4, 0) | lane(cpu, 4, 1) | lane(cpu, 4, 2) | lane(cpu, 4, 3), ==, 0, "the mask is clear");
 }
 
+/* The code cache never drops a stub, so it must hold all that a guest can make us build. */
+static void test_stubs_bounded(void)
+{
+    const uint64_t stub_bytes = 96;
+    uint64_t stubs = 0;
+
+    for (unsigned i = 0; i < insn_row_count; i++) {
+        const InsnRow *r = &insn_rows[i];
+        bool evex = r->encoding == ENCODING_EVEX, sized_by_w = false;
+        unsigned forms = 2, lengths = r->size_kind != SIZE_VL || r->select_mask & SELECT_L ? 1 : evex ? 3 : 2, masks = 1;
+        uint64_t immediates = 1;
+
+        if (r->bind != bind_vector && r->bind != bind_vmove && r->bind != bind_x87) {
+            continue;
+        }
+        for (unsigned n = 0; n < 4; n++) {
+            sized_by_w |= operand_kinds[r->operands[n]].bytes == BYTES_Y;
+        }
+        for (unsigned n = 0; n < 2 && r->imm_kind[n]; n++) {
+            immediates *= operand_kinds[r->imm_kind[n]].group == GROUP_L ? 16 : 256;
+        }
+        if (evex) {
+            unsigned reg = lengths + (r->properties & (ROW_ER | ROW_SAE) ? 4 : 0), mem = lengths * (r->properties & ROW_BCST ? 2 : 1);
+
+            forms = r->select_mask & SELECT_RM_REG ? MAX(reg, mem) : reg + mem;
+            masks = r->properties & ROW_NO_MASK ? 1 : r->properties & ROW_NO_ZERO ? 2 : 3;
+        } else {
+            forms = (r->select_mask & SELECT_RM_REG ? 1 : 2) * lengths;
+        }
+        stubs += forms * masks * immediates * (sized_by_w ? 2 : 1) * (r->properties & ROW_X87 ? 8 : 1);
+    }
+    g_test_message("%" PRIu64 " stubs", stubs);
+    check_int(stubs, >, 10000, "rows were counted");
+    check_int(stubs * stub_bytes, <, NATIVE_CODE_BYTES, "they fit");
+    check_int(native_code_bytes(), <, 1 << 20, "what these tests made is little");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     bare_start(1);
     g_test_add_func("/vector/cases", test_cases);
     g_test_add_func("/vector/gather-resumes", test_gather_resumes);
+    g_test_add_func("/vector/stubs-bounded", test_stubs_bounded);
     return g_test_run();
 }

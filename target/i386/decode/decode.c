@@ -412,6 +412,10 @@ static bool decode_registers(Decoder *d, const InsnRow *row, bool memory)
             }
             break;
         case GROUP_C:
+            if (insn->prefixes & INSN_LOCK && reg == 0 && cpu_has(d->cpu, FEATURE_CR8LEGACY)) {
+                insn->prefixes &= ~INSN_LOCK;   /* AMD's way to CR8 outside of 64-bit mode */
+                reg = 8;
+            }
             if (reg != 0 && reg != 2 && reg != 3 && reg != 4 && reg != 8) {
                 return false;
             }

@@ -2,7 +2,7 @@
 /*
  * Executable memory for stubs. One memfd is mapped twice: writable here, executable for the vCPUs; no address is both.
  *
- * Stubs are only added. How many there can be is bounded by the number of canonical forms (tests/tcg counts them), so
+ * Stubs are only added. How many there can be is bounded by the number of canonical forms (test-vector counts them), so
  * nothing is ever freed and a stub's address may be kept without a lock. At the start of the memory are the two exits that
  * a signal handler sends a faulting stub to: they undo what a stub sets up (MXCSR, x87 or MMX, upper vector halves) and return a
  * status. Stubs hold nothing on the stack across the guest's instruction, so the exits need not know which one it was.
@@ -19,7 +19,7 @@
 
 #include "core/error.h"
 
-#define CACHE_BYTES (64u << 20)
+#define CACHE_BYTES NATIVE_CODE_BYTES
 #define STUB_ALIGN 16
 #define MACHINE_RIP 16                          /* index of RIP in a signal frame's registers */
 enum { EXIT_FP_EXCEPTION = 0, EXIT_ILLEGAL = 64, FIRST_STUB = 128 };

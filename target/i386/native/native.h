@@ -51,6 +51,7 @@ InsnFn *native_bind(const CpuX86 *cpu, Insn *insn);
 /** native_code_get: the stub whose key is @key; if new, @code is copied in. NULL: no memory. Any thread. */
 void *native_code_get(const void *key, size_t key_bytes, const uint8_t *code, size_t code_bytes);
 void *native_code_find(const void *key, size_t key_bytes);
+#define NATIVE_CODE_BYTES (128u << 20)          /* of address space; more than all stubs that the table can lead to */
 /** native_code_bytes: how much is in use. */
 size_t native_code_bytes(void);
 
