@@ -133,6 +133,7 @@ struct CpuX86 {
     uint32_t mode_flags;
     uint32_t tlb_index;                         /* of the current privilege: exec/exec.h, cpu_select_tlb() */
     struct TlbEntry *tlb;                       /* the table of that index */
+    uint64_t flat_mask;                         /* what addresses and rip of flat code are cut to: 64 or 32 bits */
     const Insn *insn;                           /* being executed: tells rip of a fault; NULL between blocks */
     const Insn *block_end;                      /* where the run loop stops; moved up to end a block early */
     uint64_t block_rip;                         /* rip of the current block's first instruction */

@@ -33,6 +33,14 @@ static size_t block_size(unsigned insns)
     return (sizeof(Block) + insns * sizeof(Insn) + 63) & ~(size_t)63;
 }
 
+Block block_none = { .lin = 1, .key = UINT32_MAX };
+
+void exec_new_epoch(CpuExec *exec)
+{
+    exec->epoch++;
+    memset(exec->code_pages, 0, sizeof exec->code_pages);
+}
+
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
     size_t table = HASH_ENTRIES * sizeof(Block *);
@@ -46,6 +54,9 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     exec->arena = map + table;
     exec->arena_bytes = bytes;
     exec->transient = g_aligned_alloc0(1, block_size(1), 64);
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        exec->jump[i] = &block_none;
+    }
     return true;
 }
 
@@ -55,7 +66,10 @@ static Block *arena_reserve(CpuExec *exec)
         memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
         exec->arena_used = 0;
         exec->arena_flushes++;
-        exec->epoch++;                          /* nothing in the jump cache holds any more */
+        exec_new_epoch(exec);
+        for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+            exec->jump[i] = &block_none;
+        }
     }
     return (Block *)(exec->arena + exec->arena_used);
 }
@@ -181,14 +195,17 @@ static void decode_run(CpuX86 *cpu, Block *block, const Fetch *from, uint64_t li
 static void finish_block(Block *block)
 {
     Insn *last = &block->insns[block->count - 1];
+    uint32_t properties = insn_row(last)->properties;
 
-    block->branches = insn_row(last)->properties & ROW_BRANCH;
+    block->branches = properties & ROW_BRANCH;
+    block->changes_mode = properties & ROW_ENDS_BLOCK;
+    block->linked = block->page && !block->changes_mode && (!block->branches || insn_row(last)->imm_kind[0]);
     block->end = last + 1;
+    block->link[0] = block->link[1] = &block_none;
     if (block->count >= 2 && block->branches) {
         InsnFn *fused = insn_fuse(last - 1, last);
         if (fused) {
             last[-1].fn = fused;
-            block->end = last;
         }
     }
 }
@@ -270,6 +287,12 @@ static bool same_place(CpuX86 *cpu, const Block *block, uint64_t lin)
     return !block->page2 || fetch_host(cpu, page_after(cpu, lin)) == block->host2;
 }
 
+static void code_page_add(CpuExec *exec, uint64_t lin)
+{
+    unsigned n = code_page_bit(lin);
+    exec->code_pages[n / 64] |= 1ull << n % 64;
+}
+
 Block *block_find(CpuX86 *cpu, uint32_t key)
 {
     CpuExec *exec = cpu->exec;
@@ -291,8 +314,14 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
         Fetch from = fetch_from(cpu, lin);
         block = make_block(cpu, key, lin, limit, &from);
     }
-    if (block->page && limit == UINT64_MAX) {
-        exec->jump[jump_slot(lin)] = (JumpEntry){ lin, exec->epoch, key, block };
+    block->lin = lin;
+    if (block->page) {
+        block->epoch = exec->epoch;
+        exec->jump[jump_slot(lin)] = block;
+        code_page_add(exec, lin);
+        if (block->page2) {
+            code_page_add(exec, page_after(cpu, lin));
+        }
     }
     return block;
 }

@@ -39,6 +39,7 @@ typedef struct TlbPage {
     uint8_t pkey;
 } TlbPage;
 #define TLB_PAGES 4096
+#define CODE_PAGE_BITS 4096
 #define LARGE_BITS 4096                         /* hashed set of 2 MiB regions that large pages were loaded for */
 
 typedef struct PhysRange { GuestAddr base; uint64_t len; uint8_t *host; RamBlock *ram; bool read_only; } PhysRange;
@@ -46,15 +47,21 @@ typedef struct PhysRange { GuestAddr base; uint64_t len; uint8_t *host; RamBlock
 /* A straight run of decoded instructions. Belongs to one vCPU. */
 typedef struct Block Block;
 struct Block {
-    const uint8_t *host, *host2;                /* address of the first byte: the key, with `key`; of the second page or NULL */
+    /* What the run loop looks at to see that the block is the one it wants, still true, and where it ends. */
+    uint64_t lin, epoch;                        /* linear address it was last found at, in the epoch of that finding */
     uint32_t key;                               /* mode_flags | BLOCK_SINGLE */
+    uint32_t version, version2;
+    bool branches;                              /* the last instruction sets rip */
+    bool linked;                                /* what follows is always at one of two addresses, in the same mode: use `link` */
+    bool changes_mode;                          /* ends in something after which special() must look at everything */
+    CodePage *page, *page2;                     /* NULL: fetched from a device; does not cross */
+    const Insn *end;                            /* after the last instruction */
+    Block *link[2];                             /* the blocks that followed lately */
+    /* What finds and renews it. */
+    const uint8_t *host, *host2;                /* address of the first byte: the hash key, with `key`; of the second page or NULL */
+    Block *next;                                /* of the hash chain */
     uint16_t bytes;                             /* length of the code */
     uint16_t count;
-    CodePage *page, *page2;                     /* NULL: fetched from a device; does not cross */
-    uint32_t version, version2;
-    const Insn *end;                            /* where the run loop stops: after the last, or at the second half of a fused pair */
-    Block *next;                                /* of the hash chain */
-    bool branches;                              /* the last instruction sets rip */
     Insn insns[] __attribute__((aligned(64)));
 };
 #define BLOCK_SINGLE (1u << 31)                 /* key: one instruction a block (single step, shadows, breakpoints) */
@@ -62,28 +69,29 @@ struct Block {
 
 static inline bool block_current(const Block *b)
 {
-    return code_page_current(b->page, b->version) && (!b->page2 || code_page_current(b->page2, b->version2));
+    return code_page_current(b->page, b->version) && (LIKELY(!b->page2) || code_page_current(b->page2, b->version2));
 }
 
-/* Where block lookup usually ends. Valid while nothing was flushed since (`epoch`) and the block is current. */
-typedef struct JumpEntry {
-    uint64_t lin;
-    uint64_t epoch;
-    uint32_t key;
-    Block *block;
-} JumpEntry;
-#define JUMP_ENTRIES 4096
+/* Is it what runs at @lin? Nothing was flushed and no code was written since it was found there. */
+static inline bool block_fits(const Block *b, uint64_t lin, uint32_t key, uint64_t epoch)
+{
+    return LIKELY(b->lin == lin && b->epoch == epoch && b->key == key) && LIKELY(block_current(b));
+}
+
+#define JUMP_ENTRIES 4096                       /* of the jump cache: linear address -> block */
 
 struct CpuExec {
     TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
-    JumpEntry jump[JUMP_ENTRIES];
-    uint64_t epoch;                             /* moves with every flush of any translation */
+    Block *jump[JUMP_ENTRIES];                  /* never NULL */
+    uint64_t epoch;                             /* moves with every flush that blocks may depend on */
+    uint64_t code_pages[CODE_PAGE_BITS / 64];   /* hashed set of linear pages that blocks were found in during this epoch */
     Block *block;                               /* being run; NULL between blocks */
     TcgCpu tcg;
 
     uint32_t debug_hits;                        /* DR6 bits that data or I/O breakpoints of this instruction hit */
     bool in_exclusive;                          /* inside cpu_rmw_exclusive() */
     bool single, stepping;                      /* the block being run is BLOCK_SINGLE; TF was set before it */
+    bool attention;                             /* state of this vCPU wants the slow way between blocks */
     bool one_insn;                              /* one-insn-per-tb=on */
     bool watches_smm;
 
@@ -109,7 +117,7 @@ bool cpu_x86_tcg_init(Cpu *cpu, GError **err);
 void cpu_x86_tcg_run(Cpu *cpu);
 void cpu_x86_tcg_flush_all(Cpu *cpu);
 
-/** cpu_select_tlb: after any change of CPL, EFLAGS.AC, CR0.AM or CR4.SMAP. cpu_update_mode() and cpu_set_rflags() call it. */
+/** cpu_select_tlb: after any change of CPL, code width, EFLAGS.AC, CR0.AM, CR4.SMAP. cpu_update_mode() and cpu_set_rflags() call it. */
 static inline void cpu_select_tlb(CpuX86 *cpu)
 {
     bool ac = cpu->rflags & RFLAGS_AC;
@@ -120,6 +128,7 @@ static inline void cpu_select_tlb(CpuX86 *cpu)
         cpu->tlb_index = (cpu->cr4 & CR4_SMAP) && !ac ? TLB_SUPER_SMAP : TLB_SUPER;
     }
     cpu->tlb = cpu->exec ? cpu->exec->tlb[cpu->tlb_index] : NULL;
+    cpu->flat_mask = cpu->mode_flags & MODE_CS64 ? UINT64_MAX : UINT32_MAX;
 }
 
 /** cpu_tlb_switch: CR3 now names another PCID, but nothing is to be forgotten (bit 63 was set). */
@@ -163,7 +172,16 @@ static inline void exec_end_block_soon(CpuX86 *cpu)
 
 /** block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises. */
 Block *block_find(CpuX86 *cpu, uint32_t key);
+/** block_within_limit: does it end inside the code segment, started at cpu->rip? */
+static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
+{
+    return LIKELY(cpu->mode_flags & (MODE_CS64 | MODE_FLAT_CODE)) || cpu->rip + block->bytes - 1 <= cpu->seg[R_CS].limit;
+}
+extern Block block_none;                        /* fits nowhere */
+/** exec_new_epoch: blocks must be found anew. */
+void exec_new_epoch(CpuExec *exec);
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
+static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }
 static inline unsigned jump_slot(uint64_t lin) { return (lin ^ lin >> 12) % JUMP_ENTRIES; }
 /** insn_fuse: a function that does @first and the conditional jump after it in one, or NULL. */
 InsnFn *insn_fuse(const Insn *first, const Insn *second);

@@ -9,7 +9,7 @@
  * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages were
  * loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
  *
- * Every flush moves `epoch`, by which the jump cache knows that its rip -> block pairs must be looked at again.
+ * Every flush that may concern code moves `epoch`, by which the run loop knows that rip -> block must be found anew.
  */
 #include "target/i386/apic.h"
 #include "target/i386/exec/exec.h"
@@ -47,7 +47,7 @@ void cpu_tlb_flush(CpuX86 *cpu, bool global)
     }
     memset(exec->phys, 0, sizeof exec->phys);
     first_level_clear(cpu);
-    exec->epoch++;
+    exec_new_epoch(exec);
 }
 
 void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
@@ -62,14 +62,14 @@ void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
         exec->floor_global = exec->stamp;
     }
     first_level_clear(cpu);
-    exec->epoch++;
+    exec_new_epoch(exec);
 }
 
 void cpu_tlb_switch(CpuX86 *cpu)
 {
     if (cpu->exec) {
         first_level_clear(cpu);
-        cpu->exec->epoch++;
+        exec_new_epoch(cpu->exec);
     }
 }
 
@@ -160,15 +160,19 @@ void cpu_tlb_flush_page(CpuX86 *cpu, uint64_t addr)
     if (!exec) {
         return;
     }
-    exec->epoch++;
     if (region_has(exec->huge, addr >> 30)) {
         cpu_tlb_flush(cpu, true);
     } else if (region_has(exec->large, addr >> 21)) {
         bool four_mib = !(cpu->cr4 & CR4_PAE);
         uint64_t bytes = four_mib ? 4 << 20 : 2 << 20;
         drop_range(cpu, addr & ~(bytes - 1), bytes);
+        exec_new_epoch(exec);
     } else {
+        unsigned n = code_page_bit(addr);
         drop_page(cpu, addr & TLB_PAGE_MASK);
+        if (exec->code_pages[n / 64] >> n % 64 & 1) {
+            exec_new_epoch(exec);
+        }
     }
 }
 

@@ -149,71 +149,102 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
         cpu_raise(cpu, VECTOR_DB);
     }
     cpu->rflags &= ~(uint64_t)RFLAGS_RF;        /* it covers one instruction: the one that runs now */
+    exec->attention = exec->single || log_items;
     *key = cpu->mode_flags | (exec->single ? BLOCK_SINGLE : 0);
     return true;
 }
 
-static inline bool special(const CpuX86 *cpu)
+static inline bool requested(const CpuX86 *cpu)
 {
-    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
-            __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED) | (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) |
-            cpu->interrupt_shadow | (cpu->dr[7] & 0xff) | cpu->exec->one_insn | log_items) != 0;
+    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) | __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
 }
 
-static inline Block *block_lookup(CpuX86 *cpu, uint32_t key)
+/* State of the vCPU's own that no ordinary instruction changes: looked at after those that do, and after every longjmp. */
+static inline bool needs_attention(const CpuX86 *cpu)
 {
-    CpuExec *exec = cpu->exec;
-    uint64_t lin = cpu_code_linear(cpu);
-    const JumpEntry *j = &exec->jump[jump_slot(lin)];
+    return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) || cpu->exec->one_insn || log_items;
+}
 
-    if (LIKELY(j->lin == lin && j->key == key && j->epoch == exec->epoch) && LIKELY(block_current(j->block))) {
-        return j->block;
+static void log_block(CpuX86 *cpu, const Block *block)
+{
+    LOG(LOG_EXEC, "Trace %d: 0x%016" PRIx64 " %u insns\n", cpu->cpu.index, cpu->rip, block->count);
+    if (log_enabled(LOG_CPU)) {
+        log_state(cpu);
     }
-    return block_find(cpu, key);
+}
+
+/* Runs the instructions of @block; leaves cpu->rip at the next. */
+static inline void run_block(CpuX86 *cpu, Block *block)
+{
+    const Insn *insn = block->insns;
+
+    cpu->exec->block = block;
+    cpu->block_rip = cpu->rip;
+    cpu->block_end = block->end;
+    do {
+        cpu->insn = insn;
+        insn->fn(cpu, insn);                    /* and those after it, as far as they go by INSN_NEXT() */
+        insn = cpu->insn + 1;
+    } while (insn != cpu->block_end);
+    if (insn != block->end || !block->branches) {
+        cpu->rip = insn_next_rip(cpu, insn - 1);
+    }
+    cpu->insn = NULL;
 }
 
 static void run_blocks(CpuX86 *cpu)
 {
     CpuExec *exec = cpu->exec;
+    Block *last = NULL;                         /* what ran before, if its links may be used */
 
+    exec->attention = needs_attention(cpu);
     for (;;) {
         uint32_t key = cpu->mode_flags;
 
-        cpu->insn = NULL;
-        exec->block = NULL;
-        exec->single = false;
         tcg_boundary(&exec->tcg);
-        if (UNLIKELY(special(cpu)) && !between_blocks(cpu, &key)) {
-            return;
-        }
-        Block *block = block_lookup(cpu, key);
-        if (log_enabled(LOG_EXEC | LOG_CPU)) {
-            LOG(LOG_EXEC, "Trace %d: 0x%016" PRIx64 " %u insns\n", cpu->cpu.index, cpu->rip, block->count);
-            if (log_enabled(LOG_CPU)) {
-                log_state(cpu);
+        if (UNLIKELY(exec->attention | requested(cpu))) {
+            last = NULL;
+            exec->block = NULL;
+            if (!between_blocks(cpu, &key)) {
+                return;
             }
         }
-
-        const Insn *insn = block->insns;
-        exec->block = block;
-        cpu->block_rip = cpu->rip;
-        cpu->block_end = block->end;
-        do {
-            cpu->insn = insn;
-            insn->fn(cpu, insn);
-            insn++;
-        } while (insn != cpu->block_end);
-        if (insn != block->end || !block->branches) {
-            cpu->rip = insn_next_rip(cpu, insn - 1);
+        uint64_t lin = cpu_code_linear(cpu), epoch = exec->epoch;
+        Block *block;
+        if (UNLIKELY(!(key & (MODE_CS64 | MODE_FLAT_CODE)))) {
+            last = NULL;                        /* the segment limit is checked on the long way only */
         }
-
+        if (last && block_fits(last->link[0], lin, key, epoch)) {
+            block = last->link[0];
+        } else if (last && block_fits(last->link[1], lin, key, epoch)) {
+            block = last->link[1];
+        } else {
+            block = exec->jump[jump_slot(lin)];
+            if (!block_fits(block, lin, key, epoch) || UNLIKELY(!block_within_limit(cpu, block))) {
+                uint64_t flushes = exec->arena_flushes;
+                block = block_find(cpu, key);
+                last = flushes == exec->arena_flushes ? last : NULL;
+            }
+            if (last) {
+                last->link[1] = last->link[0];
+                last->link[0] = block;
+            }
+        }
+        if (log_enabled(LOG_EXEC | LOG_CPU)) {
+            log_block(cpu, block);
+        }
+        run_block(cpu, block);
+        last = LIKELY(block->linked) ? block : NULL;
         if (UNLIKELY(exec->single)) {
             /* A MOV or POP to SS holds its traps back until the next instruction is done. */
-            bool held = cpu->interrupt_shadow == 2 && insn_row(insn - 1)->bind != bind_intflag;
-            cpu->insn = NULL;
+            bool held = cpu->interrupt_shadow == 2 && insn_row(block->end - 1)->bind != bind_intflag;
             if (!held) {
                 debug_traps(cpu, exec->stepping);
             }
+            exec->single = false;
+        }
+        if (UNLIKELY(block->changes_mode)) {
+            exec->attention = needs_attention(cpu);
         }
     }
 }
@@ -244,11 +275,12 @@ void cpu_x86_tcg_run(Cpu *c)
     }
     cpu->insn = NULL;
     exec->block = NULL;
-    if (jumped == JUMPED_LEAVE && exec->single) {
+    bool single = exec->single;
+    exec->single = false;
+    if (jumped == JUMPED_LEAVE && single) {
         debug_traps(cpu, exec->stepping && (cpu->rflags & RFLAGS_TF));
     }
     if (cpu->exception_vector != VECTOR_NONE) {
-        exec->single = false;
         exec->debug_hits = 0;
         cpu_deliver_exception(cpu);
     }

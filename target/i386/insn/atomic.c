@@ -11,7 +11,7 @@ static ALWAYS_INLINE void cmpxchg_mem(CpuX86 *cpu, const Insn *insn, unsigned bi
 {
     uint64_t expected = reg_read(cpu, bits, R_RAX), new = reg_read(cpu, bits, insn->reg), was = 0;
 
-    RMW(cpu, mem_linear(cpu, insn, MEM_ANY, bits / 8, true), bits, insn->seg, locked, old,
+    RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, locked, old,
         (was = old, old == expected ? new : old));
     alu(cpu, ALU_CMP, bits, expected, was, false);
     if (was != expected) {
@@ -39,7 +39,7 @@ static ALWAYS_INLINE void xadd_mem(CpuX86 *cpu, const Insn *insn, unsigned bits,
 {
     uint64_t addend = reg_read(cpu, bits, insn->reg), was = 0;
 
-    RMW(cpu, mem_linear(cpu, insn, MEM_ANY, bits / 8, true), bits, insn->seg, locked, old,
+    RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, locked, old,
         (was = old, alu(cpu, ALU_ADD, bits, old, addend, false)));
     reg_write(cpu, bits, insn->reg, was);
 }
@@ -64,7 +64,7 @@ static void cmpxchg8b(CpuX86 *cpu, const Insn *insn)
     uint64_t expected = (uint32_t)cpu->regs[R_RAX] | cpu->regs[R_RDX] << 32;
     uint64_t new = (uint32_t)cpu->regs[R_RBX] | cpu->regs[R_RCX] << 32, was = 0;
 
-    RMW(cpu, mem_linear(cpu, insn, MEM_ANY, 8, true), 64, insn->seg, true, old, (was = old, old == expected ? new : old));
+    RMW(cpu, mem_linear(cpu, insn, 8, true), 64, insn->seg, true, old, (was = old, old == expected ? new : old));
     if (was != expected) {
         cpu->regs[R_RAX] = (uint32_t)was;
         cpu->regs[R_RDX] = was >> 32;
@@ -85,7 +85,7 @@ static U128 host_cas128(void *p, U128 old, U128 new)
 static void cmpxchg16b(CpuX86 *cpu, const Insn *insn)
 {
     U128 expected = cpu->regs[R_RAX] | (U128)cpu->regs[R_RDX] << 64, new = cpu->regs[R_RBX] | (U128)cpu->regs[R_RCX] << 64, was;
-    uint64_t lin = mem_linear(cpu, insn, MEM_ANY, 16, true);
+    uint64_t lin = mem_linear(cpu, insn, 16, true);
     RmwPlace place;
 
     if (lin & 15) {

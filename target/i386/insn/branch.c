@@ -8,6 +8,13 @@
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn/alu.h"
 
+/* Flat code: 64-bit, or 32-bit in a segment without limits, jumping with an operand size as wide. */
+static bool code_is_flat(const CpuX86 *cpu, const Insn *insn)
+{
+    const uint32_t flat32 = MODE_CS32 | MODE_FLAT_CODE;
+    return cpu->mode_flags & MODE_CS64 || ((cpu->mode_flags & flat32) == flat32 && insn->size == 4);
+}
+
 static void __attribute__((noinline, cold)) check_unusual_target(CpuX86 *cpu, uint64_t rip)
 {
     if (!cpu_is_canonical(cpu, rip)) {
@@ -15,46 +22,46 @@ static void __attribute__((noinline, cold)) check_unusual_target(CpuX86 *cpu, ui
     }
 }
 
-static ALWAYS_INLINE void jump64(CpuX86 *cpu, uint64_t rip)
+/* @rip cut to the mode's width and checked. What fails the one test may still be canonical with 5-level paging. */
+static ALWAYS_INLINE uint64_t flat_target(CpuX86 *cpu, uint64_t rip)
 {
-    /* One test for the 47-bit halves; what fails it may still be canonical with 5-level paging. */
+    rip &= cpu->flat_mask;
     if (UNLIKELY(((rip >> 47) + 1) & 0x1fffe)) {
         check_unusual_target(cpu, rip);
     }
-    cpu->rip = rip;
+    return rip;
 }
 
-/* Outside of 64-bit mode. */
-static inline uint64_t check_target(CpuX86 *cpu, const Insn *insn, uint64_t rip)
+static inline uint64_t any_target(CpuX86 *cpu, const Insn *insn, uint64_t rip)
 {
-    rip = insn->size == 2 ? (uint16_t)rip : (uint32_t)rip;
+    rip = insn->size == 2 ? (uint16_t)rip : insn->size == 4 ? (uint32_t)rip : rip;
+    if (cpu->mode_flags & MODE_CS64) {
+        return flat_target(cpu, rip);
+    }
     if (!(cpu->mode_flags & MODE_FLAT_CODE) && rip > cpu->seg[R_CS].limit) {
         cpu_raise_error(cpu, VECTOR_GP, 0);
     }
     return rip;
 }
 
-static ALWAYS_INLINE void jump_relative(CpuX86 *cpu, const Insn *insn, bool in64)
-{
-    uint64_t rip = cpu->block_rip + insn->offset + insn->length + insn->imm;
+static ALWAYS_INLINE uint64_t after(const CpuX86 *cpu, const Insn *insn) { return cpu->block_rip + insn->offset + insn->length; }
 
-    if (in64) {
-        jump64(cpu, rip);
-    } else {
-        cpu->rip = check_target(cpu, insn, rip);
-    }
+static ALWAYS_INLINE void jump_relative(CpuX86 *cpu, const Insn *insn, bool flat)
+{
+    uint64_t rip = after(cpu, insn) + insn->imm;
+    cpu->rip = flat ? flat_target(cpu, rip) : any_target(cpu, insn, rip);
 }
 
-static ALWAYS_INLINE void jump_if(CpuX86 *cpu, const Insn *insn, bool taken, bool in64)
+static ALWAYS_INLINE void jump_if(CpuX86 *cpu, const Insn *insn, bool taken, bool flat)
 {
     if (taken) {
-        jump_relative(cpu, insn, in64);
+        jump_relative(cpu, insn, flat);
     } else {
-        cpu->rip = in64 ? cpu->block_rip + insn->offset + insn->length : insn_next_rip(cpu, insn);
+        cpu->rip = flat ? after(cpu, insn) & cpu->flat_mask : insn_next_rip(cpu, insn);
     }
 }
 
-static void jmp_64(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, true); }
+static void jmp_flat(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, true); }
 static void jmp_any(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, false); }
 
 #define CONDITIONS(X, ...) \
@@ -62,11 +69,11 @@ static void jmp_any(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, fa
     X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
     X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
 #define JCC_FN(cc, _) \
-    static void jcc64_##cc(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, flags_condition(cpu, cc), true); } \
+    static void jcc_flat_##cc(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, flags_condition(cpu, cc), true); } \
     static void jcc_##cc(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, flags_condition(cpu, cc), false); }
 CONDITIONS(JCC_FN, _)
 #define JCC_ENTRY(cc, name) name##_##cc,
-static InsnFn *const jcc_fns[2][16] = { { CONDITIONS(JCC_ENTRY, jcc) }, { CONDITIONS(JCC_ENTRY, jcc64) } };
+static InsnFn *const jcc_fns[2][16] = { { CONDITIONS(JCC_ENTRY, jcc) }, { CONDITIONS(JCC_ENTRY, jcc_flat) } };
 
 /* LOOP, LOOPE, LOOPNE count rCX of the address size down; JCXZ looks at it. */
 
@@ -79,52 +86,24 @@ static inline uint64_t count_register(const CpuX86 *cpu, const Insn *insn)
 static ALWAYS_INLINE void loop_if(CpuX86 *cpu, const Insn *insn, bool condition)
 {
     uint64_t count = count_register(cpu, insn) - 1;
-    bool in64 = cpu->mode_flags & MODE_CS64;
     uint64_t mask = insn->addr_size == 8 ? UINT64_MAX : insn->addr_size == 4 ? UINT32_MAX : UINT16_MAX;
 
-    jump_if(cpu, insn, (count & mask) != 0 && condition, in64);
+    jump_if(cpu, insn, (count & mask) != 0 && condition, false);
     reg_write(cpu, insn->addr_size == 8 ? 64 : insn->addr_size == 4 ? 32 : 16, R_RCX, count);
 }
 
 static void loop(CpuX86 *cpu, const Insn *insn) { loop_if(cpu, insn, true); }
 static void loope(CpuX86 *cpu, const Insn *insn) { loop_if(cpu, insn, flag_zf(cpu)); }
 static void loopne(CpuX86 *cpu, const Insn *insn) { loop_if(cpu, insn, !flag_zf(cpu)); }
-static void jcxz(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, count_register(cpu, insn) == 0, cpu->mode_flags & MODE_CS64); }
+static void jcxz(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, count_register(cpu, insn) == 0, false); }
 
-/* Calls and returns */
-
-static inline void push64(CpuX86 *cpu, uint64_t v)
-{
-    uint64_t sp = cpu->regs[R_RSP] - 8;
-
-    mmu_st64(cpu, sp, v, R_SS);
-    cpu->regs[R_RSP] = sp;
-}
-
-static ALWAYS_INLINE void call64(CpuX86 *cpu, const Insn *insn, uint64_t target)
-{
-    if (UNLIKELY(((target >> 47) + 1) & 0x1fffe)) {
-        check_unusual_target(cpu, target);
-    }
-    push64(cpu, cpu->block_rip + insn->offset + insn->length);
-    cpu->rip = target;
-}
-
-static void call_rel64(CpuX86 *cpu, const Insn *insn)
-{
-    call64(cpu, insn, cpu->block_rip + insn->offset + insn->length + insn->imm);
-}
+/* Calls and returns. The flat forms also know the stack to be flat, and fall back on the general ones on a TLB miss. */
 
 static void call_to(CpuX86 *cpu, const Insn *insn, uint64_t target)
 {
-    target = check_target(cpu, insn, target);
+    target = any_target(cpu, insn, target);
     cpu_push(cpu, insn->size, insn_next_rip(cpu, insn));
     cpu->rip = target;
-}
-
-static void call_rel(CpuX86 *cpu, const Insn *insn)
-{
-    call_to(cpu, insn, cpu->block_rip + insn->offset + insn->length + insn->imm);
 }
 
 static uint64_t read_target(CpuX86 *cpu, const Insn *insn)
@@ -136,50 +115,74 @@ static uint64_t read_target(CpuX86 *cpu, const Insn *insn)
     }
 }
 
-static void call_reg64(CpuX86 *cpu, const Insn *insn) { call64(cpu, insn, cpu->regs[insn->rm]); }
-static void call_mem64(CpuX86 *cpu, const Insn *insn) { call64(cpu, insn, mem_read(cpu, insn, MEM_ANY, 64)); }
+static void call_rel(CpuX86 *cpu, const Insn *insn) { call_to(cpu, insn, after(cpu, insn) + insn->imm); }
 static void call_rm(CpuX86 *cpu, const Insn *insn) { call_to(cpu, insn, read_target(cpu, insn)); }
-static void jmp_reg64(CpuX86 *cpu, const Insn *insn) { jump64(cpu, cpu->regs[insn->rm]); }
-static void jmp_mem64(CpuX86 *cpu, const Insn *insn) { jump64(cpu, mem_read(cpu, insn, MEM_ANY, 64)); }
-static void jmp_rm(CpuX86 *cpu, const Insn *insn) { cpu->rip = check_target(cpu, insn, read_target(cpu, insn)); }
+static void jmp_rm(CpuX86 *cpu, const Insn *insn) { cpu->rip = any_target(cpu, insn, read_target(cpu, insn)); }
+static void jmp_reg_flat(CpuX86 *cpu, const Insn *insn) { cpu->rip = flat_target(cpu, cpu->regs[insn->rm]); }
 
 /* insn->imm: bytes of arguments to drop, 0 for plain RET */
-static void ret64(CpuX86 *cpu, const Insn *insn)
-{
-    uint64_t sp = cpu->regs[R_RSP];
-
-    jump64(cpu, mmu_ld64(cpu, sp, R_SS));
-    cpu->regs[R_RSP] = sp + 8 + (uint16_t)insn->imm;
-}
-
 static void ret(CpuX86 *cpu, const Insn *insn)
 {
-    cpu->rip = check_target(cpu, insn, cpu_pop_peek(cpu, insn->size, 0));
+    cpu->rip = any_target(cpu, insn, cpu_pop_peek(cpu, insn->size, 0));
     cpu_pop_commit(cpu, insn->size + (uint16_t)insn->imm);
 }
+
+#define FLAT_CALL(bits, name, general, target_) \
+    static void name##_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        uint64_t sp = (cpu->regs[R_RSP] - bits / 8) & cpu->flat_mask; \
+        const TlbEntry *e = &cpu->tlb[tlb_slot(sp)]; \
+        if (UNLIKELY(!tlb_hit(e->write_tag, sp, bits / 8))) { \
+            general(cpu, insn); \
+            return; \
+        } \
+        uint64_t target = flat_target(cpu, target_); \
+        host_store(bits, (void *)(e->addend + sp), after(cpu, insn)); \
+        cpu->regs[R_RSP] = sp; \
+        cpu->rip = target; \
+    }
+#define FLAT_RET(bits) \
+    static void ret_flat_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        uint64_t sp = cpu->regs[R_RSP] & cpu->flat_mask; \
+        const TlbEntry *e = &cpu->tlb[tlb_slot(sp)]; \
+        if (UNLIKELY(!tlb_hit(e->read_tag, sp, bits / 8))) { \
+            ret(cpu, insn); \
+            return; \
+        } \
+        cpu->rip = flat_target(cpu, host_load(bits, (void *)(e->addend + sp))); \
+        cpu->regs[R_RSP] = (sp + bits / 8 + (uint16_t)insn->imm) & cpu->flat_mask; \
+    }
+FLAT_CALL(32, call_rel_flat, call_rel, after(cpu, insn) + insn->imm)
+FLAT_CALL(64, call_rel_flat, call_rel, after(cpu, insn) + insn->imm)
+FLAT_CALL(32, call_reg_flat, call_rm, cpu->regs[insn->rm])
+FLAT_CALL(64, call_reg_flat, call_rm, cpu->regs[insn->rm])
+FLAT_RET(32)
+FLAT_RET(64)
 
 InsnFn *bind_branch(const CpuX86 *cpu, Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
-    bool in64 = cpu->mode_flags & MODE_CS64, memory = insn_has_mem(insn);
+    bool flat = code_is_flat(cpu, insn), memory = insn_has_mem(insn), relative = row->imm_kind[0];
+    bool flat_stack = flat && stack_is_flat(cpu), wide = insn->size == 8;
 
     switch (row->op) {
-    case OP_Jcc: return jcc_fns[in64][row->opcode & 15];
+    case OP_Jcc: return jcc_fns[flat][row->opcode & 15];
     case OP_LOOP: return loop;
     case OP_LOOPE: return loope;
     case OP_LOOPNE: return loopne;
     case OP_JCXZ: return jcxz;
     case OP_JMP:
-        if (row->imm_kind[0]) {
-            return in64 ? jmp_64 : jmp_any;
+        if (relative) {
+            return flat ? jmp_flat : jmp_any;
         }
-        return !in64 ? jmp_rm : memory ? jmp_mem64 : jmp_reg64;
+        return flat && !memory ? jmp_reg_flat : jmp_rm;
     case OP_CALL:
-        if (row->imm_kind[0]) {
-            return in64 ? call_rel64 : call_rel;
+        if (!flat_stack || memory) {
+            return relative ? call_rel : call_rm;
         }
-        return !in64 ? call_rm : memory ? call_mem64 : call_reg64;
-    case OP_RET: return in64 ? ret64 : ret;
+        return relative ? wide ? call_rel_flat_64 : call_rel_flat_32 : wide ? call_reg_flat_64 : call_reg_flat_32;
+    case OP_RET: return !flat_stack ? ret : wide ? ret_flat_64 : ret_flat_32;
     default: return NULL;
     }
 }
@@ -208,7 +211,7 @@ static void bound(CpuX86 *cpu, const Insn *insn)
 InsnFn *bind_bound(const CpuX86 *cpu, Insn *insn) { return bound; }
 
 /*
- * Pairs: CMP or TEST of registers and immediates (32 and 64 bits), then Jcc, in 64-bit code. Flags are stored as always; the
+ * Pairs: CMP or TEST of registers and immediates (32 and 64 bits), then Jcc, in flat code. Flags are stored as always; the
  * condition is taken from the operands.
  */
 
@@ -255,7 +258,7 @@ static ALWAYS_INLINE void pair(CpuX86 *cpu, const Insn *insn, Alu op, unsigned c
     uint64_t r = alu(cpu, op, bits, a, b, false);
     bool taken = op == ALU_CMP ? cmp_condition(cc, bits, a, b) : test_condition(cc, bits, r);
 
-    cpu->insn = insn + 1;
+    cpu->insn = insn + 1;                       /* the branch is what may fault now, and what was run last */
     jump_if(cpu, insn + 1, taken, true);
 }
 

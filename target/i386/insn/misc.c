@@ -25,7 +25,7 @@ InsnFn *bind_flagop(const CpuX86 *cpu, Insn *insn)
 }
 
 /* Hints touch no memory, so they cannot fault. */
-static void nop(CpuX86 *cpu, const Insn *insn) { }
+static void nop(CpuX86 *cpu, const Insn *insn) { INSN_NEXT(cpu, insn); }
 InsnFn *bind_nop(const CpuX86 *cpu, Insn *insn) { return nop; }
 
 /* A guest that spins waits for another vCPU, which may need this host CPU: it is offered now and then. */
@@ -45,7 +45,7 @@ static void fence(CpuX86 *cpu, const Insn *insn) { __atomic_thread_fence(__ATOMI
 InsnFn *bind_fence(const CpuX86 *cpu, Insn *insn) { return fence; }
 
 /* There is no cache to flush; the address is checked as a load's. */
-static void cache_line(CpuX86 *cpu, const Insn *insn) { mem_read(cpu, insn, MEM_ANY, 8); }
+static void cache_line(CpuX86 *cpu, const Insn *insn) { mem_read(cpu, insn, 8); }
 
 static void clzero(CpuX86 *cpu, const Insn *insn)
 {

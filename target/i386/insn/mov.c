@@ -8,42 +8,50 @@
 /* MOV between registers, memory, immediates */
 
 typedef enum Form {
-    FORM_RM_REG, FORM_REG_RM, FORM_RM_IMM, FORM_REG_MEM, FORM_MEM_REG, FORM_MEM_IMM,
-    FORM_REG_MEM64, FORM_MEM_REG64, FORM_MEM_IMM64, FORM_ACC_OFFSET, FORM_OFFSET_ACC, FORM_COUNT
+    FORM_RM_REG, FORM_REG_RM, FORM_RM_IMM, FORM_REG_FLAT, FORM_FLAT_REG, FORM_FLAT_IMM, FORM_REG_MEM, FORM_MEM_REG, FORM_MEM_IMM,
+    FORM_ACC_OFFSET, FORM_OFFSET_ACC, FORM_COUNT
 } Form;
 
-static ALWAYS_INLINE void mov_form(CpuX86 *cpu, const Insn *insn, unsigned bits, Form form)
-{
-    switch (form) {
-    case FORM_RM_REG: reg_write(cpu, bits, insn->rm, reg_read(cpu, bits, insn->reg)); break;
-    case FORM_REG_RM: reg_write(cpu, bits, insn->reg, reg_read(cpu, bits, insn->rm)); break;
-    case FORM_RM_IMM: reg_write(cpu, bits, insn->rm, insn->imm); break;
-    case FORM_REG_MEM: reg_write(cpu, bits, insn->reg, mem_read(cpu, insn, MEM_ANY, bits)); break;
-    case FORM_MEM_REG: mem_write(cpu, insn, MEM_ANY, bits, reg_read(cpu, bits, insn->reg)); break;
-    case FORM_MEM_IMM: mem_write(cpu, insn, MEM_ANY, bits, insn->imm); break;
-    case FORM_REG_MEM64: reg_write(cpu, bits, insn->reg, mem_read(cpu, insn, MEM_FLAT64, bits)); break;
-    case FORM_MEM_REG64: mem_write(cpu, insn, MEM_FLAT64, bits, reg_read(cpu, bits, insn->reg)); break;
-    case FORM_MEM_IMM64: mem_write(cpu, insn, MEM_FLAT64, bits, insn->imm); break;
-    case FORM_ACC_OFFSET: reg_write(cpu, bits, R_RAX, seg_load(cpu, bits, insn->seg, insn->imm)); break;
-    case FORM_OFFSET_ACC: seg_store(cpu, bits, insn->seg, insn->imm, reg_read(cpu, bits, R_RAX)); break;
-    case FORM_COUNT: break;
-    }
-}
-
-#define FN(bits, form) static void mov_##form##_##bits(CpuX86 *cpu, const Insn *insn) { mov_form(cpu, insn, bits, form); }
+#define HANDLER(form, bits) static void mov_##form##_##bits(CpuX86 *cpu, const Insn *insn)
+#define MOV_FNS(bits, _) \
+    HANDLER(FORM_RM_REG, bits) { reg_write(cpu, bits, insn->rm, reg_read(cpu, bits, insn->reg)); INSN_NEXT(cpu, insn); } \
+    HANDLER(FORM_REG_RM, bits) { reg_write(cpu, bits, insn->reg, reg_read(cpu, bits, insn->rm)); INSN_NEXT(cpu, insn); } \
+    HANDLER(FORM_RM_IMM, bits) { reg_write(cpu, bits, insn->rm, insn->imm); INSN_NEXT(cpu, insn); } \
+    HANDLER(FORM_REG_MEM, bits) { reg_write(cpu, bits, insn->reg, mem_read(cpu, insn, bits)); } \
+    HANDLER(FORM_MEM_REG, bits) { mem_write(cpu, insn, bits, reg_read(cpu, bits, insn->reg)); } \
+    HANDLER(FORM_MEM_IMM, bits) { mem_write(cpu, insn, bits, insn->imm); } \
+    HANDLER(FORM_REG_FLAT, bits) \
+    { \
+        FAST_MEM(cpu, insn, bits, read_tag, host, mov_FORM_REG_MEM_##bits); \
+        reg_write(cpu, bits, insn->reg, host_load(bits, host)); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    HANDLER(FORM_FLAT_REG, bits) \
+    { \
+        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_REG_##bits); \
+        host_store(bits, host, reg_read(cpu, bits, insn->reg)); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    HANDLER(FORM_FLAT_IMM, bits) \
+    { \
+        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_IMM_##bits); \
+        host_store(bits, host, insn->imm); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    HANDLER(FORM_ACC_OFFSET, bits) { reg_write(cpu, bits, R_RAX, seg_load(cpu, bits, insn->seg, insn->imm)); } \
+    HANDLER(FORM_OFFSET_ACC, bits) { seg_store(cpu, bits, insn->seg, insn->imm, reg_read(cpu, bits, R_RAX)); }
+SIZES(MOV_FNS, _)
 #define ENTRY(bits, form) mov_##form##_##bits,
-#define FORMS(X) \
-    X(FORM_RM_REG) X(FORM_REG_RM) X(FORM_RM_IMM) X(FORM_REG_MEM) X(FORM_MEM_REG) X(FORM_MEM_IMM) \
-    X(FORM_REG_MEM64) X(FORM_MEM_REG64) X(FORM_MEM_IMM64) X(FORM_ACC_OFFSET) X(FORM_OFFSET_ACC)
-#define DEFINE(form) SIZES(FN, form)
-#define TABLE(form) [form] = { SIZES(ENTRY, form) },
-FORMS(DEFINE)
-static InsnFn *const mov_fns[FORM_COUNT][4] = { FORMS(TABLE) };
+#define TABLE(form) [form] = { SIZES(ENTRY, form) }
+static InsnFn *const mov_fns[FORM_COUNT][4] = {
+    TABLE(FORM_RM_REG), TABLE(FORM_REG_RM), TABLE(FORM_RM_IMM), TABLE(FORM_REG_FLAT), TABLE(FORM_FLAT_REG), TABLE(FORM_FLAT_IMM),
+    TABLE(FORM_REG_MEM), TABLE(FORM_MEM_REG), TABLE(FORM_MEM_IMM), TABLE(FORM_ACC_OFFSET), TABLE(FORM_OFFSET_ACC),
+};
 
 static InsnFn *bind_plain_mov(const CpuX86 *cpu, Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
-    bool flat = insn_has_mem(insn) && mem_form(cpu, insn) == MEM_FLAT64;
+    bool flat = insn_has_mem(insn) && mem_form(cpu, insn) == MEM_FLAT;
     Form form;
 
     switch (row->operands[0]) {
@@ -59,48 +67,57 @@ static InsnFn *bind_plain_mov(const CpuX86 *cpu, Insn *insn)
         }
     }
     if (flat && form >= FORM_REG_MEM && form <= FORM_MEM_IMM) {
-        form += FORM_REG_MEM64 - FORM_REG_MEM;
+        form -= FORM_REG_MEM - FORM_REG_FLAT;
     }
     return mov_fns[form][size_log2(insn->size)];
 }
 
 /* MOVZX, MOVSX, MOVSXD: from `from` bits to `bits`. */
 
-typedef enum Source { SOURCE_REG, SOURCE_MEM, SOURCE_MEM64, SOURCE_COUNT } Source;
+typedef enum Source { SOURCE_REG, SOURCE_FLAT, SOURCE_MEM, SOURCE_COUNT } Source;
 
-static ALWAYS_INLINE void extend(CpuX86 *cpu, const Insn *insn, unsigned bits, bool sign, unsigned from, Source source)
+static ALWAYS_INLINE void extend(CpuX86 *cpu, const Insn *insn, unsigned bits, bool sign, unsigned from, uint64_t v)
 {
-    uint64_t v = source == SOURCE_REG ? reg_read(cpu, from, insn->rm)
-                                      : mem_read(cpu, insn, source == SOURCE_MEM64 ? MEM_FLAT64 : MEM_ANY, from);
     reg_write(cpu, bits, insn->reg, sign ? (uint64_t)SEXT(from, v) : v);
 }
 
-#define EXTEND_FN(bits, name, sign, from, source) \
-    static void name##_##from##_##source##_##bits(CpuX86 *cpu, const Insn *insn) { extend(cpu, insn, bits, sign, from, source); }
-#define EXTEND_ENTRY(bits, name, sign, from, source) name##_##from##_##source##_##bits,
-#define EXTEND_SOURCES(X, name, sign, from) X(name, sign, from, SOURCE_REG) X(name, sign, from, SOURCE_MEM) X(name, sign, from, SOURCE_MEM64)
-#define EXTEND_DEFINE(name, sign, from, source) WIDE_SIZES(EXTEND_FN, name, sign, from, source)
-#define EXTEND_TABLE(name, sign, from, source) { NULL, WIDE_SIZES(EXTEND_ENTRY, name, sign, from, source) },
-EXTEND_SOURCES(EXTEND_DEFINE, movzx, false, 8)
-EXTEND_SOURCES(EXTEND_DEFINE, movzx, false, 16)
-EXTEND_SOURCES(EXTEND_DEFINE, movsx, true, 8)
-EXTEND_SOURCES(EXTEND_DEFINE, movsx, true, 16)
-EXTEND_SOURCES(EXTEND_DEFINE, movsx, true, 32)
+#define EXTEND_FNS(bits, name, sign, from) \
+    static void name##_##from##_SOURCE_REG_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        extend(cpu, insn, bits, sign, from, reg_read(cpu, from, insn->rm)); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    static void name##_##from##_SOURCE_MEM_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        extend(cpu, insn, bits, sign, from, mem_read(cpu, insn, from)); \
+    } \
+    static void name##_##from##_SOURCE_FLAT_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        FAST_MEM(cpu, insn, from, read_tag, host, name##_##from##_SOURCE_MEM_##bits); \
+        extend(cpu, insn, bits, sign, from, host_load(from, host)); \
+        INSN_NEXT(cpu, insn); \
+    }
+WIDE_SIZES(EXTEND_FNS, movzx, false, 8)
+WIDE_SIZES(EXTEND_FNS, movzx, false, 16)
+WIDE_SIZES(EXTEND_FNS, movsx, true, 8)
+WIDE_SIZES(EXTEND_FNS, movsx, true, 16)
+WIDE_SIZES(EXTEND_FNS, movsx, true, 32)
+#define EXTEND_ENTRY(bits, name, from, source) name##_##from##_##source##_##bits,
+#define EXTEND_TABLE(name, from, source) [source] = { NULL, WIDE_SIZES(EXTEND_ENTRY, name, from, source) }
+#define EXTEND(name, from) { EXTEND_TABLE(name, from, SOURCE_REG), EXTEND_TABLE(name, from, SOURCE_FLAT), EXTEND_TABLE(name, from, SOURCE_MEM) }
 static InsnFn *const extend_fns[5][SOURCE_COUNT][4] = {
-    { EXTEND_SOURCES(EXTEND_TABLE, movzx, false, 8) }, { EXTEND_SOURCES(EXTEND_TABLE, movzx, false, 16) },
-    { EXTEND_SOURCES(EXTEND_TABLE, movsx, true, 8) }, { EXTEND_SOURCES(EXTEND_TABLE, movsx, true, 16) },
-    { EXTEND_SOURCES(EXTEND_TABLE, movsx, true, 32) },
+    EXTEND(movzx, 8), EXTEND(movzx, 16), EXTEND(movsx, 8), EXTEND(movsx, 16), EXTEND(movsx, 32),
 };
 
 static InsnFn *bind_extend(const CpuX86 *cpu, Insn *insn, unsigned kind)
 {
-    Source source = !insn_has_mem(insn) ? SOURCE_REG : mem_form(cpu, insn) == MEM_FLAT64 ? SOURCE_MEM64 : SOURCE_MEM;
+    Source source = !insn_has_mem(insn) ? SOURCE_REG : mem_form(cpu, insn) == MEM_FLAT ? SOURCE_FLAT : SOURCE_MEM;
     return extend_fns[kind][source][size_log2(insn->size)];
 }
 
 /* LEA: the offset only; the segment plays no part. */
 
-#define LEA_FN(bits, name, ea) static void name##_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, insn->reg, ea); }
+#define LEA_FN(bits, name, ea) static void name##_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, insn->reg, ea); INSN_NEXT(cpu, insn); }
 WIDE_SIZES(LEA_FN, lea, insn_ea(cpu, insn))
 WIDE_SIZES(LEA_FN, lea64, insn_ea_by(cpu, insn, 8))
 #define LEA_ENTRY(bits, name) name##_##bits,
@@ -114,6 +131,7 @@ static InsnFn *const lea_fns[2][4] = { { NULL, WIDE_SIZES(LEA_ENTRY, lea) }, { N
         uint64_t a = reg_read(cpu, bits, insn->rm), b = reg_read(cpu, bits, insn->reg); \
         reg_write(cpu, bits, insn->rm, b); \
         reg_write(cpu, bits, insn->reg, a); \
+        INSN_NEXT(cpu, insn); \
     } \
     static void xchg_acc_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
@@ -124,7 +142,7 @@ static InsnFn *const lea_fns[2][4] = { { NULL, WIDE_SIZES(LEA_ENTRY, lea) }, { N
     static void xchg_mem_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
         uint64_t new = reg_read(cpu, bits, insn->reg), was = 0; \
-        RMW(cpu, mem_linear(cpu, insn, MEM_ANY, bits / 8, true), bits, insn->seg, true, old, (was = old, new)); \
+        RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, true, old, (was = old, new)); \
         reg_write(cpu, bits, insn->reg, was); \
     }
 SIZES(XCHG_FN, _)
@@ -138,20 +156,29 @@ static InsnFn *const xchg_fns[3][4] = { { SIZES(XCHG_ENTRY, reg) }, { SIZES(XCHG
     X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
     X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
 #define CMOV_FN(cc, bits) \
-    static void cmov_##cc##_##bits(CpuX86 *cpu, const Insn *insn) \
+    static void cmov_reg_##cc##_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
-        uint64_t source = rm_read(cpu, insn, bits); \
+        uint64_t source = reg_read(cpu, bits, insn->rm); \
+        reg_write(cpu, bits, insn->reg, flags_condition(cpu, cc) ? source : reg_read(cpu, bits, insn->reg)); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    static void cmov_mem_##cc##_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        uint64_t source = mem_read(cpu, insn, bits); \
         reg_write(cpu, bits, insn->reg, flags_condition(cpu, cc) ? source : reg_read(cpu, bits, insn->reg)); \
     }
-#define SET_FN(cc, _) static void set_##cc(CpuX86 *cpu, const Insn *insn) { rm_write(cpu, insn, 8, flags_condition(cpu, cc)); }
+#define SET_FN(cc, _) \
+    static void set_reg_##cc(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, 8, insn->rm, flags_condition(cpu, cc)); INSN_NEXT(cpu, insn); } \
+    static void set_mem_##cc(CpuX86 *cpu, const Insn *insn) { mem_write(cpu, insn, 8, flags_condition(cpu, cc)); }
 CONDITIONS(CMOV_FN, 16)
 CONDITIONS(CMOV_FN, 32)
 CONDITIONS(CMOV_FN, 64)
 CONDITIONS(SET_FN, _)
-#define CMOV_ENTRY(cc, bits) cmov_##cc##_##bits,
-#define SET_ENTRY(cc, _) set_##cc,
-static InsnFn *const cmov_fns[4][16] = { { NULL }, { CONDITIONS(CMOV_ENTRY, 16) }, { CONDITIONS(CMOV_ENTRY, 32) }, { CONDITIONS(CMOV_ENTRY, 64) } };
-static InsnFn *const set_fns[16] = { CONDITIONS(SET_ENTRY, _) };
+#define CMOV_ENTRY(cc, kind, bits) cmov_##kind##_##cc##_##bits,
+#define SET_ENTRY(cc, kind) set_##kind##_##cc,
+#define CMOV_TABLE(kind) { { NULL }, { CONDITIONS(CMOV_ENTRY, kind, 16) }, { CONDITIONS(CMOV_ENTRY, kind, 32) }, { CONDITIONS(CMOV_ENTRY, kind, 64) } }
+static InsnFn *const cmov_fns[2][4][16] = { CMOV_TABLE(reg), CMOV_TABLE(mem) };
+static InsnFn *const set_fns[2][16] = { { CONDITIONS(SET_ENTRY, reg) }, { CONDITIONS(SET_ENTRY, mem) } };
 
 /* Byte order. BSWAP of 16 bits is undefined; processors give 0. */
 
@@ -162,9 +189,9 @@ static InsnFn *const bswap_fns[4] = { NULL, bswap_16, bswap_32, bswap_64 };
 
 #define MOVBE_FN(bits, _) \
     static void movbe_load_##bits(CpuX86 *cpu, const Insn *insn) \
-    { reg_write(cpu, bits, insn->reg, __builtin_bswap##bits(mem_read(cpu, insn, MEM_ANY, bits))); } \
+    { reg_write(cpu, bits, insn->reg, __builtin_bswap##bits(mem_read(cpu, insn, bits))); } \
     static void movbe_store_##bits(CpuX86 *cpu, const Insn *insn) \
-    { mem_write(cpu, insn, MEM_ANY, bits, __builtin_bswap##bits(reg_read(cpu, bits, insn->reg))); }
+    { mem_write(cpu, insn, bits, __builtin_bswap##bits(reg_read(cpu, bits, insn->reg))); }
 WIDE_SIZES(MOVBE_FN, _)
 static InsnFn *const movbe_fns[2][4] = { { NULL, movbe_load_16, movbe_load_32, movbe_load_64 },
                                          { NULL, movbe_store_16, movbe_store_32, movbe_store_64 } };
@@ -172,8 +199,8 @@ static InsnFn *const movbe_fns[2][4] = { { NULL, movbe_load_16, movbe_load_32, m
 /* CBW CWDE CDQE; CWD CDQ CQO */
 
 #define CBW_FN(bits, half) \
-    static void cbw_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RAX, SEXT(half, cpu->regs[R_RAX])); } \
-    static void cwd_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RDX, SEXT(bits, cpu->regs[R_RAX]) >> 63); }
+    static void cbw_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RAX, SEXT(half, cpu->regs[R_RAX])); INSN_NEXT(cpu, insn); } \
+    static void cwd_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RDX, SEXT(bits, cpu->regs[R_RAX]) >> 63); INSN_NEXT(cpu, insn); }
 CBW_FN(16, 8)
 CBW_FN(32, 16)
 CBW_FN(64, 32)
@@ -210,8 +237,8 @@ InsnFn *bind_mov(const CpuX86 *cpu, Insn *insn)
     case OP_LEA: return lea_fns[insn->addr_size == 8][size];
     case OP_XCHG: return xchg_fns[insn_has_mem(insn) ? 2 : row->operands[1] == OPERAND_rAX ? 1 : 0][size];
     case OP_BSWAP: return bswap_fns[size];
-    case OP_CMOVcc: return cmov_fns[size][row->opcode & 15];
-    case OP_SETcc: return set_fns[row->opcode & 15];
+    case OP_CMOVcc: return cmov_fns[insn_has_mem(insn)][size][row->opcode & 15];
+    case OP_SETcc: return set_fns[insn_has_mem(insn)][row->opcode & 15];
     case OP_MOVBE: return movbe_fns[row->operands[0] == OPERAND_Mv][size];
     case OP_CBW: return cbw_fns[size];
     case OP_CWD: return cwd_fns[size];

@@ -3,8 +3,11 @@
  * What the integer families share: registers by operand size, memory operands, read-modify-write.
  *
  * Handlers are made per size and operand kind: an always-inline template gets `bits` and the form as constants, a macro
- * instantiates it, the family's bind picks from a table. Memory forms come in two: MEM_FLAT64 knows at bind time that the
- * code is 64-bit, the address size 8 and the segment without base; MEM_ANY handles everything.
+ * instantiates it, the family's bind picks from a table.
+ *
+ * Hot handlers end in INSN_NEXT(), which goes on to the next instruction of the block by a tail call; for that they must have no
+ * frame. So a memory operand has a fast form (MEM_FLAT: known at bind time to need no segment check; a TLB hit or
+ * else a tail call of the other) and a general one (MEM_ANY), which returns to the run loop.
  */
 #ifndef TARGET_I386_INSN_OPERAND_H
 #define TARGET_I386_INSN_OPERAND_H
@@ -13,7 +16,7 @@
 #include "target/i386/exec/flags.h"
 #include "target/i386/insn-gen.h"
 
-typedef enum MemForm { MEM_FLAT64, MEM_ANY } MemForm;
+typedef enum MemForm { MEM_FLAT, MEM_ANY } MemForm;
 
 #define SEXT(bits, x) ((int64_t)((uint64_t)(x) << (64 - (bits))) >> (64 - (bits)))
 #define ZEXT(bits, x) ((uint64_t)(x) << (64 - (bits)) >> (64 - (bits)))
@@ -49,15 +52,54 @@ static ALWAYS_INLINE void reg_write(CpuX86 *cpu, unsigned bits, unsigned r, uint
 #endif
 }
 
+/** INSN_NEXT: as the last statement of a handler: the instruction is done. */
+#define INSN_NEXT(cpu, insn) do { \
+        const Insn *next_ = (insn) + 1; \
+        if (LIKELY(next_ != (cpu)->block_end)) { \
+            (cpu)->insn = next_; \
+            next_->fn(cpu, next_); \
+        } \
+    } while (0)
+
 /* Memory operands */
-static ALWAYS_INLINE uint64_t mem_linear(CpuX86 *cpu, const Insn *insn, MemForm form, unsigned len, bool write)
-{
-    return form == MEM_FLAT64 ? insn_ea_by(cpu, insn, 8) : cpu_linear(cpu, insn->seg, insn_ea(cpu, insn), len, write);
-}
 
 static inline MemForm mem_form(const CpuX86 *cpu, const Insn *insn)
 {
-    return cpu->mode_flags & MODE_CS64 && insn->addr_size == 8 && insn->seg < R_FS ? MEM_FLAT64 : MEM_ANY;
+    if (cpu->mode_flags & MODE_CS64) {
+        return insn->addr_size == 8 && insn->seg < R_FS ? MEM_FLAT : MEM_ANY;
+    }
+    return cpu->mode_flags & MODE_FLAT_DATA && insn->addr_size == 4 && insn->seg < R_FS && insn->seg != R_CS ? MEM_FLAT : MEM_ANY;
+}
+
+/* Known at bind time: the stack needs no segment check, and its pointer is as wide as the code's addresses. */
+static inline bool stack_is_flat(const CpuX86 *cpu)
+{
+    const uint32_t flat32 = MODE_CS32 | MODE_SS32 | MODE_FLAT_DATA;
+    return cpu->mode_flags & MODE_CS64 || (cpu->mode_flags & flat32) == flat32;
+}
+
+/* Linear address of a MEM_FLAT operand. */
+static ALWAYS_INLINE uint64_t flat_linear(const CpuX86 *cpu, const Insn *insn)
+{
+    return insn_ea_by(cpu, insn, 8) & cpu->flat_mask;
+}
+
+/*
+ * The fast half of a handler: declares @host, the operand's host address, on a TLB hit; else ends as a call of @general, the
+ * handler's MEM_ANY form.
+ */
+#define FAST_MEM(cpu, insn, bits, tag, host, general) \
+    uint64_t lin_ = flat_linear(cpu, insn); \
+    const TlbEntry *entry_ = &(cpu)->tlb[tlb_slot(lin_)]; \
+    if (UNLIKELY(!tlb_hit(entry_->tag, lin_, (bits) / 8))) { \
+        general(cpu, insn); \
+        return; \
+    } \
+    void *host = (void *)(entry_->addend + lin_)
+
+static ALWAYS_INLINE uint64_t mem_linear(CpuX86 *cpu, const Insn *insn, unsigned len, bool write)
+{
+    return cpu_linear(cpu, insn->seg, insn_ea(cpu, insn), len, write);
 }
 
 static ALWAYS_INLINE uint64_t mmu_load(CpuX86 *cpu, unsigned bits, uint64_t lin, int seg)
@@ -80,14 +122,14 @@ static ALWAYS_INLINE void mmu_store(CpuX86 *cpu, unsigned bits, uint64_t lin, ui
     }
 }
 
-static ALWAYS_INLINE uint64_t mem_read(CpuX86 *cpu, const Insn *insn, MemForm form, unsigned bits)
+static ALWAYS_INLINE uint64_t mem_read(CpuX86 *cpu, const Insn *insn, unsigned bits)
 {
-    return mmu_load(cpu, bits, mem_linear(cpu, insn, form, bits / 8, false), insn->seg);
+    return mmu_load(cpu, bits, mem_linear(cpu, insn, bits / 8, false), insn->seg);
 }
 
-static ALWAYS_INLINE void mem_write(CpuX86 *cpu, const Insn *insn, MemForm form, unsigned bits, uint64_t v)
+static ALWAYS_INLINE void mem_write(CpuX86 *cpu, const Insn *insn, unsigned bits, uint64_t v)
 {
-    mmu_store(cpu, bits, mem_linear(cpu, insn, form, bits / 8, true), v, insn->seg);
+    mmu_store(cpu, bits, mem_linear(cpu, insn, bits / 8, true), v, insn->seg);
 }
 
 static ALWAYS_INLINE uint64_t seg_load(CpuX86 *cpu, unsigned bits, int seg, uint64_t off)
@@ -103,13 +145,13 @@ static ALWAYS_INLINE void seg_store(CpuX86 *cpu, unsigned bits, int seg, uint64_
 /* Register or memory by ModRM.rm. */
 static ALWAYS_INLINE uint64_t rm_read(CpuX86 *cpu, const Insn *insn, unsigned bits)
 {
-    return insn_has_mem(insn) ? mem_read(cpu, insn, MEM_ANY, bits) : reg_read(cpu, bits, insn->rm);
+    return insn_has_mem(insn) ? mem_read(cpu, insn, bits) : reg_read(cpu, bits, insn->rm);
 }
 
 static ALWAYS_INLINE void rm_write(CpuX86 *cpu, const Insn *insn, unsigned bits, uint64_t v)
 {
     if (insn_has_mem(insn)) {
-        mem_write(cpu, insn, MEM_ANY, bits, v);
+        mem_write(cpu, insn, bits, v);
     } else {
         reg_write(cpu, bits, insn->rm, v);
     }

@@ -7,7 +7,7 @@ static void mov_from(CpuX86 *cpu, const Insn *insn)
     uint16_t selector = cpu->seg[insn->reg].selector;
 
     if (insn_has_mem(insn)) {
-        mem_write(cpu, insn, MEM_ANY, 16, selector);
+        mem_write(cpu, insn, 16, selector);
     } else {
         reg_write(cpu, insn->size * 8, insn->rm, selector);
     }

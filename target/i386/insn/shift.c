@@ -84,11 +84,18 @@ static ALWAYS_INLINE void shift_form(CpuX86 *cpu, const Insn *insn, Shift op, un
     if (form == FORM_REG_IMM || form == FORM_REG_CL) {
         reg_write(cpu, bits, insn->rm, shift(cpu, op, bits, reg_read(cpu, bits, insn->rm), count, cf));
     } else {
-        RMW(cpu, mem_linear(cpu, insn, MEM_ANY, bits / 8, true), bits, insn->seg, false, old, shift(cpu, op, bits, old, count, cf));
+        RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, false, old, shift(cpu, op, bits, old, count, cf));
     }
 }
 
-#define FN(bits, op, form) static void op##_##form##_##bits(CpuX86 *cpu, const Insn *insn) { shift_form(cpu, insn, op, bits, form); }
+#define FN(bits, op, form) \
+    static void op##_##form##_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        shift_form(cpu, insn, op, bits, form); \
+        if (form <= FORM_REG_CL) { \
+            INSN_NEXT(cpu, insn); \
+        } \
+    }
 #define ENTRY(bits, op, form) op##_##form##_##bits,
 #define FORMS(X, op) X(op, FORM_REG_IMM) X(op, FORM_REG_CL) X(op, FORM_MEM_IMM) X(op, FORM_MEM_CL)
 #define FORM_FNS(op, form) SIZES(FN, op, form)
@@ -133,7 +140,7 @@ static ALWAYS_INLINE uint64_t double_shift(CpuX86 *cpu, bool right, unsigned bit
         if (!insn_has_mem(insn)) { \
             reg_write(cpu, bits, insn->rm, double_shift(cpu, right, bits, reg_read(cpu, bits, insn->rm), b, count)); \
         } else { \
-            RMW(cpu, mem_linear(cpu, insn, MEM_ANY, bits / 8, true), bits, insn->seg, false, old, \
+            RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, false, old, \
                 double_shift(cpu, right, bits, old, b, count)); \
         } \
     }

@@ -10,53 +10,71 @@
 /* Address of [rSP + delta] as the mode wraps it. */
 static inline uint64_t stack_at(const CpuX86 *cpu, int64_t delta) { return cpu_stack_wrap(cpu, cpu->regs[R_RSP] + delta); }
 
-static ALWAYS_INLINE void push(CpuX86 *cpu, unsigned bits, bool in64, uint64_t v)
+static ALWAYS_INLINE void push(CpuX86 *cpu, unsigned bits, uint64_t v)
 {
-    if (in64) {
-        uint64_t sp = cpu->regs[R_RSP] - bits / 8;
-        mmu_store(cpu, bits, sp, v, R_SS);
-        cpu->regs[R_RSP] = sp;
-    } else {
-        uint64_t sp = stack_at(cpu, -(int)(bits / 8));
-        seg_store(cpu, bits, R_SS, sp, v);
-        cpu_set_sp(cpu, sp);
-    }
+    uint64_t sp = stack_at(cpu, -(int)(bits / 8));
+
+    seg_store(cpu, bits, R_SS, sp, v);
+    cpu_set_sp(cpu, sp);
 }
 
-static ALWAYS_INLINE uint64_t pop(CpuX86 *cpu, unsigned bits, bool in64)
-{
-    return in64 ? mmu_load(cpu, bits, cpu->regs[R_RSP], R_SS) : seg_load(cpu, bits, R_SS, stack_at(cpu, 0));
-}
+/* The fast half, as FAST_MEM() of an operand: @host is the stack slot at @sp, which is below (push) or at (pop) RSP. */
+#define FAST_STACK(cpu, insn, bits, tag, sp, host, general) \
+    const TlbEntry *entry_ = &(cpu)->tlb[tlb_slot(sp)]; \
+    if (UNLIKELY(!tlb_hit(entry_->tag, sp, (bits) / 8))) { \
+        general(cpu, insn); \
+        return; \
+    } \
+    void *host = (void *)(entry_->addend + sp)
 
-#define PUSH_POP(bits, suffix, in64) \
-    static void push_reg_##suffix(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, in64, cpu->regs[insn->rm]); } \
-    static void push_imm_##suffix(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, in64, insn->imm); } \
-    static void push_mem_##suffix(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, in64, mem_read(cpu, insn, MEM_ANY, bits)); } \
-    static void pop_reg_##suffix(CpuX86 *cpu, const Insn *insn) \
+#define PUSH_FNS(bits, name, value) \
+    static void name##_##bits(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, value); } \
+    static void flat_##name##_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
-        uint64_t v = pop(cpu, bits, in64); \
-        if (in64) { \
-            cpu->regs[R_RSP] += bits / 8; \
-        } else { \
-            cpu_set_sp(cpu, stack_at(cpu, bits / 8)); \
-        } \
+        uint64_t sp = (cpu->regs[R_RSP] - bits / 8) & cpu->flat_mask; \
+        FAST_STACK(cpu, insn, bits, write_tag, sp, host, name##_##bits); \
+        host_store(bits, host, value); \
+        cpu->regs[R_RSP] = sp; \
+        INSN_NEXT(cpu, insn); \
+    }
+#define POP_FNS(bits, _) \
+    static void pop_reg_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        uint64_t v = seg_load(cpu, bits, R_SS, stack_at(cpu, 0)); \
+        cpu_set_sp(cpu, stack_at(cpu, bits / 8)); \
         reg_write(cpu, bits, insn->rm, v);      /* POP rSP: the value wins */ \
     } \
-    static void pop_mem_##suffix(CpuX86 *cpu, const Insn *insn) \
+    static void flat_pop_reg_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
-        uint64_t v = pop(cpu, bits, in64), old = cpu->regs[R_RSP]; \
+        uint64_t sp = cpu->regs[R_RSP] & cpu->flat_mask; \
+        FAST_STACK(cpu, insn, bits, read_tag, sp, host, pop_reg_##bits); \
+        uint64_t v = host_load(bits, host); \
+        cpu->regs[R_RSP] = (sp + bits / 8) & cpu->flat_mask; \
+        reg_write(cpu, bits, insn->rm, v); \
+        INSN_NEXT(cpu, insn); \
+    } \
+    static void pop_mem_##bits(CpuX86 *cpu, const Insn *insn) \
+    { \
+        uint64_t v = seg_load(cpu, bits, R_SS, stack_at(cpu, 0)), old = cpu->regs[R_RSP]; \
         cpu_set_sp(cpu, stack_at(cpu, bits / 8)); \
         uint64_t off = insn_ea(cpu, insn), new = cpu->regs[R_RSP];  /* the address is formed with RSP already moved */ \
         cpu->regs[R_RSP] = old; \
         seg_store(cpu, bits, insn->seg, off, v); \
         cpu->regs[R_RSP] = new; \
-    }
-PUSH_POP(16, 16, false)
-PUSH_POP(32, 32, false)
-PUSH_POP(64, 64, true)
+    } \
+    static void push_mem_##bits(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, mem_read(cpu, insn, bits)); }
+WIDE_SIZES(PUSH_FNS, push_reg, cpu->regs[insn->rm])
+WIDE_SIZES(PUSH_FNS, push_imm, insn->imm)
+WIDE_SIZES(POP_FNS, _)
 #define ENTRIES(name) { NULL, name##_16, name##_32, name##_64 }
-enum { PUSH_REG, PUSH_IMM, PUSH_MEM, POP_REG, POP_MEM };
-static InsnFn *const stack_fns[][4] = { ENTRIES(push_reg), ENTRIES(push_imm), ENTRIES(push_mem), ENTRIES(pop_reg), ENTRIES(pop_mem) };
+enum { PUSH_REG, PUSH_IMM, POP_REG, PUSH_MEM, POP_MEM };
+static InsnFn *const stack_fns[][4] = { ENTRIES(push_reg), ENTRIES(push_imm), ENTRIES(pop_reg), ENTRIES(push_mem), ENTRIES(pop_mem) };
+static InsnFn *const flat_fns[][4] = { ENTRIES(flat_push_reg), ENTRIES(flat_push_imm), ENTRIES(flat_pop_reg) };
+
+static InsnFn *stack_fn(const CpuX86 *cpu, const Insn *insn, unsigned kind)
+{
+    return (stack_is_flat(cpu) && kind <= POP_REG ? flat_fns : stack_fns)[kind][size_log2(insn->size)];
+}
 
 /* Segment registers */
 
@@ -231,15 +249,14 @@ InsnFn *bind_stack(const CpuX86 *cpu, Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     bool memory = insn_has_mem(insn);
-    unsigned size = size_log2(insn->size);
 
     switch (row->op) {
     case OP_PUSH:
         if (row_segment(insn) >= 0) {
             return push_seg;
         }
-        return stack_fns[row->imm_kind[0] ? PUSH_IMM : memory ? PUSH_MEM : PUSH_REG][size];
-    case OP_POP: return row_segment(insn) >= 0 ? pop_seg : stack_fns[memory ? POP_MEM : POP_REG][size];
+        return stack_fn(cpu, insn, row->imm_kind[0] ? PUSH_IMM : memory ? PUSH_MEM : PUSH_REG);
+    case OP_POP: return row_segment(insn) >= 0 ? pop_seg : stack_fn(cpu, insn, memory ? POP_MEM : POP_REG);
     case OP_PUSHA: return pusha;
     case OP_POPA: return popa;
     case OP_PUSHF: return pushf;

@@ -111,7 +111,7 @@ InsnFn *bind_halt(const CpuX86 *cpu, Insn *insn)
 static void store_selector(CpuX86 *cpu, const Insn *insn, uint16_t selector)
 {
     if (insn_has_mem(insn)) {
-        mem_write(cpu, insn, MEM_ANY, 16, selector);
+        mem_write(cpu, insn, 16, selector);
     } else {
         reg_write(cpu, insn->size * 8, insn->rm, selector);
     }
@@ -257,7 +257,7 @@ InsnFn *bind_selcheck(const CpuX86 *cpu, Insn *insn)
 static void smsw(CpuX86 *cpu, const Insn *insn)
 {
     if (insn_has_mem(insn)) {
-        mem_write(cpu, insn, MEM_ANY, 16, cpu->cr0);
+        mem_write(cpu, insn, 16, cpu->cr0);
     } else {
         reg_write(cpu, insn->size * 8, insn->rm, cpu->cr0);
     }
