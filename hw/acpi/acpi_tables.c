@@ -155,7 +155,7 @@ static void fadt(Build *b)
     gas_io(b, 1, 0xcf9);                        /* reset register */
     aml_u8(o, 0x0f);                            /* its value: full reset */
     aml_le(o, 0, 3);
-    pointer(b, b->facs, 8);
+    aml_le(o, 0, 8);                            /* X_FIRMWARE_CTRL: only if FIRMWARE_CTRL is not used */
     pointer(b, b->dsdt, 8);
     gas_io(b, 4, pm);
     gas_io(b, 4, 0);

@@ -190,8 +190,8 @@ static void test_walk(void)
         const uint8_t *facs = table_at(&blobs, le(fadt + 36, 4), "FACS"), *dsdt = table_at(&blobs,
                                        le(fadt + 40, 4), "DSDT");
         check_int((le(fadt + 36, 4)) & 63, ==, 0, "%s: FACS is aligned", c->claim);
-        check_true(le(fadt + 132, 8) == le(fadt + 36, 4) && le(fadt + 140, 8) == le(fadt + 40, 4),
-                   "%s: X_ pointers agree", c->claim);
+        check_true(le(fadt + 132, 8) == 0 && le(fadt + 140, 8) == le(fadt + 40, 4),
+                   "%s: one pointer to FACS, both to DSDT", c->claim);
         check_int(le(fadt + 4, 4), ==, 244, "%s: FADT of revision 3", c->claim);
         check_true(le(fadt + 56, 4) == 0x600 && le(fadt + 64, 4) == 0x604 && le(fadt + 76, 4) == 0x608, "%s: PM ports",
                    c->claim);
