@@ -83,7 +83,10 @@ BlockRequest *block_discard(BlockBackend *blk, int64_t offset, int64_t bytes, Bl
 BlockRequest *block_write_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes, BlockDoneFn *done, void *opaque);
 /** block_cancel: asks an outstanding request to end soon; @done still runs. */
 void block_cancel(BlockRequest *req);
-/** block_drain: waits, turning the loop, until no request of @blk is in flight. */
+/**
+ * block_drain: waits, turning the loop, until no request of @blk is in flight. For the main loop's thread: a vCPU that
+ * waits here waits for the main loop, which may be waiting for the vCPU to pause.
+ */
 void block_drain(BlockBackend *blk);
 void block_drain_all(void);
 bool block_flush_all(GError **err);             /* at exit and on stop */

@@ -143,9 +143,12 @@ uint8_t ide_read_register(IdeBus *bus, unsigned reg);
 void ide_write_register(IdeBus *bus, unsigned reg, uint8_t value);
 void ide_dma_run(IdeDevice *dev);               /* the host has armed DMA for a device that is ready */
 bool ide_dma_waiting(const IdeDevice *dev);     /* a DMA command is in progress and nothing of it in flight */
-/** ide_dma_stop: the host has disarmed it in the middle: the command ends with nothing more moved. */
+/** ide_dma_stop: the host has disarmed it in the middle: the command is given up. */
 void ide_dma_stop(IdeDevice *dev);
-void ide_cancel(IdeDevice *dev);                /* gives up the command in progress; waits for its request */
+/** ide_give_up: forgets the command in progress; the device is busy until its request, if one is in flight, ends. */
+void ide_give_up(IdeDevice *dev);
+void ide_given_up_done(IdeDevice *dev);         /* and now it has */
+void ide_cancel(IdeDevice *dev);                /* gives up and waits; not from a vCPU */
 extern const StateField ide_bus_state[];
 
 /* ---- for devices (ide_transfer.c) ---- */

@@ -93,17 +93,15 @@ static void reset_unit(IdeBus *bus, unsigned unit)
     *r = (IdeRegs){ .device = DEVICE_OBSOLETE };
     ide_set_signature(bus, unit);
     if (bus->units[unit]) {
-        r->status = ide_type_of(bus->units[unit])->reset_status;
+        r->status = bus->units[unit]->request ? STATUS_BSY : ide_type_of(bus->units[unit])->reset_status;
     }
 }
 
-static void cancel_all(IdeBus *bus)
+void ide_given_up_done(IdeDevice *dev)
 {
-    for (unsigned i = 0; i < IDE_UNITS; i++) {
-        if (bus->units[i]) {
-            ide_cancel(bus->units[i]);
-        }
-    }
+    bool in_reset = ide_bus_of(dev)->control & CONTROL_SRST;
+
+    ide_regs(dev)->status = in_reset ? STATUS_BSY : ide_type_of(dev)->reset_status;
 }
 
 static void write_control(IdeBus *bus, uint8_t value)
@@ -112,11 +110,11 @@ static void write_control(IdeBus *bus, uint8_t value)
 
     bus->control = value;
     if (changed & value & CONTROL_SRST) {
-        cancel_all(bus);
         bus->transport->dma_cancel(bus);
         for (unsigned i = 0; i < IDE_UNITS; i++) {
             if (bus->units[i]) {
-                bus->regs[i].status = STATUS_BSY | STATUS_DSC;
+                ide_give_up(bus->units[i]);
+                bus->regs[i].status = STATUS_BSY;
                 bus->regs[i].error = 1;         /* diagnostic code: passed */
             }
         }
@@ -135,9 +133,11 @@ static void bus_reset(Bus *b, ResetKind kind)
 {
     IdeBus *bus = IDE_BUS(b);
 
-    cancel_all(bus);
     bus->transport->dma_cancel(bus);
     for (unsigned i = 0; i < IDE_UNITS; i++) {
+        if (bus->units[i]) {
+            ide_cancel(bus->units[i]);
+        }
         reset_unit(bus, i);
     }
     bus->unit = 0;

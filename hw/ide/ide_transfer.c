@@ -9,8 +9,8 @@
  *
  * A DMA stretch lends its memory (dma_map()); if some of it is not RAM, a buffer in between is used. A request that
  * fails is reported to the guest (ERR, ABRT), ignored, or kept as `pending` with the machine stopped; when it runs
- * again, the same stretch is tried again. Giving up a command (reset) waits for its request, since the memory is on
- * loan.
+ * again, the same stretch is tried again. A command that is given up (reset, bus master stop) leaves the device busy until
+ * its request has ended, since the guest's memory is on loan; nobody waits for it but the guest, by polling BSY.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@
 typedef struct DmaMapping { void *host; uint32_t len; } DmaMapping;
 
 struct IdeRequest {
-    IdeDevice *dev;                             /* NULL: given up */
+    IdeDevice *dev;
+    bool given_up;                              /* reset or stopped: its end only makes the device ready again */
     IdePending what;
     uint32_t sectors;
     IoVec v;
@@ -278,14 +279,15 @@ static void request_done(void *opaque, int ret);
 
 /* ---- DMA ---- */
 
-static void dma_unmap_all(IdeRequest *req, bool done)
+/* @used: the request has run, so that a read may have written some or all of it, however it ended. */
+static void dma_unmap_all(IdeRequest *req, bool used)
 {
     DmaDirection dir = req->what == IDE_PENDING_DMA_READ ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
 
     for (guint i = 0; i < req->vectors->len; i++) {
         struct iovec *iov = &g_array_index(req->vectors, struct iovec, i);
 
-        dma_unmap(req->as, iov->iov_base, iov->iov_len, dir, done ? iov->iov_len : 0);
+        dma_unmap(req->as, iov->iov_base, iov->iov_len, dir, used ? iov->iov_len : 0);
     }
     g_array_set_size(req->vectors, 0);
 }
@@ -456,19 +458,21 @@ static void request_done(void *opaque, int ret)
         bool reached = true;
 
         if (!req->bounce) {
-            dma_unmap_all(req, dev && ret == 0);
-        } else if (dev && ret == 0 && what == IDE_PENDING_DMA_READ) {
+            dma_unmap_all(req, true);
+        } else if (!req->given_up && ret == 0 && what == IDE_PENDING_DMA_READ) {
             reached = dma_copy(req, DMA_FROM_DEVICE);
         }
-        if (dev && !reached) {
+        if (!reached) {
             dev->request = NULL;
             request_free(req);
             command_failed(dev, true);
             return;
         }
     }
-    if (!dev) {
+    if (req->given_up) {
+        dev->request = NULL;
         request_free(req);
+        ide_given_up_done(dev);
         return;
     }
     if (what == IDE_PENDING_TRIM && (ret == 0 || survives_error(dev, what, ret))) {
@@ -543,23 +547,32 @@ void ide_begin(IdeDevice *dev, IdePending what)
     }
 }
 
+void ide_give_up(IdeDevice *dev)
+{
+    ide_pio_stop(dev);
+    dev->pending = IDE_PENDING_NONE;
+    dev->stopped = false;
+    dev->remaining = 0;
+    if (dev->request) {
+        dev->request->given_up = true;
+        ide_regs(dev)->status = STATUS_BSY;
+    }
+}
+
 void ide_dma_stop(IdeDevice *dev)
 {
     if (is_dma(dev->pending)) {
-        ide_cancel(dev);
-        ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC;
+        ide_give_up(dev);
+        if (!dev->request) {
+            ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC;
+        }
     }
 }
 
 void ide_cancel(IdeDevice *dev)
 {
+    ide_give_up(dev);
     if (dev->request) {
-        dev->request->dev = NULL;
-        dev->request = NULL;
         block_drain(dev->conf.blk);
     }
-    dev->pending = IDE_PENDING_NONE;
-    dev->stopped = false;
-    dev->remaining = 0;
-    ide_pio_stop(dev);
 }

@@ -602,8 +602,9 @@ class Dma(IdeCase):
                 self.vm.outb(d.bm, TO_MEMORY | START)
                 if how == 'soft':
                     self.vm.outb(d.control, SRST)
-                    self.assertEqual(d.read(STATUS), BSY | DSC)
+                    self.assertEqual(d.read(STATUS), BSY)
                     self.vm.outb(d.control, 0)
+                    d.wait()
                 else:
                     self.vm.qmp('system_reset')
                     self.vm.qmp.event('RESET')
