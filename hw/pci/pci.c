@@ -141,6 +141,9 @@ static void count_irq(PciDevice *dev, void *opaque)
 
 void pci_bus_recount_irqs(PciBus *bus)
 {
+    if (!bus->irq_lines) {
+        return;                         /* before the chip set has given the bus its lines */
+    }
     g_autofree int *before = g_memdup2(bus->irq_counts, bus->irq_lines * sizeof(int));
 
     memset(bus->irq_counts, 0, bus->irq_lines * sizeof(int));
