@@ -124,7 +124,7 @@ class Terminal:
     def __init__(self, *args):
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen([qtest.emulator(), '-accel', 'qtest', '-M', 'pc', '-S', '-display', 'none', *args],
-                                        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                        stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=qtest.environment(),
                                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
         self.text = ''
