@@ -9,8 +9,8 @@
  *
  * A DMA stretch lends its memory (dma_map()); if some of it is not RAM, a buffer in between is used. A request that
  * fails is reported to the guest (ERR, ABRT), ignored, or kept as `pending` with the machine stopped; when it runs
- * again, the same stretch is tried again. A command that is given up (reset, bus master stop) leaves the device busy until
- * its request has ended, since the guest's memory is on loan; nobody waits for it but the guest, by polling BSY.
+ * again, the same stretch is tried again. A command that is given up (reset, bus master stop) leaves the device busy
+ * until its request has ended, since the guest's memory is on loan; nobody waits for it but the guest, by polling BSY.
  */
 #include <errno.h>
 #include <stdlib.h>
