@@ -270,7 +270,7 @@ static Aml *board_resources(const AcpiMachine *m)
 
     if (m->gpe0_base) {
         aml_append(a, aml_device("GPE0",
-            aml_name("_HID", aml_eisaid("PNP0C02")),
+            aml_name("_HID", aml_string("PNP0A06")),    /* a container: PNP0C02 would contend with the PM function */
             aml_name("_UID", aml_string("GPE0 resources")),
             aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
             aml_name("_CRS", aml_resources(aml_io(m->gpe0_base, m->gpe0_base, 1, m->gpe0_bytes)))));
