@@ -8,16 +8,12 @@
  */
 #include "target/i386/apic.h"
 #include "target/i386/exec/exec.h"
-
-void mmu_raise_non_canonical(CpuX86 *cpu, int seg)
-{
-    cpu_raise_error(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0);
-}
+#include "target/i386/system/system.h"
 
 static void check_address(CpuX86 *cpu, uint64_t lin, unsigned len, int seg, unsigned index)
 {
     if (cpu->mode_flags & MODE_LMA && (!cpu_is_canonical(cpu, lin) || !cpu_is_canonical(cpu, lin + len - 1))) {
-        mmu_raise_non_canonical(cpu, seg);
+        cpu_fault(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0, CAUSE_DATA_NOT_CANONICAL, lin, 0);
     }
     if (index == TLB_CHECK_ALIGN && len <= 8 && (lin & (len - 1))) {
         cpu_raise_error(cpu, VECTOR_AC, 0);

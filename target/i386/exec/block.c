@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "target/i386/exec/exec.h"
+#include "target/i386/system/system.h"
 
 #include <capstone/capstone.h>
 
@@ -80,7 +81,7 @@ typedef struct Fetch { const uint8_t *host; RamBlock *ram; GuestAddr phys; } Fet
 static Fetch fetch_from(CpuX86 *cpu, uint64_t lin)
 {
     if (cpu->mode_flags & MODE_CS64 && !cpu_is_canonical(cpu, lin)) {
-        cpu_raise_error(cpu, VECTOR_GP, 0);
+        cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_NOT_CANONICAL, lin, 0);
     }
     const TlbPage *page = mmu_page(cpu, lin, ACCESS_FETCH, cpu->tlb_index);
     unsigned off = lin & ~TLB_PAGE_MASK;
@@ -109,7 +110,7 @@ static uint64_t code_limit(CpuX86 *cpu)
         return UINT64_MAX;
     }
     if (cpu->rip > cpu->seg[R_CS].limit) {
-        cpu_raise_error(cpu, VECTOR_GP, 0);
+        cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_OFFSET, cpu->rip, cpu->seg[R_CS].limit);
     }
     return (uint64_t)cpu->seg[R_CS].limit - cpu->rip + 1;
 }

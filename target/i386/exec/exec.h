@@ -150,7 +150,6 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index);
 uint8_t *mmu_host(CpuX86 *cpu, GuestAddr addr, RamBlock **ram, bool *read_only);
 /** mmu_ram_written: [@offset, +@len) of @ram was stored to by this vCPU: dirty logs, decoded code. */
 void mmu_ram_written(CpuX86 *cpu, RamBlock *ram, uint64_t offset, unsigned len);
-G_NORETURN void mmu_raise_non_canonical(CpuX86 *cpu, int seg);
 static inline bool cpu_is_canonical(const CpuX86 *cpu, uint64_t lin)
 {
     unsigned unused = cpu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;

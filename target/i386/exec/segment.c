@@ -5,6 +5,7 @@
  * A violation is #SS(0) in the stack segment and #GP(0) elsewhere. Real mode and vm86 check the limit only.
  */
 #include "target/i386/access.h"
+#include "target/i386/system/system.h"
 
 static bool type_allows(uint16_t attr, bool write)
 {
@@ -36,7 +37,10 @@ bool cpu_segment_allows(const CpuX86 *cpu, int seg, uint64_t off, unsigned len, 
 uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write)
 {
     if (!cpu_segment_allows(cpu, seg, off, len, write)) {
-        cpu_raise_error(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0);
+        bool usable = !cpu_in_protected(cpu) || type_allows(cpu->seg[seg].attr, write);
+
+        cpu_fault(cpu, seg == R_SS ? VECTOR_SS : VECTOR_GP, 0, usable ? CAUSE_DATA_LIMIT : CAUSE_DATA_SEGMENT, off,
+                  usable ? cpu->seg[seg].limit : cpu->seg[seg].selector);
     }
     return (uint32_t)(cpu->seg[seg].base + off);
 }

@@ -7,6 +7,7 @@
  */
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn/alu.h"
+#include "target/i386/system/system.h"
 
 /* Flat code: 64-bit, or 32-bit in a segment without limits, jumping with an operand size as wide. */
 static bool code_is_flat(const CpuX86 *cpu, const Insn *insn)
@@ -18,7 +19,7 @@ static bool code_is_flat(const CpuX86 *cpu, const Insn *insn)
 static void __attribute__((noinline, cold)) check_unusual_target(CpuX86 *cpu, uint64_t rip)
 {
     if (!cpu_is_canonical(cpu, rip)) {
-        cpu_raise_error(cpu, VECTOR_GP, 0);
+        cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_NOT_CANONICAL, rip, 0);
     }
 }
 
@@ -39,7 +40,7 @@ static inline uint64_t any_target(CpuX86 *cpu, const Insn *insn, uint64_t rip)
         return flat_target(cpu, rip);
     }
     if (!(cpu->mode_flags & MODE_FLAT_CODE) && rip > cpu->seg[R_CS].limit) {
-        cpu_raise_error(cpu, VECTOR_GP, 0);
+        cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_OFFSET, rip, cpu->seg[R_CS].limit);
     }
     return rip;
 }

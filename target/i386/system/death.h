@@ -38,6 +38,9 @@
     X(DATA_SELECTOR_TYPE,    "selector %#" PRIx64 " has a descriptor of type %#" PRIx64 ", which this segment register cannot hold") \
     X(DATA_SELECTOR_RIGHTS,  "the privilege of selector %#" PRIx64 " (DPL %" PRIu64 ") forbids to load it") \
     X(DATA_SELECTOR_ABSENT,  "the segment of selector %#" PRIx64 " is not present") \
+    X(DATA_LIMIT,            "the access at offset %#" PRIx64 " goes beyond the segment's limit %#" PRIx64) \
+    X(DATA_SEGMENT,          "the access at offset %#" PRIx64 " is not allowed through selector %#" PRIx64 " (null, or of another type)") \
+    X(DATA_NOT_CANONICAL,    "the data address %#" PRIx64 " is not canonical") \
     X(TSS_LIMIT,             "the TSS limit is %#" PRIx64 ": no stack pointer at offset %#" PRIx64 " for the more privileged handler") \
     X(STACK_NULL,            "the TSS gives a null stack segment for privilege %" PRIu64) \
     X(STACK_SELECTOR_LIMIT,  "stack selector %#" PRIx64 " lies outside of its descriptor table") \
