@@ -177,7 +177,8 @@ bool native_setup(void)
 {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
     static uint8_t nop32[] = { 0x40 };          /* INC EAX in 32-bit code; a REX prefix otherwise */
-    stack_t stack = { .ss_sp = g_malloc(1 << 16), .ss_size = 1 << 16 };
+    static uint8_t signal_stack[1 << 16];
+    stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof signal_stack };
     HostState in = { .rflags = 0x202 }, out = { 0 };
     bool division;
 
