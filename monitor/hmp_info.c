@@ -147,10 +147,21 @@ typedef struct QTree { GString *out; Object *obj; int indent; } QTree;
 
 static void print_row(const Property *row, void *opaque)
 {
+    static const char *const of_all[] = { "type", "realized", "hotpluggable", "hotplugged", "parent_bus" };
     QTree *t = opaque;
+    for (size_t i = 0; i < G_N_ELEMENTS(of_all); i++) {
+        if (!strcmp(row->name, of_all[i])) {
+            return;
+        }
+    }
     json_object *value = object_get(t->obj, row->name, NULL);
-    g_string_append_printf(t->out, "%*s%s = %s\n", t->indent, "", row->name,
-                           value ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN) : "null");
+    const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+    g_string_append_printf(t->out, "%*s%s = %s", t->indent, "", row->name,
+                           value ? json_object_to_json_string_ext(value, flags) : "null");
+    if (json_object_is_type(value, json_type_int)) {
+        g_string_append_printf(t->out, " (0x%" PRIx64 ")", json_object_get_uint64(value));
+    }
+    g_string_append_c(t->out, '\n');
     json_object_put(value);
 }
 

@@ -193,8 +193,9 @@ void qmp_device_del(const DeviceDelArgs *args, GError **err)
             return;
         }
     }
-    if (!dev->bus) {
-        error_set(err, "Device '%s' is not on a bus, and can not be unplugged", args->id);
+    Object *home = OBJECT(dev)->parent;
+    if (!dev->bus || (home != object_container("/machine/peripheral") && home != object_container("/machine/peripheral-anon"))) {
+        error_set(err, "Device '%s' is part of the machine and can not be unplugged", args->id);
         return;
     }
     g_autofree char *id = g_strdup(dev->id), *path = object_path(OBJECT(dev));

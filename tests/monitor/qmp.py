@@ -3,6 +3,7 @@
 """QMP sessions: greeting and negotiation, rubbish of all sorts, ids, order, events, slow and vanishing clients."""
 import json
 import os
+import random
 import re
 import socket
 import sys
@@ -205,6 +206,31 @@ class Session(qtest.Case):
         self.assertLess(resident, 512 << 20)
         self.assertEqual(self.machine.command('endianness'), ['little'], 'the main loop goes on')
 
+    def test_mutated_commands(self):
+        """Good messages with bytes changed, dropped and doubled: the session and the machine live on."""
+        good = [json.dumps(m).encode() for _, m, _, _ in REJECTED] + [b'{"execute": "query-status", "id": [1, {"a": null}]}',
+                b'{"execute": "qom-get", "arguments": {"path": "/machine", "property": "type"}}']
+        rng = random.Random(3)
+        for _ in range(3000):
+            text = bytearray(rng.choice(good))
+            for _ in range(rng.randrange(1, 4)):
+                at = rng.randrange(len(text))
+                change = rng.randrange(3)
+                if change == 0:
+                    text[at] = rng.choice(b'{}[]",:\\\'0x\xff\n\0 ')
+                elif change == 1:
+                    del text[at:at + rng.randrange(1, 8)]
+                else:
+                    text[at:at] = text[at:at + rng.randrange(1, 8)]
+                if not text:
+                    break
+            self.qmp.send_text(bytes(text) + b'\n')
+        self.qmp.send_text(b'\xff\n')             # drops what may be open
+        self.qmp.send_text('{"execute": "query-status", "id": "the end"}\n')
+        while self.qmp.reply().get('id') != 'the end':
+            pass
+        self.assertEqual(self.machine.command('endianness'), ['little'])
+
     def test_introspection_names_every_command(self):
         schema = {e['name']: e for e in self.qmp('query-qmp-schema')}
         commands = {c['name'] for c in self.qmp('query-commands')}
@@ -299,6 +325,19 @@ class Objects(qtest.Case):
                 self.assertNotIn('realized', names)
                 for r in rows:
                     self.assertTrue(r['type'])
+
+    def test_a_device_comes_and_goes(self):
+        self.qmp('device_add', driver='edu', id='e0')
+        self.assertIn('e0', [p['name'] for p in self.qmp('qom-list', path='/machine/peripheral')])
+        self.qmp('device_del', id='e0')
+        self.assertEqual(self.qmp.event('DEVICE_DELETED')['data'], {'device': 'e0', 'path': '/machine/peripheral/e0'})
+        self.qmp('device_add', driver='edu', id='e0')       # the id is free again
+
+    def test_devices_of_the_machine_stay(self):
+        for p in self.qmp('qom-list', path='/machine/unattached'):
+            if p['type'].startswith('child<') and p['name'].startswith('device['):
+                with self.subTest(p['type']), self.assertRaises(qtest.QmpError):
+                    self.qmp('device_del', id='/machine/unattached/' + p['name'])
 
     def test_every_object_can_be_read(self):
         todo, seen = ['/'], 0

@@ -105,7 +105,8 @@ static const struct { const char *claim, *json, *message; } mistakes[] = {
     { "an unknown member", "{\"s\":\"a\",\"i\":1,\"sise\":1}", "Parameter 'sise' is unexpected; did you mean 'size'?" },
     { "an unknown member that is like no other", "{\"s\":\"a\",\"i\":1,\"xyzzyx\":1}", "Parameter 'xyzzyx' is unexpected" },
     { "an unknown member inside", "{\"s\":\"a\",\"i\":1,\"point\":{\"x\":1,\"y\":1,\"w\":1}}", NULL },
-    { "a member of another branch", "{\"s\":\"a\",\"i\":1,\"shape\":{\"kind\":\"circle\",\"at\":{\"x\":1,\"y\":2},\"radius\":7,\"side\":1}}",
+    { "a member of another branch",
+      "{\"s\":\"a\",\"i\":1,\"shape\":{\"kind\":\"circle\",\"at\":{\"x\":1,\"y\":2},\"radius\":7,\"side\":1}}",
       "Parameter 'shape.side' is unexpected" },
     { "a branch's member is missing", "{\"s\":\"a\",\"i\":1,\"shape\":{\"kind\":\"circle\",\"at\":{\"x\":1,\"y\":2}}}",
       "Parameter 'shape.radius' is missing" },
@@ -298,7 +299,8 @@ static void test_introspection(void)
     check_entity(schema, "0", "{\"name\":\"0\",\"meta-type\":\"object\",\"members\":[]}", "the empty type has no members");
     check_entity(schema, "add", "{\"name\":\"add\",\"meta-type\":\"command\",\"arg-type\":\"3\",\"ret-type\":\"int\",\"allow-oob\":true}",
                  "flags of a command are shown");
-    check_entity(schema, "draw", "{\"name\":\"draw\",\"meta-type\":\"command\",\"arg-type\":\"1\",\"ret-type\":\"2\",\"features\":[\"unstable\"]}",
+    check_entity(schema, "draw", "{\"name\":\"draw\",\"meta-type\":\"command\",\"arg-type\":\"1\",\"ret-type\":\"2\","
+                 "\"features\":[\"unstable\"]}",
                  "features of a command are shown");
     check_entity(schema, "3", "{\"name\":\"3\",\"meta-type\":\"object\",\"members\":[{\"name\":\"a\",\"type\":\"int\"},"
                  "{\"name\":\"b\",\"default\":null,\"type\":\"int\"}]}", "an optional member has a default");
