@@ -142,7 +142,10 @@ static uint64_t array_access(uint64_t offset, unsigned size, bool write, uint64_
     return got;
 }
 
-static uint64_t array_read(void *opaque, uint64_t offset, unsigned size) { return array_access(offset, size, false, 0); }
+static uint64_t array_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return array_access(offset, size, false, 0);
+}
 
 static void array_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
@@ -183,7 +186,8 @@ static void test_any_limits(void)
 
     for (int round = 0; round < 3000; round++) {
         unsigned valid_min = 1u << g_rand_int_range(rand, 0, 4), impl_min = 1u << g_rand_int_range(rand, 0, 4);
-        unsigned valid_max = valid_min << g_rand_int_range(rand, 0, 4), impl_max = impl_min << g_rand_int_range(rand, 0, 4);
+        unsigned valid_max = valid_min << g_rand_int_range(rand, 0, 4);
+        unsigned impl_max = impl_min << g_rand_int_range(rand, 0, 4);
         MemoryRegion mr;
         AddressSpace as;
 

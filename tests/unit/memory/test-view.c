@@ -466,7 +466,11 @@ static void watch_del(MemoryListener *l, const MemorySection *s, GuestAddr addr,
     ((Watcher *)l)->dels++;
     ((Watcher *)l)->alive = ram_block_find("first") != NULL;
 }
-static void watch_add(MemoryListener *l, const MemorySection *s, GuestAddr addr, uint64_t len) { ((Watcher *)l)->adds++; }
+
+static void watch_add(MemoryListener *l, const MemorySection *s, GuestAddr addr, uint64_t len)
+{
+    ((Watcher *)l)->adds++;
+}
 
 static void test_remade_region(void)
 {
