@@ -40,6 +40,33 @@ static void test_loop_patches_itself(void)
     check_int(cpu->regs[R_RDX], ==, 100 * 101 / 2, "each round sees its own patch");
 }
 
+/* A block that was linked to changes: the one before it must not go on to the old form. */
+static void test_linked_block(void)
+{
+    static const uint8_t code[] = {
+        0x83, 0xc0, 0x01,                       /* 00: add eax, 1 */
+        0xeb, 0x00,                             /* 03: jmp 05 */
+        0x83, 0xc2, 0x01,                       /* 05: add edx, imm8 */
+        0xff, 0xc9,                             /* 08: dec ecx */
+        0x75, 0xf4,                             /* 0a: jnz 00 */
+        0x80, 0x3b, 0x05,                       /* 0c: cmp byte [rbx], 5 */
+        0x74, 0x0a,                             /* 0f: je 1b */
+        0xc6, 0x03, 0x05,                       /* 11: mov byte [rbx], 5: the imm8 above */
+        0xb9, 10, 0, 0, 0,                      /* 14: mov ecx, 10 */
+        0xeb, 0xe5,                             /* 19: jmp 00 */
+    };
+    CpuX86 *cpu = bare.cpu[0];
+
+    bare_reset(cpu, BARE_LONG);
+    bare_code(BARE_CODE, code, sizeof code);
+    BARE_CODE_AT(BARE_CODE + sizeof code, 0xf4);
+    cpu->regs[R_RBX] = BARE_CODE + 7;
+    cpu->regs[R_RCX] = 10;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
+    check_int(cpu->regs[R_RAX], ==, 20, "twice ten rounds");
+    check_int(cpu->regs[R_RDX], ==, 10 * 1 + 10 * 5, "the second ten with the new operand");
+}
+
 static void test_alias(void)
 {
     /* mov byte [rbx], 7; mov al, 1; hlt: rbx is another mapping of this page */
@@ -257,6 +284,7 @@ int main(int argc, char **argv)
     bare_start(2);
     g_test_add_func("/smc/next-instruction", test_next_instruction);
     g_test_add_func("/smc/loop", test_loop_patches_itself);
+    g_test_add_func("/smc/linked", test_linked_block);
     g_test_add_func("/smc/alias", test_alias);
     g_test_add_func("/smc/alias-execution", test_alias_execution);
     g_test_add_func("/smc/rep", test_rep_over_itself);

@@ -267,11 +267,12 @@ static bool revive(CpuX86 *cpu, Block *block, uint64_t lin)
 {
     Fetch from = fetch_from(cpu, lin);
     unsigned start = lin & ~TLB_PAGE_MASK;
+    uint32_t version;
 
     if (from.host != block->host || block->page2) {
         return false;
     }
-    block->page = code_page_open(from.ram, from.host - from.ram->host, &block->version);
+    code_page_open(from.ram, from.host - from.ram->host, &version);
     code_page_mark(block->page, start, block->bytes);
     for (unsigned i = 0; i < block->count; i++) {
         const Insn *insn = &block->insns[i];
@@ -279,6 +280,7 @@ static bool revive(CpuX86 *cpu, Block *block, uint64_t lin)
             return false;
         }
     }
+    block->version = version;                   /* not sooner: links of other blocks still lead here */
     cpu->exec->blocks_revived++;
     return true;
 }
