@@ -53,6 +53,7 @@ static void build_board(void)
     json_object_object_add(accel, "accel", json_object_new_string("qtest"));
     g_ptr_array_add(accels, accel);
     check_true(accel_init(accels, &err), "the accelerator starts: %s", err ? err->message : "");
+    json_object_put(accel);
     m->ram_size = m->max_ram_size = 64 * MIB;
     m->smp = (SmpConfig){ .cpus = 2, .max_cpus = 2, .sockets = 1, .dies = 1, .clusters = 1, .modules = 1, .cores = 2,
                           .threads = 1, .drawers = 1, .books = 1 };
