@@ -45,25 +45,30 @@ static void test_linked_block(void)
 {
     static const uint8_t code[] = {
         0x83, 0xc0, 0x01,                       /* 00: add eax, 1 */
-        0xeb, 0x00,                             /* 03: jmp 05 */
-        0x83, 0xc2, 0x01,                       /* 05: add edx, imm8 */
-        0xff, 0xc9,                             /* 08: dec ecx */
-        0x75, 0xf4,                             /* 0a: jnz 00 */
-        0x80, 0x3b, 0x05,                       /* 0c: cmp byte [rbx], 5 */
-        0x74, 0x0a,                             /* 0f: je 1b */
-        0xc6, 0x03, 0x05,                       /* 11: mov byte [rbx], 5: the imm8 above */
-        0xb9, 10, 0, 0, 0,                      /* 14: mov ecx, 10 */
-        0xeb, 0xe5,                             /* 19: jmp 00 */
+        0xeb, 0x05,                             /* 03: jmp 0a */
+        0x83, 0xc6, 0x01,                       /* 05: add esi, 1 */
+        0xeb, 0x00,                             /* 08: jmp 0a */
+        0x83, 0xc2, 0x01,                       /* 0a: add edx, imm8: two blocks lead here */
+        0xff, 0xc9,                             /* 0d: dec ecx */
+        0x74, 0x07,                             /* 0f: jz 18 */
+        0xf6, 0xc1, 0x01,                       /* 11: test cl, 1 */
+        0x75, 0xea,                             /* 14: jnz 00 */
+        0xeb, 0xed,                             /* 16: jmp 05 */
+        0x80, 0x3b, 0x05,                       /* 18: cmp byte [rbx], 5 */
+        0x74, 0x0a,                             /* 1b: je 27 */
+        0xc6, 0x03, 0x05,                       /* 1d: mov byte [rbx], 5: the imm8 above */
+        0xb9, 10, 0, 0, 0,                      /* 20: mov ecx, 10 */
+        0xeb, 0xd9,                             /* 25: jmp 00 */
     };
     CpuX86 *cpu = bare.cpu[0];
 
     bare_reset(cpu, BARE_LONG);
     bare_code(BARE_CODE, code, sizeof code);
     BARE_CODE_AT(BARE_CODE + sizeof code, 0xf4);
-    cpu->regs[R_RBX] = BARE_CODE + 7;
+    cpu->regs[R_RBX] = BARE_CODE + 0x0c;
     cpu->regs[R_RCX] = 10;
     check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
-    check_int(cpu->regs[R_RAX], ==, 20, "twice ten rounds");
+    check_int(cpu->regs[R_RAX] + cpu->regs[R_RSI], ==, 20, "twice ten rounds");
     check_int(cpu->regs[R_RDX], ==, 10 * 1 + 10 * 5, "the second ten with the new operand");
 }
 
