@@ -299,6 +299,15 @@ static void cpu_setup(const Config *c, Machine *m, const MachineType *type)
     }
 }
 
+/* An option of its own wins over the -machine key of the same meaning. */
+static void text_override(char **property, const char *option)
+{
+    if (option) {
+        g_free(*property);
+        *property = g_strdup(option);
+    }
+}
+
 static void machine_fill(Config *c, Machine *m, const MachineType *type)
 {
     GError *err = NULL;
@@ -311,10 +320,10 @@ static void machine_fill(Config *c, Machine *m, const MachineType *type)
     if (!rtc_parse(c->rtc.args, m, &err)) {
         option_fail(&c->rtc, err);
     }
-    m->kernel = g_strdup(c->kernel);
-    m->initrd = g_strdup(c->initrd);
-    m->append = g_strdup(c->append);
-    m->firmware = g_strdup(c->bios);
+    text_override(&m->kernel, c->kernel);
+    text_override(&m->initrd, c->initrd);
+    text_override(&m->append, c->append);
+    text_override(&m->firmware, c->bios);
     m->nographic = c->nographic;
     m->vga = g_strdup(c->vga ? c->vga : c->nodefaults ? "none" : type->default_display);
     m->boot_splash_time = m->boot_reboot_timeout = -1;
