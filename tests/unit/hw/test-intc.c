@@ -160,8 +160,8 @@ static void test_listening(void)
 {
     heard = g_string_new(NULL);
     init_pics(0x01);
-    i8259_set_listen_hook(note_irq, "irq");
-    ioapic_set_listen_hook(note_irq, "pin");
+    i8259_set_listen_hook(note_irq, (void *)"irq");
+    ioapic_set_listen_hook(note_irq, (void *)"pin");
     check_true(!i8259_edge_is_lost(0), "an edge on an idle input is noticed, masked or not");
     irq_raise(pic_in[0]);
     irq_lower(pic_in[0]);
