@@ -12,6 +12,8 @@
  * guest can have, so they are cleared as on hardware.
  */
 #include "target/i386/native/native.h"
+#include "target/i386/native/x87_light.h"
+#include "target/i386/native/x87_state.h"
 
 #ifdef __x86_64__
 
@@ -240,6 +242,55 @@ static void emit_x87_stub(Emitter *e, const Canonical *c)
     EMIT(e, 0xdb, 0xe3, 0xc3);                          /* fninit; ret */
 }
 
+/* Skips @bytes of code unless the guest's control word differs from the host's. */
+static void emit_if_control_differs(Emitter *e, uint8_t bytes)
+{
+    EMIT(e, 0x66, 0x81);                                /* cmp word [rdi + fcw], FCW_INIT; je */
+    emit_base(e, 7, HOST_RDI, true, offsetof(CpuX86, fpu.fx.fcw));
+    EMIT(e, FCW_INIT & 0xff, FCW_INIT >> 8, 0x74, bytes);
+}
+
+/* Short form: rsi memory, rdx ST(0), rcx ST(i), r8 result. */
+static void emit_x87_light(Emitter *e, const X87Light *x)
+{
+    unsigned left = x->load_st0 + x->load_sti;
+
+    emit_if_control_differs(e, 6);
+    EMIT(e, 0xd9);                                      /* fldcw [rdi + fcw] */
+    emit_base(e, 5, HOST_RDI, true, offsetof(CpuX86, fpu.fx.fcw));
+    if (x->load_sti) {
+        EMIT(e, 0xdb, 0x29);                            /* fld tbyte [rcx] */
+    }
+    if (x->load_st0) {
+        EMIT(e, 0xdb, 0x2a);                            /* fld tbyte [rdx] */
+    }
+    EMIT(e, x->opcode, x->modrm < 0xc0 ? (x->modrm & 0x38) | HOST_RSI : x->modrm);
+    if (x->condition == X87_CONDITION_FLAGS) {
+        EMIT(e, 0x9c, 0x41, 0x59, 0x49, 0xc1, 0xe1, 16);        /* pushfq; pop r9; shl r9, 16 */
+    }
+    EMIT(e, 0xdf, 0xe0, 0x0f, 0xb7, 0xc0);              /* fnstsw ax; movzx eax, ax */
+    if (x->condition == X87_CONDITION_FLAGS) {
+        EMIT(e, 0x4c, 0x09, 0xc8);                      /* or rax, r9 */
+    }
+    if (x->result == X87_RESULT_STI) {
+        EMIT(e, 0xdd, 0xd8);                            /* fstp st(0): what was added to ST(i) */
+        left--;
+    }
+    if (x->result == X87_RESULT_MEMORY) {
+        left = 0;
+    } else if (x->result != X87_RESULT_NONE) {
+        EMIT(e, 0x41, 0xdb, 0x38);                      /* fstp tbyte [r8] */
+        left = x->result == X87_RESULT_ST0 ? left - 1 : 0;
+    }
+    for (; left; left--) {
+        EMIT(e, 0xdd, 0xd8);
+    }
+    EMIT(e, 0xa8, FSW_EXCEPTIONS, 0x74, 2, 0xdb, 0xe2); /* test al, exceptions; jz; fnclex */
+    emit_if_control_differs(e, 9);
+    EMIT(e, 0x68, FCW_INIT & 0xff, FCW_INIT >> 8, 0, 0, 0xd9, 0x2c, 0x24, 0x59);      /* push; fldcw [rsp]; pop rcx */
+    emit8(e, 0xc3);
+}
+
 static NativeStub *stub_for(const Canonical *c)
 {
     Emitter e = { .used = 0 };
@@ -249,7 +300,15 @@ static NativeStub *stub_for(const Canonical *c)
         return stub;
     }
     if (c->x87) {
+        X87Light light;
+
         emit_x87_stub(&e, c);
+        if (x87_light_find(c->opcode, c->modrm, &light)) {
+            while (e.used < X87_LIGHT_OFFSET) {
+                emit8(&e, 0x90);
+            }
+            emit_x87_light(&e, &light);
+        }
     } else {
         emit_vector_stub(&e, c);
     }
