@@ -130,13 +130,35 @@ static bool append_origin(GString *out, CpuX86 *cpu)
     return false;
 }
 
+/* Whether the page-fault handler faults at its own first instruction: then each fault only piles up another frame. */
+static bool handler_faults(CpuX86 *cpu, uint64_t *address)
+{
+    const CpuEvent *e = &cpu->events[(cpu->event_count - 1) % CPU_EVENTS];
+    unsigned repeats = 0;
+
+    for (unsigned i = 1; i <= MIN(cpu->event_count, CPU_EVENTS); i++) {
+        e = &cpu->events[(cpu->event_count - i) % CPU_EVENTS];
+        if (e->vector == VECTOR_PF && e->cr2 == e->rip) {
+            *address = e->rip;
+            repeats++;
+        }
+    }
+    return repeats > CPU_EVENTS / 2;
+}
+
 static char *triple_fault_sentence(CpuX86 *cpu)
 {
     const Trail *t = cpu->trail;
     g_autoptr(GString) s = g_string_new(NULL);
+    uint64_t handler;
 
     if (!t->steps) {
         return g_strdup("the processor shut down");
+    }
+    if (handler_faults(cpu, &handler)) {
+        g_string_append(s, "the page-fault handler itself cannot run, until its stack ran out: ");
+        append_page_fault(s, cpu, handler, PF_FETCH);
+        return g_string_free(g_steal_pointer(&s), false);
     }
     append_step(s, cpu, &t->step[0]);
     if (t->first_is_exception) {
