@@ -293,7 +293,7 @@ RheaDeathReport *qmp_x_rhea_query_death(GError **err)
         const CpuEvent *e = &death->events[i];
         RheaDeathException *x = g_new0(RheaDeathException, 1);
         x->vector = e->vector;
-        x->name = g_strdup(vector_name(e->vector));
+        x->name = e->is_software ? g_strdup_printf("INT %02Xh", e->vector) : g_strdup(vector_name(e->vector));
         if (!x->name) {
             x->name = g_strdup_printf("vector %u", e->vector);
         }

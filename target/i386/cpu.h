@@ -108,6 +108,7 @@ typedef struct CpuEvent {
     uint16_t cs;
     uint8_t vector;
     bool has_error, is_interrupt;               /* hardware interrupt rather than exception or INT n */
+    bool is_software;                           /* INT n: the vector names no exception */
 } CpuEvent;
 #define CPU_EVENTS 16
 

@@ -239,7 +239,9 @@ static void append_idt_entry(GString *out, CpuX86 *cpu, int vector)
             g_string_append_printf(out, ", IST %u", (unsigned)(entry[0] >> 32 & 7));
         }
         g_string_append_c(out, '\n');
-        append_gdt_entry(out, cpu, selector);
+        if (!selector_null(selector)) {
+            append_gdt_entry(out, cpu, selector);
+        }
     }
 }
 
@@ -322,7 +324,7 @@ static void append_events(GString *out, const DeathReport *r)
     g_string_append(out, "Last events, oldest first:\n");
     for (unsigned i = 0; i < r->event_count; i++) {
         const CpuEvent *e = &r->events[i];
-        g_autofree char *name = event_name(e->vector);
+        g_autofree char *name = e->is_software ? g_strdup_printf("INT %02Xh", e->vector) : event_name(e->vector);
 
         g_string_append_printf(out, "  %3d %-24s", e->vector, e->is_interrupt ? "interrupt" : name);
         if (e->has_error) {

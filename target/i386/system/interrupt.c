@@ -313,6 +313,7 @@ void cpu_int(CpuX86 *cpu, int vector, EventKind kind, uint64_t next_rip)
 
     cpu->rip = insn_this_rip(cpu, cpu->insn);
     cpu_record_event(cpu, vector, false, 0, false);
+    cpu->events[(cpu->event_count - 1) % CPU_EVENTS].is_software = int_n;
     if (cpu->mode_flags & MODE_VM86 && int_n) {
         if (cpu->cr4 & CR4_VME && vme_redirects(cpu, vector)) {
             uint32_t flags = (uint32_t)cpu_get_rflags(cpu);
