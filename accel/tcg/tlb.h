@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Software TLB, first level: linear page -> host address, checked in three instructions.
+ * Software TLB, first level: linear page -> host address, checked inline by every access.
  *
- * A table is direct mapped. `lin ^ tag` is the offset in the page if the entry maps the page and at least 4096 otherwise, so one
+ * A table is direct mapped, by a hash that keeps buffers at a power-of-two distance apart. `lin ^ tag` is the offset
+ * in the page if the entry maps the page and at least 4096 otherwise, so one
  * unsigned comparison with 4096 - size says both "this page" and "does not cross its end". Only plain RAM gets in: devices,
  * watched pages, pages with decoded code (for writes), pages whose writes are logged stay out and take the slow path.
  *
@@ -29,7 +30,7 @@ typedef struct TlbEntry {
 
 static inline unsigned tlb_slot(uint64_t lin)
 {
-    return lin >> GUEST_PAGE_BITS & (TLB_ENTRIES - 1);
+    return (lin >> GUEST_PAGE_BITS ^ lin >> (GUEST_PAGE_BITS + TLB_BITS)) & (TLB_ENTRIES - 1);
 }
 
 /* A tag that no address of this slot can match: it belongs to another slot. */

@@ -58,8 +58,10 @@ class Rules(unittest.TestCase):
     def test_lines_fit(self):
         long = []
         for name in files('.c', '.h'):
+            if name.startswith('tests/'):
+                continue                        # a row stays a row
             with open(os.path.join(ROOT, name)) as f:
-                long += [f'{name}:{n}' for n, line in enumerate(f, 1) if len(line.rstrip('\n')) > 140]
+                long += [f'{name}:{n}' for n, line in enumerate(f, 1) if len(line.rstrip('\n')) > 160]
         self.assertEqual(long, [])
 
     def test_every_device_has_description_and_state(self):
