@@ -10,6 +10,7 @@
  * selects, so that the others cannot fault.
  */
 #include "target/i386/exec/flags.h"
+#include "target/i386/insn/operand.h"
 #include "target/i386/native/native.h"
 #include "target/i386/native/vector_mem.h"
 #include "target/i386/native/x87_state.h"
@@ -44,7 +45,11 @@ static ALWAYS_INLINE void *load_operand(CpuX86 *cpu, const Insn *insn, VectorBuf
     return (void *)vector_load(cpu, insn, insn->imm2, aligned, buffer);
 }
 
-static void run_reg(CpuX86 *cpu, const Insn *insn) { check_status(cpu, call(cpu, insn, NULL)); }
+static void run_reg(CpuX86 *cpu, const Insn *insn)
+{
+    check_status(cpu, call(cpu, insn, NULL));
+    INSN_NEXT(cpu, insn);
+}
 
 static void run_load(CpuX86 *cpu, const Insn *insn)
 {
@@ -58,6 +63,25 @@ static void run_load_aligned(CpuX86 *cpu, const Insn *insn)
     VectorBuffer buffer;
 
     check_status(cpu, call(cpu, insn, load_operand(cpu, insn, &buffer, true)));
+}
+
+/* The fast form of run_load() and run_load_aligned(), see insn/operand.h. */
+static void run_load_fast(CpuX86 *cpu, const Insn *insn)
+{
+    FAST_MEM(cpu, insn, 8 * insn->imm2, read_tag, host, run_load);
+    check_status(cpu, call(cpu, insn, host));
+    INSN_NEXT(cpu, insn);
+}
+
+static void run_load_aligned_fast(CpuX86 *cpu, const Insn *insn)
+{
+    FAST_MEM(cpu, insn, 8 * insn->imm2, read_tag, host, run_load_aligned);
+    if (UNLIKELY(lin_ & (insn->imm2 - 1))) {
+        run_load_aligned(cpu, insn);
+        return;
+    }
+    check_status(cpu, call(cpu, insn, host));
+    INSN_NEXT(cpu, insn);
 }
 
 static void run_store(CpuX86 *cpu, const Insn *insn)
@@ -298,6 +322,12 @@ InsnFn *native_bind(const CpuX86 *cpu, Insn *insn)
     if (row->encoding == ENCODING_EVEX) {
         return row->mem_operand == 0 ? run_evex_store : run_evex_load;
     }
-    return row->mem_operand == 0 ? run_store : row->properties & ROW_ALIGNED ? run_load_aligned : run_load;
+    if (row->mem_operand == 0) {
+        return run_store;
+    }
+    if (mem_form(cpu, insn) == MEM_FLAT) {
+        return row->properties & ROW_ALIGNED ? run_load_aligned_fast : run_load_fast;
+    }
+    return row->properties & ROW_ALIGNED ? run_load_aligned : run_load;
 }
 #endif
