@@ -132,7 +132,8 @@ void code_written(RamBlock *ram, uint64_t offset, uint64_t len)
         unsigned long mask, *bits = code_bits(ram, index, &mask);
 
         if (!(__atomic_load_n(bits, __ATOMIC_RELAXED) & mask)) {
-            CodePage *page = table && index < table->pages ? __atomic_load_n(&table->page[index], __ATOMIC_ACQUIRE) : NULL;
+            CodePage *page =
+                table && index < table->pages ? __atomic_load_n(&table->page[index], __ATOMIC_ACQUIRE) : NULL;
             if (page) {
                 page_written(ram, index, page, start, part);
             } else {

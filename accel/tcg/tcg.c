@@ -2,8 +2,9 @@
 /*
  * The TCG accelerator: guest code runs in this process, one thread a vCPU.
  *
- * Thread of a vCPU: wait for work (big lock) -> ops->tcg_run() (no lock) until it is kicked, halts or is reset -> again.
- * A kick only sets Cpu.exit_request, which the run loop reads between blocks: there is nothing to interrupt by a signal.
+ * Thread of a vCPU: wait for work (big lock) -> ops->tcg_run() (no lock) until it is kicked, halts or is reset ->
+ * again. A kick only sets Cpu.exit_request, which the run loop reads between blocks: there is nothing to interrupt by a
+ * signal.
  */
 #include "accel/tcg/tcg.h"
 
@@ -75,7 +76,8 @@ static bool tcg_init_machine(Accel *accel, GError **err)
 
 size_t tcg_code_bytes(void)
 {
-    uint64_t total = current_accel && accel_is("tcg") && TCG(current_accel)->tb_size ? TCG(current_accel)->tb_size : TB_SIZE_DEFAULT;
+    uint64_t total =
+        current_accel && accel_is("tcg") && TCG(current_accel)->tb_size ? TCG(current_accel)->tb_size : TB_SIZE_DEFAULT;
     uint64_t share = total / MAX(cpu_count(), 1);
 
     return CLAMP(share, TB_SIZE_MIN_PER_CPU, TB_SIZE_DEFAULT * 4);
@@ -115,19 +117,33 @@ static void *tcg_vcpu_thread(void *arg)
 }
 
 static const Property tcg_properties[] = {
-    { .name = "tb-size", .kind = &prop_kind_virtual, .type_name = "int", .get = tb_size_get, .set = tb_size_set,
-      .description = "memory for decoded and translated code, MiB" },
-    PROP_ENUM("thread", TcgAccel, thread, THREAD_MULTI, thread_names, "str", "multi: a host thread per vCPU; single: one vCPU only"),
+    { .name = "tb-size",
+     .kind = &prop_kind_virtual,
+     .type_name = "int",
+     .get = tb_size_get,
+     .set = tb_size_set,
+     .description = "memory for decoded and translated code, MiB" },
+    PROP_ENUM("thread", TcgAccel, thread, THREAD_MULTI, thread_names, "str",
+              "multi: a host thread per vCPU; single: one vCPU only"),
     PROP_BOOL("one-insn-per-tb", TcgAccel, one_insn_per_tb, false, "decode and run one instruction at a time"),
     PROP_BOOL("split-wx", TcgAccel, split_wx, false, "map translated code twice, writable and executable"),
-    { .name = "jit", .kind = &prop_kind_virtual, .type_name = "str", .get = jit_get, .set = jit_set,
-      .description = "on, off or auto: translate to host code; off interprets" },
-    { },
+    { .name = "jit",
+     .kind = &prop_kind_virtual,
+     .type_name = "str",
+     .get = jit_get,
+     .set = jit_set,
+     .description = "on, off or auto: translate to host code; off interprets" },
+    {},
 };
 
 const AccelType tcg_accel_type = {
-    .name = "tcg-accel", .parent = &accel_type.type, .size = sizeof(TcgAccel), .description = "run guest code by interpretation",
-    .properties = tcg_properties, .finalize = tcg_finalize,
-    .init_machine = tcg_init_machine, .vcpu_thread = tcg_vcpu_thread,
+    .name = "tcg-accel",
+    .parent = &accel_type.type,
+    .size = sizeof(TcgAccel),
+    .description = "run guest code by interpretation",
+    .properties = tcg_properties,
+    .finalize = tcg_finalize,
+    .init_machine = tcg_init_machine,
+    .vcpu_thread = tcg_vcpu_thread,
 };
 TYPE_REGISTER(tcg_accel_type);

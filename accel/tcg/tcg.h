@@ -3,8 +3,8 @@
  * What the TCG accelerator knows of a vCPU, whatever its instruction set: its TLB tables, whether it is among guest
  * instructions, and how other threads make it see a change.
  *
- * A vCPU is `outside` when it cannot use a TLB entry before tcg_inside(): not running, or waiting for a lock. Inside, it
- * counts block boundaries. tcg_protect() and tcg_flush_all() rely on both: they return when no vCPU can still act on
+ * A vCPU is `outside` when it cannot use a TLB entry before tcg_inside(): not running, or waiting for a lock. Inside,
+ * it counts block boundaries. tcg_protect() and tcg_flush_all() rely on both: they return when no vCPU can still act on
  * what was withdrawn. They never wait for one that is outside, so a vCPU that may block says so first.
  */
 #ifndef ACCEL_TCG_TCG_H
@@ -37,7 +37,10 @@ struct TcgCpu {
     TcgCpu *next;
 };
 
-/** tcg_cpu_add: @tables of TLB_ENTRIES each. In the vCPU's thread; it is outside. Never undone: a vCPU lives as long as we. */
+/**
+ * tcg_cpu_add: @tables of TLB_ENTRIES each. In the vCPU's thread; it is outside. Never undone: a vCPU lives as long as
+ * we.
+ */
 void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, uint32_t flush_request);
 void tcg_outside(TcgCpu *t);                    /* the vCPU's thread, as the next ones */
 void tcg_inside(TcgCpu *t);                     /* runs a flush that was asked for meanwhile */
@@ -57,9 +60,15 @@ static inline void tcg_lock(uint32_t *lock)
 }
 static inline void tcg_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 
-/** tcg_protect: withdraws write permission for [@offset, +@len) of @ram from all TLBs. Afterwards every store is a slow one. Any thread. */
+/**
+ * tcg_protect: withdraws write permission for [@offset, +@len) of @ram from all TLBs. Afterwards every store is a slow
+ * one. Any thread.
+ */
 void tcg_protect(RamBlock *ram, uint64_t offset, uint64_t len);
-/** tcg_flush_all: the memory layout changed: every vCPU forgets all translations before its next guest access. Any thread. */
+/**
+ * tcg_flush_all: the memory layout changed: every vCPU forgets all translations before its next guest access. Any
+ * thread.
+ */
 void tcg_flush_all(void);
 /** tcg_watch_memory: has layout changes of @as flush TLBs. Big lock held. */
 void tcg_watch_memory(AddressSpace *as);

@@ -2,10 +2,12 @@
 /*
  * The vCPUs that TCG runs, seen from other threads: withdrawing write permission, forgetting translations.
  *
- * tcg_protect():   entries changed under each table's lock -> membarrier: stores and loads before it are done everywhere
+ * tcg_protect():   entries changed under each table's lock -> membarrier: stores and loads before it are done
+ * everywhere
  *                  -> wait until each vCPU inside has begun another block (the store that followed an old check is then
  *                  visible) or is outside.
- * tcg_flush_all(): flush_pending set -> the vCPU sees it at its next block boundary or on its way inside -> wait for that.
+ * tcg_flush_all(): flush_pending set -> the vCPU sees it at its next block boundary or on its way inside -> wait for
+ * that.
  */
 #include "accel/tcg/tcg.h"
 
@@ -31,7 +33,8 @@ static void bql_blocking(bool blocking)
 
 void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, uint32_t flush_request)
 {
-    *t = (TcgCpu){ .cpu = cpu, .tables = tables, .table_count = table_count, .flush_request = flush_request, .outside = 1 };
+    *t = (TcgCpu){
+        .cpu = cpu, .tables = tables, .table_count = table_count, .flush_request = flush_request, .outside = 1 };
     for (unsigned i = 0; i < table_count; i++) {
         tlb_table_clear(tables + (size_t)i * TLB_ENTRIES);
     }
@@ -180,7 +183,8 @@ void tcg_watch_memory(AddressSpace *as)
     }
     if (!g_ptr_array_find(watched, as, NULL)) {
         TcgListener *t = g_new0(TcgListener, 1);
-        t->listener = (MemoryListener){ .range_add = listener_changed, .range_del = listener_changed, .commit = listener_commit };
+        t->listener =
+            (MemoryListener){ .range_add = listener_changed, .range_del = listener_changed, .commit = listener_commit };
         g_ptr_array_add(watched, as);
         memory_listener_register(&t->listener, as);
     }

@@ -6,7 +6,8 @@
 #include "tests/check.h"
 
 Bare bare;
-const char *const bare_mode_names[BARE_MODES] = { "real", "16-bit", "32-bit", "32-bit paged", "PAE", "long", "long, 5 levels" };
+const char *const bare_mode_names[BARE_MODES] = { "real", "16-bit", "32-bit",        "32-bit paged",
+                                                 "PAE",  "long",   "long, 5 levels" };
 
 enum { ENTRY_P = 1, ENTRY_RW = 2, ENTRY_US = 4 };
 enum { ATTR_DATA0 = 0x93, ATTR_CODE0 = 0x9b, ATTR_DATA3 = 0xf3, ATTR_CODE3 = 0xfb, ATTR_TSS = 0x89 };
@@ -99,7 +100,8 @@ void bare_start(unsigned cpus)
     g_autoptr(GError) err = NULL;
 
     bql_lock();
-    check_true(memory_region_init_ram(&bare.region, NULL, "bare.ram", BARE_RAM_BYTES, &err), "RAM: %s", err ? err->message : "");
+    check_true(memory_region_init_ram(&bare.region, NULL, "bare.ram", BARE_RAM_BYTES, &err), "RAM: %s",
+               err ? err->message : "");
     memory_region_add(system_memory(), 0, &bare.region);
     bare.ram = memory_region_ram_ptr(&bare.region);
     bare.block = bare.region.ram;
@@ -116,7 +118,8 @@ void bare_start(unsigned cpus)
 
 void bare_code(uint64_t addr, const void *code, size_t len)
 {
-    check_int(memory_write(address_space_memory(), addr, MEMTXATTRS_NONE, code, len), ==, MEMTX_OK, "RAM at 0x%" PRIx64, addr);
+    check_int(memory_write(address_space_memory(), addr, MEMTXATTRS_NONE, code, len), ==, MEMTX_OK, "RAM at 0x%" PRIx64,
+              addr);
 }
 
 /* Page tables */
@@ -329,7 +332,11 @@ void bare_reset(CpuX86 *cpu, BareMode mode)
 
 void bare_user(CpuX86 *cpu, unsigned iopl)
 {
-    load_segments(cpu, is_long() ? BARE_USER_CODE64 : bare.mode == BARE_PROT16 ? BARE_USER_CODE16 : BARE_USER_CODE32, BARE_USER_DATA);
+    load_segments(cpu,
+                  is_long()                  ? BARE_USER_CODE64
+                  : bare.mode == BARE_PROT16 ? BARE_USER_CODE16
+                                             : BARE_USER_CODE32,
+                  BARE_USER_DATA);
     cpu_set_rflags(cpu, RFLAGS_FIXED1 | iopl << 12);
     cpu_update_mode(cpu);
 }
@@ -346,8 +353,8 @@ static uint64_t pop_frame(uint64_t *at, unsigned size)
 /* Reads the frame that the handler of @vector found. Frames are at identity-mapped addresses. */
 static void read_trap(CpuX86 *cpu, int vector)
 {
-    static const uint32_t with_error = 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP |
-                                       1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP;
+    static const uint32_t with_error = 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS |
+                                       1 << VECTOR_GP | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP;
     unsigned size = bare.mode == BARE_REAL || bare.mode == BARE_PROT16 ? 2 : is_long() ? 8 : 4;
     uint64_t at = cpu->regs[R_RSP];
 

@@ -4,15 +4,25 @@
  *
  *   bare_reset(cpu, BARE_LONG) -> bare_code(...) -> bare_run(cpu) until HLT -> look at registers and memory
  *
- * Every mode has an IDT (or IVT) whose 256 handlers are one HLT each, so an exception ends the run too: bare_run() returns its vector
- * and `trap` holds what was pushed. Paging is identity over all RAM, 4 KiB pages, user, writable; bare_map() changes it.
+ * Every mode has an IDT (or IVT) whose 256 handlers are one HLT each, so an exception ends the run too: bare_run()
+ * returns its vector and `trap` holds what was pushed. Paging is identity over all RAM, 4 KiB pages, user, writable;
+ * bare_map() changes it.
  */
 #ifndef TESTS_TCG_BARE_H
 #define TESTS_TCG_BARE_H
 
 #include "target/i386/exec/exec.h"
 
-typedef enum BareMode { BARE_REAL, BARE_PROT16, BARE_PROT32, BARE_PAGED32, BARE_PAE, BARE_LONG, BARE_LONG5, BARE_MODES } BareMode;
+typedef enum BareMode {
+    BARE_REAL,
+    BARE_PROT16,
+    BARE_PROT32,
+    BARE_PAGED32,
+    BARE_PAE,
+    BARE_LONG,
+    BARE_LONG5,
+    BARE_MODES
+} BareMode;
 extern const char *const bare_mode_names[BARE_MODES];
 
 /* Physical layout; tests have 0x8000-0xffff for code and 0x40000-0xfffff, 0x400000- for anything. */
@@ -23,12 +33,26 @@ enum {
     BARE_CODE = 0x8000, BARE_DATA = 0x40000, BARE_TABLES = 0x100000
 };
 enum {
-    BARE_CODE32 = 0x08, BARE_DATA32 = 0x10, BARE_CODE64 = 0x18, BARE_CODE16 = 0x20, BARE_DATA16 = 0x28,
-    BARE_USER_DATA = 0x33, BARE_USER_CODE32 = 0x3b, BARE_USER_CODE64 = 0x43, BARE_USER_CODE16 = 0x4b, BARE_TSS_SELECTOR = 0x50
+    BARE_CODE32 = 0x08,
+    BARE_DATA32 = 0x10,
+    BARE_CODE64 = 0x18,
+    BARE_CODE16 = 0x20,
+    BARE_DATA16 = 0x28,
+    BARE_USER_DATA = 0x33,
+    BARE_USER_CODE32 = 0x3b,
+    BARE_USER_CODE64 = 0x43,
+    BARE_USER_CODE16 = 0x4b,
+    BARE_TSS_SELECTOR = 0x50
 };
 
 /* What the last exception pushed. */
-typedef struct BareTrap { int vector; uint32_t error; bool has_error; uint64_t rip, rflags, rsp; uint16_t cs, ss; } BareTrap;
+typedef struct BareTrap {
+    int vector;
+    uint32_t error;
+    bool has_error;
+    uint64_t rip, rflags, rsp;
+    uint16_t cs, ss;
+} BareTrap;
 
 typedef struct Bare {
     uint8_t *ram;
@@ -42,9 +66,15 @@ typedef struct Bare {
 } Bare;
 extern Bare bare;
 
-/** bare_start: makes the machine, once a process; @cpus 1 to 4. vCPU 0 belongs to the calling thread, the others have their own. */
+/**
+ * bare_start: makes the machine, once a process; @cpus 1 to 4. vCPU 0 belongs to the calling thread, the others have
+ * their own.
+ */
 void bare_start(unsigned cpus);
-/** bare_reset: @cpu in @mode at CPL 0, rip BARE_CODE, rsp BARE_STACK, other registers 0; page tables and IDT new. RAM elsewhere stays. */
+/**
+ * bare_reset: @cpu in @mode at CPL 0, rip BARE_CODE, rsp BARE_STACK, other registers 0; page tables and IDT new. RAM
+ * elsewhere stays.
+ */
 void bare_reset(CpuX86 *cpu, BareMode mode);
 /** bare_enter: puts @cpu into the mode that bare_reset() set up last; for further vCPUs. */
 void bare_enter(CpuX86 *cpu);
@@ -52,14 +82,21 @@ void bare_enter(CpuX86 *cpu);
 void bare_user(CpuX86 *cpu, unsigned iopl);
 /** bare_code: stores code at @addr as a device would by DMA. */
 void bare_code(uint64_t addr, const void *code, size_t len);
-#define BARE_CODE_AT(addr, ...) bare_code(addr, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
-/** bare_run: runs until HLT; VECTOR_NONE, or the vector of the exception whose handler halted. -2: neither within 1e8 rounds. */
+#define BARE_CODE_AT(addr, ...) bare_code(addr, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+/**
+ * bare_run: runs until HLT; VECTOR_NONE, or the vector of the exception whose handler halted. -2: neither within 1e8
+ * rounds.
+ */
 int bare_run(CpuX86 *cpu);
-/** bare_run_all: the first @cpus vCPUs at once, each as bare_run(); returns when all have halted. `trap` is vCPU 0's. */
+/**
+ * bare_run_all: the first @cpus vCPUs at once, each as bare_run(); returns when all have halted. `trap` is vCPU 0's.
+ */
 void bare_run_all(unsigned cpus, int vectors[4]);
 /** bare_go: bare_reset() to @mode, @code at BARE_CODE followed by HLT, bare_run(). */
 int bare_go(CpuX86 *cpu, BareMode mode, const void *code, size_t len);
-/** bare_pte: address of the page-table entry of @lin at @level (0: PTE, 1: PDE ...) in the tables of the current mode. */
+/**
+ * bare_pte: address of the page-table entry of @lin at @level (0: PTE, 1: PDE ...) in the tables of the current mode.
+ */
 uint64_t bare_pte(uint64_t lin, unsigned level);
 unsigned bare_pte_bytes(void);
 uint64_t bare_pte_read(uint64_t lin, unsigned level);

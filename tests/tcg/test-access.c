@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Data accesses: over page ends, against segment limits and types, alignment checks, read-modify-write, device memory. */
+/*
+ * Data accesses: over page ends, against segment limits and types, alignment checks, read-modify-write, device memory.
+ */
 #include "core/thread.h"
 #include "tests/check.h"
 #include "tests/tcg/bare.h"
@@ -127,7 +129,8 @@ static void test_segments(void)
         for (int seg = R_FS; seg <= R_GS; seg++) {
             uint8_t code[8], *p = code;
             bare_reset(cpu, BARE_PROT32);
-            cpu->seg[seg] = (SegmentCache){ .selector = c->attr ? 0x70 : 0, .base = c->base, .limit = c->limit, .attr = c->attr };
+            cpu->seg[seg] =
+                (SegmentCache){ .selector = c->attr ? 0x70 : 0, .base = c->base, .limit = c->limit, .attr = c->attr };
             cpu_update_mode(cpu);
             cpu->regs[R_RBX] = c->offset;
             *p++ = seg == R_FS ? 0x64 : 0x65;
@@ -296,7 +299,8 @@ static void test_remapped_ram(void)
     bql_unlock();
     cpu->rip = BARE_CODE;
     check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
-    check_int((uint32_t)cpu->regs[R_RAX], ==, 0xbbbbbbbb, "other RAM at the same address is seen without a guest flush");
+    check_int((uint32_t)cpu->regs[R_RAX], ==, 0xbbbbbbbb,
+              "other RAM at the same address is seen without a guest flush");
     bql_lock();
     memory_region_set_readonly(&b, true);
     bql_unlock();

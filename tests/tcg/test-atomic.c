@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Locked operations on four vCPUs at once: sums must be exact, wherever the operand lies (plain RAM, over a cache line, over a
- * page end, in a page with code, in device memory).
+ * Locked operations on four vCPUs at once: sums must be exact, wherever the operand lies (plain RAM, over a cache line,
+ * over a page end, in a page with code, in device memory).
  */
 #include "core/thread.h"
 #include "tests/check.h"
@@ -66,7 +66,8 @@ static void test_sums(void)
     for (size_t p = 0; p < G_N_ELEMENTS(places); p++) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
             const Case *c = &cases[i];
-            uint64_t operand = BARE_DATA + places[p].offset, value = 0, mask = c->bytes == 8 ? ~0ull : (1ull << 8 * c->bytes) - 1;
+            uint64_t operand = BARE_DATA + places[p].offset, value = 0,
+                     mask = c->bytes == 8 ? ~0ull : (1ull << 8 * c->bytes) - 1;
             bool exclusive = places[p].offset == 0xffd && c->bytes > 2;
             if (exclusive && i > 2) {
                 continue;                       /* each such operation stops all vCPUs: three kinds will do */
@@ -101,7 +102,8 @@ static void test_spin_lock(void)
     bare_st64(BARE_DATA, 0);
     bare_st64(BARE_DATA + 64, 0);
     bare_run_all(CPUS, vectors);
-    check_int(bare_ld64(BARE_DATA + 64), ==, CPUS * ROUNDS, "XCHG is a lock without a prefix; stores are seen in order");
+    check_int(bare_ld64(BARE_DATA + 64), ==, CPUS * ROUNDS,
+              "XCHG is a lock without a prefix; stores are seen in order");
 }
 
 static void test_cmpxchg16b(void)
@@ -139,7 +141,7 @@ static void test_cmpxchg16b(void)
 static uint64_t counter;
 static uint64_t counter_read(void *opaque, uint64_t offset, unsigned size) { return counter; }
 static void counter_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) { counter = value; }
-static const MemoryOps counter_ops = { .read = counter_read, .write = counter_write, .valid = { 1, 8 }, .impl = { 1, 8 } };
+static const MemoryOps counter_ops = {.read = counter_read, .write = counter_write, .valid = {1, 8}, .impl = {1, 8}};
 
 static void test_device(void)
 {

@@ -37,44 +37,57 @@ static const Case cases[] = {
     { "supervisor page, user read: P U", ALL_PAGED, ACCESS_READ, true, 0, 0, US, PF_PRESENT | PF_USER },
     { "supervisor table, user read: P U", ALL_LONG, ACCESS_READ, true, 2, 0, US, PF_PRESENT | PF_USER },
     { "read-only page, user write: P U W", ALL_PAGED, ACCESS_WRITE, true, 0, 0, RW, PF_PRESENT | PF_USER | PF_WRITE },
-    { "read-only directory, user write: P U W", ALL_LONG, ACCESS_WRITE, true, 3, 0, RW, PF_PRESENT | PF_USER | PF_WRITE },
+    {"read-only directory, user write: P U W", ALL_LONG, ACCESS_WRITE, true, 3, 0, RW, PF_PRESENT | PF_USER | PF_WRITE},
     { "read-only page, user write without CR0.WP still faults", ALL_PAGED, ACCESS_WRITE, true, 0, 0, RW,
-      PF_PRESENT | PF_USER | PF_WRITE, .cr0_clear = CR0_WP },
-    { "read-only page, supervisor write under WP: P W", ALL_PAGED, ACCESS_WRITE, false, 0, 0, RW, PF_PRESENT | PF_WRITE },
-    { "read-only page, supervisor write without WP", ALL_PAGED, ACCESS_WRITE, false, 0, 0, RW, NO_FAULT, .cr0_clear = CR0_WP },
-    { "NX page, fetch: P I", ALL_64BIT_ENTRIES, ACCESS_FETCH, false, 0, NX, 0, PF_PRESENT | PF_FETCH, .efer = EFER_NXE },
-    { "NX page, user fetch: P U I", ALL_64BIT_ENTRIES, ACCESS_FETCH, true, 0, NX, 0, PF_PRESENT | PF_USER | PF_FETCH, .efer = EFER_NXE },
+     PF_PRESENT | PF_USER | PF_WRITE, .cr0_clear = CR0_WP },
+    {"read-only page, supervisor write under WP: P W", ALL_PAGED, ACCESS_WRITE, false, 0, 0, RW, PF_PRESENT | PF_WRITE},
+    { "read-only page, supervisor write without WP", ALL_PAGED, ACCESS_WRITE, false, 0, 0, RW, NO_FAULT,
+     .cr0_clear = CR0_WP },
+    {"NX page, fetch: P I", ALL_64BIT_ENTRIES, ACCESS_FETCH, false, 0, NX, 0, PF_PRESENT | PF_FETCH, .efer = EFER_NXE},
+    { "NX page, user fetch: P U I", ALL_64BIT_ENTRIES, ACCESS_FETCH, true, 0, NX, 0, PF_PRESENT | PF_USER | PF_FETCH,
+     .efer = EFER_NXE },
     { "NX table, fetch: P I", ALL_LONG, ACCESS_FETCH, false, 2, NX, 0, PF_PRESENT | PF_FETCH, .efer = EFER_NXE },
     { "NX page can be read", ALL_64BIT_ENTRIES, ACCESS_READ, true, 0, NX, 0, NO_FAULT, .efer = EFER_NXE },
     { "bit 63 without EFER.NXE is reserved", 1u << BARE_PAE, ACCESS_READ, false, 0, NX, 0, PF_PRESENT | PF_RESERVED },
-    { "not present fetch tells I under NXE", ALL_64BIT_ENTRIES, ACCESS_FETCH, false, 0, 0, P, PF_FETCH, .efer = EFER_NXE },
+    { "not present fetch tells I under NXE", ALL_64BIT_ENTRIES, ACCESS_FETCH, false, 0, 0, P, PF_FETCH,
+     .efer = EFER_NXE },
     { "not present fetch does not tell I without NXE and SMEP", 1u << BARE_PAGED32, ACCESS_FETCH, false, 0, 0, P, 0 },
-    { "not present fetch tells I under SMEP", 1u << BARE_PAGED32, ACCESS_FETCH, false, 0, 0, P | US, PF_FETCH, .cr4 = CR4_SMEP },
+    { "not present fetch tells I under SMEP", 1u << BARE_PAGED32, ACCESS_FETCH, false, 0, 0, P | US, PF_FETCH,
+     .cr4 = CR4_SMEP },
     { "user page, supervisor fetch without SMEP", ALL_PAGED, ACCESS_FETCH, false, 0, 0, 0, NO_FAULT },
-    { "user page, supervisor fetch under SMEP: P I", ALL_PAGED, ACCESS_FETCH, false, 0, 0, 0, PF_PRESENT | PF_FETCH, .cr4 = CR4_SMEP },
-    { "supervisor page, supervisor fetch under SMEP", ALL_PAGED, ACCESS_FETCH, false, 0, 0, US, NO_FAULT, .cr4 = CR4_SMEP },
+    { "user page, supervisor fetch under SMEP: P I", ALL_PAGED, ACCESS_FETCH, false, 0, 0, 0, PF_PRESENT | PF_FETCH,
+     .cr4 = CR4_SMEP },
+    { "supervisor page, supervisor fetch under SMEP", ALL_PAGED, ACCESS_FETCH, false, 0, 0, US, NO_FAULT,
+     .cr4 = CR4_SMEP },
     { "user page, supervisor read under SMAP: P", ALL_PAGED, ACCESS_READ, false, 0, 0, 0, PF_PRESENT, .cr4 = CR4_SMAP },
-    { "user page, supervisor write under SMAP: P W", ALL_PAGED, ACCESS_WRITE, false, 0, 0, 0, PF_PRESENT | PF_WRITE, .cr4 = CR4_SMAP },
+    { "user page, supervisor write under SMAP: P W", ALL_PAGED, ACCESS_WRITE, false, 0, 0, 0, PF_PRESENT | PF_WRITE,
+     .cr4 = CR4_SMAP },
     { "EFLAGS.AC lifts SMAP", ALL_PAGED, ACCESS_WRITE, false, 0, 0, 0, NO_FAULT, .cr4 = CR4_SMAP, .rflags = RFLAGS_AC },
     { "SMAP leaves user code alone", ALL_PAGED, ACCESS_READ, true, 0, 0, 0, NO_FAULT, .cr4 = CR4_SMAP },
-    { "address bit beyond MAXPHYADDR is reserved", ALL_64BIT_ENTRIES, ACCESS_READ, false, 0, 1ull << 45, 0, PF_PRESENT | PF_RESERVED },
+    { "address bit beyond MAXPHYADDR is reserved", ALL_64BIT_ENTRIES, ACCESS_READ, false, 0, 1ull << 45, 0,
+     PF_PRESENT | PF_RESERVED },
     { "address bit beyond MAXPHYADDR in a table", ALL_LONG, ACCESS_WRITE, true, 2, 1ull << 51, 0,
-      PF_PRESENT | PF_RESERVED | PF_USER | PF_WRITE },
-    { "bits 52-62 are reserved under PAE", 1u << BARE_PAE, ACCESS_READ, false, 0, 1ull << 55, 0, PF_PRESENT | PF_RESERVED },
+     PF_PRESENT | PF_RESERVED | PF_USER | PF_WRITE },
+    { "bits 52-62 are reserved under PAE", 1u << BARE_PAE, ACCESS_READ, false, 0, 1ull << 55, 0,
+     PF_PRESENT | PF_RESERVED },
     { "bits 52-62 are free in long mode", ALL_LONG, ACCESS_READ, false, 0, 1ull << 55, 0, NO_FAULT },
     { "PS in a PML4 entry is reserved", ALL_LONG, ACCESS_READ, false, 3, PS, 0, PF_PRESENT | PF_RESERVED },
     { "PS in a PML5 entry is reserved", 1u << BARE_LONG5, ACCESS_READ, false, 4, PS, 0, PF_PRESENT | PF_RESERVED },
     { "RW in a PDPTE is reserved under PAE", 1u << BARE_PAE, ACCESS_READ, false, 2, RW, 0, PF_PRESENT | PF_RESERVED },
-    { "low frame bits of a 2 MiB page are reserved", ALL_64BIT_ENTRIES, ACCESS_READ, false, 1, PS | 1 << 13, 0, PF_PRESENT | PF_RESERVED },
-    { "bit 21 of a 4 MiB page is reserved", 1u << BARE_PAGED32, ACCESS_READ, false, 1, PS | 1 << 21, 0, PF_PRESENT | PF_RESERVED },
-    { "a key that denies access: P U PK", ALL_LONG, ACCESS_READ, true, 0, 5ull << 59, 0, PF_PRESENT | PF_USER | PF_PROTECTION_KEY,
-      .cr4 = CR4_PKE, .pkru = 1 << 10 },
-    { "a key that denies writes lets reads pass", ALL_LONG, ACCESS_READ, true, 0, 5ull << 59, 0, NO_FAULT, .cr4 = CR4_PKE, .pkru = 2 << 10 },
+    { "low frame bits of a 2 MiB page are reserved", ALL_64BIT_ENTRIES, ACCESS_READ, false, 1, PS | 1 << 13, 0,
+     PF_PRESENT | PF_RESERVED },
+    { "bit 21 of a 4 MiB page is reserved", 1u << BARE_PAGED32, ACCESS_READ, false, 1, PS | 1 << 21, 0,
+     PF_PRESENT | PF_RESERVED },
+    { "a key that denies access: P U PK", ALL_LONG, ACCESS_READ, true, 0, 5ull << 59, 0,
+     PF_PRESENT | PF_USER | PF_PROTECTION_KEY, .cr4 = CR4_PKE, .pkru = 1 << 10 },
+    { "a key that denies writes lets reads pass", ALL_LONG, ACCESS_READ, true, 0, 5ull << 59, 0, NO_FAULT,
+     .cr4 = CR4_PKE, .pkru = 2 << 10 },
     { "a key that denies writes: P U W PK", ALL_LONG, ACCESS_WRITE, true, 0, 5ull << 59, 0,
-      PF_PRESENT | PF_USER | PF_WRITE | PF_PROTECTION_KEY, .cr4 = CR4_PKE, .pkru = 2 << 10 },
+     PF_PRESENT | PF_USER | PF_WRITE | PF_PROTECTION_KEY, .cr4 = CR4_PKE, .pkru = 2 << 10 },
     { "a key that denies writes binds the supervisor under WP", ALL_LONG, ACCESS_WRITE, false, 0, 5ull << 59, 0,
-      PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY, .cr4 = CR4_PKE, .pkru = 2 << 10 },
-    { "keys do not bind fetches", ALL_LONG, ACCESS_FETCH, true, 0, 5ull << 59, 0, NO_FAULT, .cr4 = CR4_PKE, .pkru = 3 << 10 },
+     PF_PRESENT | PF_WRITE | PF_PROTECTION_KEY, .cr4 = CR4_PKE, .pkru = 2 << 10 },
+    {"keys do not bind fetches", ALL_LONG, ACCESS_FETCH, true, 0, 5ull << 59, 0, NO_FAULT, .cr4 = CR4_PKE,
+     .pkru = 3 << 10 },
     { "keys mean nothing without CR4.PKE", ALL_LONG, ACCESS_READ, true, 0, 5ull << 59, 0, NO_FAULT, .pkru = 3 << 10 },
 };
 
@@ -93,7 +106,10 @@ static void run_case(const Case *c, BareMode mode)
 {
     /* Shares no table but the root with what the machine itself needs. */
     static const uint64_t lin_of[BARE_MODES] = {
-        [BARE_PAGED32] = 0x40600000, [BARE_PAE] = 0xc0600000, [BARE_LONG] = 0x700000600000, [BARE_LONG5] = 0xab700000600000,
+        [BARE_PAGED32] = 0x40600000,
+        [BARE_PAE] = 0xc0600000,
+        [BARE_LONG] = 0x700000600000,
+        [BARE_LONG5] = 0xab700000600000,
     };
     uint64_t lin = lin_of[mode];
     static const uint8_t read[] = { 0x8b, 0x03, 0xf4 }, write[] = { 0x89, 0x03, 0xf4 }, fetch[] = { 0xff, 0xe3, 0xf4 };
@@ -163,14 +179,17 @@ static void test_accessed_dirty(void)
         check_int(bare_pte_read(LIN, 0) & (A | D), ==, 0, "nothing is set before (%s)", bare_mode_names[mode]);
         check_int(touch(cpu, LIN, false), ==, VECTOR_NONE, "read");
         for (unsigned level = 0; level <= top; level++) {
-            check_int(bare_pte_read(LIN, level) & (A | D), ==, A, "a read sets A, not D, at level %u (%s)", level, bare_mode_names[mode]);
+            check_int(bare_pte_read(LIN, level) & (A | D), ==, A, "a read sets A, not D, at level %u (%s)", level,
+                      bare_mode_names[mode]);
         }
         check_int(touch(cpu, LIN, true), ==, VECTOR_NONE, "write");
-        check_int(bare_pte_read(LIN, 0) & (A | D), ==, A | D, "a write after a read sets D (%s)", bare_mode_names[mode]);
+        check_int(bare_pte_read(LIN, 0) & (A | D), ==, A | D, "a write after a read sets D (%s)",
+                  bare_mode_names[mode]);
         check_int(bare_pte_read(LIN, 1) & D, ==, 0, "but not in the directory (%s)", bare_mode_names[mode]);
         bare_pte_write(LIN, 0, bare_pte_read(LIN, 0) & ~(uint64_t)(A | D));
         touch(cpu, LIN, true);
-        check_int(bare_pte_read(LIN, 0) & (A | D), ==, 0, "a cached translation sets nothing again (%s)", bare_mode_names[mode]);
+        check_int(bare_pte_read(LIN, 0) & (A | D), ==, 0, "a cached translation sets nothing again (%s)",
+                  bare_mode_names[mode]);
         cpu_tlb_flush_page(cpu, LIN);
         touch(cpu, LIN, true);
         check_int(bare_pte_read(LIN, 0) & (A | D), ==, A | D, "after INVLPG it does (%s)", bare_mode_names[mode]);
@@ -191,7 +210,8 @@ static void test_large_pages(void)
         check_int(cpu->regs[R_RAX], ==, 0x1234567, "a large page maps its inside (%s)", bare_mode_names[mode]);
         touch(cpu, lin + bytes - 4, false);
         check_int(cpu->regs[R_RAX], ==, 0x89abcde, "and its end (%s)", bare_mode_names[mode]);
-        check_int(bare_pte_read(lin, 1) & (A | D), ==, A, "A is set in the directory entry (%s)", bare_mode_names[mode]);
+        check_int(bare_pte_read(lin, 1) & (A | D), ==, A, "A is set in the directory entry (%s)",
+                  bare_mode_names[mode]);
         bare_st32(0x400000 + 0x3450, 0x7777);
         bare_st32(0x400000 + bytes - 4, 0x8888);
         bare_pte_write(lin, 1, 0x400000 | P | RW | US | PS);
@@ -199,7 +219,8 @@ static void test_large_pages(void)
         check_int(cpu->regs[R_RAX], ==, 0x1234567, "the old translation is kept (%s)", bare_mode_names[mode]);
         cpu_tlb_flush_page(cpu, lin + 0x100000);
         touch(cpu, lin + 0x3450, false);
-        check_int(cpu->regs[R_RAX], ==, 0x7777, "INVLPG anywhere in a large page drops all of it (%s)", bare_mode_names[mode]);
+        check_int(cpu->regs[R_RAX], ==, 0x7777, "INVLPG anywhere in a large page drops all of it (%s)",
+                  bare_mode_names[mode]);
         touch(cpu, lin + bytes - 4, false);
         check_int(cpu->regs[R_RAX], ==, 0x8888, "to its end (%s)", bare_mode_names[mode]);
     }

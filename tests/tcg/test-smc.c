@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Code that changes: by itself, by an alias, by another vCPU, by DMA; and data beside code, which must not cost decoding. */
+/*
+ * Code that changes: by itself, by an alias, by another vCPU, by DMA; and data beside code, which must not cost
+ * decoding.
+ */
 #include "tests/check.h"
 #include "tests/tcg/bare.h"
 
@@ -13,9 +16,11 @@ static void test_next_instruction(void)
     for (int mode = 0; mode < BARE_MODES; mode++) {
         CpuX86 *cpu = bare.cpu[0];
         int v = mode < BARE_PROT32 ? bare_go(cpu, mode, code16, sizeof code16)
-                : mode < BARE_LONG ? bare_go(cpu, mode, code32, sizeof code32) : bare_go(cpu, mode, code64, sizeof code64);
+                : mode < BARE_LONG ? bare_go(cpu, mode, code32, sizeof code32)
+                                   : bare_go(cpu, mode, code64, sizeof code64);
         check_int(v, ==, VECTOR_NONE, "runs (%s)", bare_mode_names[mode]);
-        check_int(cpu->regs[R_RAX] & 0xff, ==, 2, "the instruction after the store is the new one (%s)", bare_mode_names[mode]);
+        check_int(cpu->regs[R_RAX] & 0xff, ==, 2, "the instruction after the store is the new one (%s)",
+                  bare_mode_names[mode]);
     }
 }
 

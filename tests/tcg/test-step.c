@@ -17,7 +17,7 @@ static int start(CpuX86 *cpu, const uint8_t *code, size_t len, uint64_t flags)
     cpu->dr[6] = 0;
     return 0;
 }
-#define START(cpu, flags, ...) start(cpu, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }), flags)
+#define START(cpu, flags, ...) start(cpu, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), flags)
 
 /* Goes on after a #DB as IRET would. */
 static int resume(CpuX86 *cpu, uint64_t flags)
@@ -124,7 +124,13 @@ static void test_breakpoints(void)
 
 static void test_watchpoints(void)
 {
-    static const struct { const char *claim; uint64_t at; unsigned kind, len; uint8_t code[6], bytes; bool hit; } rows[] = {
+    static const struct {
+        const char *claim;
+        uint64_t at;
+        unsigned kind, len;
+        uint8_t code[6], bytes;
+        bool hit;
+    } rows[] = {
         { "a write to it", BARE_DATA, ON_WRITE, LEN4, { 0x89, 0x03 }, 2, true },
         { "a read, when writes are watched", BARE_DATA, ON_WRITE, LEN4, { 0x8b, 0x03 }, 2, false },
         { "a read, when accesses are watched", BARE_DATA, ON_ACCESS, LEN4, { 0x8b, 0x03 }, 2, true },

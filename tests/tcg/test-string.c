@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * REP string instructions: every one against a byte-by-byte model, with overlap, direction, address sizes and page ends;
- * faults in the middle; interruption in the middle.
+ * REP string instructions: every one against a byte-by-byte model, with overlap, direction, address sizes and page
+ * ends; faults in the middle; interruption in the middle.
  */
 #include "core/thread.h"
 #include "tests/check.h"
@@ -43,7 +43,8 @@ static void test_moves(void)
 
     for (int round = 0; round < 3000; round++) {
         unsigned size = 1 << g_rand_int_range(rand, 0, 4);
-        bool movs = g_rand_boolean(rand), down = g_rand_int_range(rand, 0, 4) == 0, addr32 = g_rand_int_range(rand, 0, 4) == 0;
+        bool movs = g_rand_boolean(rand), down = g_rand_int_range(rand, 0, 4) == 0,
+             addr32 = g_rand_int_range(rand, 0, 4) == 0;
         uint64_t count = g_rand_int_range(rand, 0, 3000), span = (count + 2) * size;
         uint64_t si = BARE_DATA + g_rand_int_range(rand, 0, 0x2000), di = BARE_DATA + g_rand_int_range(rand, 0, 0x2000);
         uint64_t rax = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
@@ -81,8 +82,9 @@ static void test_moves(void)
         model_run(movs, size, si, di, count, down, rax);
         int64_t moved = (down ? -1 : 1) * (int64_t)(count * size);
         const char *name = movs ? "MOVS" : "STOS";
-        check_int(memcmp(bare_at(BARE_DATA), model, sizeof model), ==, 0, "REP %s of %u bytes, %" PRIu64 " times, si %" PRIx64
-                  " di %" PRIx64 "%s: memory", name, size, count, si, di, down ? ", down" : "");
+        check_int(memcmp(bare_at(BARE_DATA), model, sizeof model), ==, 0,
+                  "REP %s of %u bytes, %" PRIu64 " times, si %" PRIx64 " di %" PRIx64 "%s: memory", name, size, count,
+                  si, di, down ? ", down" : "");
         check_int(cpu->regs[R_RCX], ==, 0, "rCX is 0");
         check_int(cpu->regs[R_RDI], ==, di + moved, "REP %s: rDI", name);
         check_int(cpu->regs[R_RSI], ==, movs ? si + moved : si, "REP %s: rSI", name);

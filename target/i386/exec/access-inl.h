@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inline half of access.h: effective address, segment, TLB hit. Everything rarer is in exec/access.c and exec/segment.c.
+ * The inline half of access.h: effective address, segment, TLB hit. Everything rarer is in exec/access.c and
+ * exec/segment.c.
  *
- * Host accesses are single instructions of the operand's size, so an aligned one is atomic as on hardware. In
- * 64-bit mode a non-canonical address matches no TLB entry: the slow path finds it and raises.
+ * Host accesses are single instructions of the operand's size, so an aligned one is atomic as on hardware. In 64-bit
+ * mode a non-canonical address matches no TLB entry: the slow path finds it and raises.
  */
 #ifndef TARGET_I386_EXEC_ACCESS_INL_H
 #define TARGET_I386_EXEC_ACCESS_INL_H
@@ -28,7 +29,9 @@ uint64_t cpu_linear_checked(CpuX86 *cpu, int seg, uint64_t off, unsigned len, bo
 /** cpu_segment_allows: would those checks pass? Outside of 64-bit mode. */
 bool cpu_segment_allows(const CpuX86 *cpu, int seg, uint64_t off, unsigned len, bool write);
 
-/** insn_ea_by: effective address for a known address size. An absent base or index reads a register that is always 0. */
+/**
+ * insn_ea_by: effective address for a known address size. An absent base or index reads a register that is always 0.
+ */
 static ALWAYS_INLINE uint64_t insn_ea_by(const CpuX86 *cpu, const Insn *insn, unsigned addr_size)
 {
     const uint64_t *regs = (const uint64_t *)((const char *)cpu + offsetof(CpuX86, regs));
@@ -91,9 +94,9 @@ MMU_ACCESS(64)
 #undef MMU_ACCESS
 
 /*
- * Read-modify-write in place. cpu_rmw_begin() checks for writing (a fault is a write fault, as on hardware) and gives the
- * operand's host address, or NULL where it cannot be had (device, page-crossing): then the caller loads and stores, inside
- * cpu_rmw_exclusive() if locked. cpu_rmw_end() follows the modification.
+ * Read-modify-write in place. cpu_rmw_begin() checks for writing (a fault is a write fault, as on hardware) and gives
+ * the operand's host address, or NULL where it cannot be had (device, page-crossing): then the caller loads and stores,
+ * inside cpu_rmw_exclusive() if locked. cpu_rmw_end() follows the modification.
  */
 typedef struct RmwPlace {
     RamBlock *ram;                              /* page with code or logged writes: told at the end; else NULL */

@@ -2,9 +2,9 @@
 /*
  * Slow loads and stores: what misses the first-level TLB.
  *
- * In: linear address, already checked against its segment. Order of checks as on hardware: canonical (#GP, #SS), alignment
- * (#AC), paging (#PF). An access over a page end is translated on both sides before a byte moves. Then: RAM by host
- * address, the local APIC's page, or memory_load()/memory_store() for everything else.
+ * In: linear address, already checked against its segment. Order of checks as on hardware: canonical (#GP, #SS),
+ * alignment (#AC), paging (#PF). An access over a page end is translated on both sides before a byte moves. Then: RAM
+ * by host address, the local APIC's page, or memory_load()/memory_store() for everything else.
  */
 #include "target/i386/apic.h"
 #include "target/i386/exec/exec.h"
@@ -37,15 +37,17 @@ static MemTxAttrs attrs_of(const CpuX86 *cpu)
 /* A device may have asked for an interrupt, a stop, new TLBs: look before the next instruction. */
 static void after_device(CpuX86 *cpu)
 {
-    if (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) | __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) {
+    if (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
+        __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) {
         exec_end_block_soon(cpu);
     }
 }
 
 static uint64_t mmio_load(CpuX86 *cpu, const TlbPage *page, unsigned off, unsigned size)
 {
-    uint64_t value = page->rights & PAGE_APIC ? apic_mmio_read(cpu->apic, off, size)
-                                              : memory_load(cpu_memory(cpu), page->phys + off, size, attrs_of(cpu), NULL);
+    uint64_t value = page->rights & PAGE_APIC
+                         ? apic_mmio_read(cpu->apic, off, size)
+                         : memory_load(cpu_memory(cpu), page->phys + off, size, attrs_of(cpu), NULL);
     after_device(cpu);
     return value;
 }
@@ -248,7 +250,8 @@ void cpu_st_bytes(CpuX86 *cpu, int seg, uint64_t off, const void *buf, unsigned 
     TlbPage first = *mmu_page(cpu, lin, ACCESS_WRITE, index);
     if (len <= left) {
         page_write(cpu, &first, lin & ~TLB_PAGE_MASK, buf, len);
-        if (first.host && !(first.rights & PAGE_READ_ONLY) && !ram_page_needs_slow_write(first.ram, first.host - first.ram->host)) {
+        if (first.host && !(first.rights & PAGE_READ_ONLY) &&
+            !ram_page_needs_slow_write(first.ram, first.host - first.ram->host)) {
             mmu_fill(cpu, lin, &first, index);
         }
     } else {

@@ -6,11 +6,12 @@
  *                                                             -> stale: bytes unchanged? keep it, else decode anew
  *                                                  -> none: decode
  *
- * A block ends after a branch, after what changes the world (ROW_ENDS_BLOCK), after what only raises, before an instruction
- * that crosses the page (which is a block of its own, tied to both pages), or when it is full. Code fetched from a device
- * is decoded one instruction at a time and not kept.
+ * A block ends after a branch, after what changes the world (ROW_ENDS_BLOCK), after what only raises, before an
+ * instruction that crosses the page (which is a block of its own, tied to both pages), or when it is full. Code fetched
+ * from a device is decoded one instruction at a time and not kept.
  *
- * Blocks lie one after another in an arena; when it is full, all are thrown away at once. That happens between blocks only.
+ * Blocks lie one after another in an arena; when it is full, all are thrown away at once. That happens between blocks
+ * only.
  */
 #include <sys/mman.h>
 
@@ -46,7 +47,8 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
     size_t table = HASH_ENTRIES * sizeof(Block *);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
-    uint8_t *map = mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *map =
+        mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (map == MAP_FAILED) {
         return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);

@@ -22,7 +22,8 @@
 /* First-level TLB tables: what an access may do depends on these alone. */
 enum {
     TLB_USER, TLB_SUPER,
-    TLB_SUPER_SMAP,                             /* supervisor that may not touch user pages; implicit accesses under CR4.SMAP */
+    /* supervisor that may not touch user pages; implicit accesses under CR4.SMAP */
+    TLB_SUPER_SMAP,
     TLB_CHECK_ALIGN,                            /* user with EFLAGS.AC and CR0.AM: stays empty, the slow path checks */
     TLB_COUNT
 };
@@ -52,13 +53,15 @@ struct Block {
     uint32_t key;                               /* mode_flags | BLOCK_SINGLE */
     uint32_t version, version2;
     bool branches;                              /* the last instruction sets rip */
-    bool linked;                                /* what follows is always at one of two addresses, in the same mode: use `link` */
+    /* what follows is always at one of two addresses, in the same mode: use `link` */
+    bool linked;
     bool changes_mode;                          /* ends in something after which special() must look at everything */
     CodePage *page, *page2;                     /* NULL: fetched from a device; does not cross */
     const Insn *end;                            /* after the last instruction */
     Block *link[2];                             /* the blocks that followed lately */
     /* What finds and renews it. */
-    const uint8_t *host, *host2;                /* address of the first byte: the hash key, with `key`; of the second page or NULL */
+    /* address of the first byte: the hash key, with `key`; of the second page or NULL */
+    const uint8_t *host, *host2;
     Block *next;                                /* of the hash chain */
     uint16_t bytes;                             /* length of the code */
     uint16_t count;
@@ -84,7 +87,8 @@ struct CpuExec {
     TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
     Block *jump[JUMP_ENTRIES];                  /* never NULL */
     uint64_t epoch;                             /* moves with every flush that blocks may depend on */
-    uint64_t code_pages[CODE_PAGE_BITS / 64];   /* hashed set of linear pages that blocks were found in during this epoch */
+    /* hashed set of linear pages that blocks were found in during this epoch */
+    uint64_t code_pages[CODE_PAGE_BITS / 64];
     Block *block;                               /* being run; NULL between blocks */
     TcgCpu tcg;
 
@@ -117,7 +121,10 @@ bool cpu_x86_tcg_init(Cpu *cpu, GError **err);
 void cpu_x86_tcg_run(Cpu *cpu);
 void cpu_x86_tcg_flush_all(Cpu *cpu);
 
-/** cpu_select_tlb: after any change of CPL, code width, EFLAGS.AC, CR0.AM, CR4.SMAP. cpu_update_mode() and cpu_set_rflags() call it. */
+/**
+ * cpu_select_tlb: after any change of CPL, code width, EFLAGS.AC, CR0.AM, CR4.SMAP. cpu_update_mode() and
+ * cpu_set_rflags() call it.
+ */
 static inline void cpu_select_tlb(CpuX86 *cpu)
 {
     bool ac = cpu->rflags & RFLAGS_AC;
@@ -169,12 +176,15 @@ static inline void exec_end_block_soon(CpuX86 *cpu)
     }
 }
 
-/** block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises. */
+/**
+ * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.
+ */
 Block *block_find(CpuX86 *cpu, uint32_t key);
 /** block_within_limit: does it end inside the code segment, started at cpu->rip? */
 static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
 {
-    return LIKELY(cpu->mode_flags & (MODE_CS64 | MODE_FLAT_CODE)) || cpu->rip + block->bytes - 1 <= cpu->seg[R_CS].limit;
+    return LIKELY(cpu->mode_flags & (MODE_CS64 | MODE_FLAT_CODE)) ||
+           cpu->rip + block->bytes - 1 <= cpu->seg[R_CS].limit;
 }
 extern Block block_none;                        /* fits nowhere */
 /** exec_new_epoch: blocks must be found anew. */

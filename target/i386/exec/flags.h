@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Arithmetic flags in lazy form: an operation stores three words, a reader derives the flag it wants. No reader asks which
- * operation it was.
+ * Arithmetic flags in lazy form: an operation stores three words, a reader derives the flag it wants. No reader asks
+ * which operation it was.
  *
  *   lazy_result  result, sign-extended to 64 bits: ZF, SF, and PF from its low byte
- *   lazy_aux     carries into each bit (a ^ b ^ result for sums and differences), sign-extended: AF is bit 4, and bit 63
- *                is the carry into the sign bit, so OF = bit 63 ^ CF
- *   lazy_carry   bit 0 CF; two corrections for combinations that no result has (ZF with SF, say): bit 7 inverts
- *                SF, bit 2 inverts PF. Operations leave the corrections 0.
+ *   lazy_aux     carries into each bit (a ^ b ^ result for sums and differences), sign-extended: AF is bit 4, and bit
+ * 63 is the carry into the sign bit, so OF = bit 63 ^ CF lazy_carry   bit 0 CF; two corrections for combinations that
+ * no result has (ZF with SF, say): bit 7 inverts SF, bit 2 inverts PF. Operations leave the corrections 0.
  */
 #ifndef TARGET_I386_EXEC_FLAGS_H
 #define TARGET_I386_EXEC_FLAGS_H

@@ -2,12 +2,12 @@
 /*
  * Translation: the second-level TLB, filling the first level from it, flushing both.
  *
- * Second level: direct mapped by page (and PCID for non-global ones), every entry stamped from a counter. A flush moves a floor
- * up to the counter: entries stamped before are gone, at no cost per entry. Three floors: everything non-global,
- * one PCID's, global ones. The first level knows no PCID: it is cleared whenever CR3 changes.
+ * Second level: direct mapped by page (and PCID for non-global ones), every entry stamped from a counter. A flush moves
+ * a floor up to the counter: entries stamped before are gone, at no cost per entry. Three floors: everything
+ * non-global, one PCID's, global ones. The first level knows no PCID: it is cleared whenever CR3 changes.
  *
- * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages were
- * loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
+ * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages
+ * were loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
  *
  * Every flush that may concern code moves `epoch`, by which the run loop knows that rip -> block must be found anew.
  */
@@ -103,8 +103,14 @@ static unsigned region_hash(uint64_t region)
 {
     return (region * 0x9e3779b97f4a7c15ull) >> 52;      /* 12 bits: LARGE_BITS */
 }
-static void region_add(uint64_t *set, uint64_t region) { set[region_hash(region) / 64] |= 1ull << region_hash(region) % 64; }
-static bool region_has(const uint64_t *set, uint64_t region) { return set[region_hash(region) / 64] >> region_hash(region) % 64 & 1; }
+static void region_add(uint64_t *set, uint64_t region)
+{
+    set[region_hash(region) / 64] |= 1ull << region_hash(region) % 64;
+}
+static bool region_has(const uint64_t *set, uint64_t region)
+{
+    return set[region_hash(region) / 64] >> region_hash(region) % 64 & 1;
+}
 
 static unsigned current_pcid(const CpuX86 *cpu)
 {
@@ -248,8 +254,14 @@ static TlbPage *second_level_fill(CpuX86 *cpu, uint64_t page, const WalkResult *
             }
         }
     }
-    *e = (TlbPage){ .lin = page, .stamp = ++exec->stamp, .phys = walk->phys, .host = host, .ram = ram, .pcid = pcid,
-                    .rights = walk->rights | (read_only ? PAGE_READ_ONLY : 0) | (is_apic ? PAGE_APIC : 0), .pkey = walk->pkey };
+    *e = (TlbPage){.lin = page,
+                   .stamp = ++exec->stamp,
+                   .phys = walk->phys,
+                   .host = host,
+                   .ram = ram,
+                   .pcid = pcid,
+                   .rights = walk->rights | (read_only ? PAGE_READ_ONLY : 0) | (is_apic ? PAGE_APIC : 0),
+                   .pkey = walk->pkey };
     return e;
 }
 
@@ -337,7 +349,8 @@ void cpu_watch_io(CpuX86 *cpu, uint16_t port, unsigned size)
     for (unsigned n = 0; cpu->exec && (cpu->cr4 & CR4_DE) && (cpu->dr[7] & 0xff) && n < 4; n++) {
         unsigned kind = cpu->dr[7] >> (16 + 4 * n) & 3;
         uint64_t start = cpu->dr[n] & ~(uint64_t)(watch_bytes(cpu, n) - 1);
-        if ((cpu->dr[7] >> (2 * n) & 3) && kind == 2 && port < start + watch_bytes(cpu, n) && start < (uint64_t)port + size) {
+        if ((cpu->dr[7] >> (2 * n) & 3) && kind == 2 && port < start + watch_bytes(cpu, n) &&
+            start < (uint64_t)port + size) {
             cpu->exec->debug_hits |= 1u << n;
         }
     }

@@ -2,12 +2,12 @@
 /*
  * The run loop: block after block until somebody wants the vCPU out, it halts or is reset.
  *
- *   cpu_x86_tcg_run() -> run_blocks() -> [between_blocks(): requests, interrupts, debug traps] -> block -> its instructions
- *        ^                                                       |
+ *   cpu_x86_tcg_run() -> run_blocks() -> [between_blocks(): requests, interrupts, debug traps] -> block -> its
+ * instructions ^                                                       |
  *        '------ siglongjmp: cpu_raise*(): exception to deliver; cpu_leave_block(): instruction done, rip set
  *
- * rip of a fault is that of cpu->insn; between blocks insn is NULL and cpu->rip holds. The slow variant (BLOCK_SINGLE: one
- * instruction a block) runs under TF, enabled breakpoints, interrupt shadows and one-insn-per-tb=on.
+ * rip of a fault is that of cpu->insn; between blocks insn is NULL and cpu->rip holds. The slow variant (BLOCK_SINGLE:
+ * one instruction a block) runs under TF, enabled breakpoints, interrupt shadows and one-insn-per-tb=on.
  */
 #include <sys/mman.h>
 
@@ -116,8 +116,10 @@ static void log_state(CpuX86 *cpu)
     for (unsigned i = 0; i < 16; i++) {
         g_string_append_printf(text, "%s=%016" PRIx64 "%c", names[i], cpu->regs[i], i % 4 == 3 ? '\n' : ' ');
     }
-    g_string_append_printf(text, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CS=%04x SS=%04x CPL=%d CR0=%08" PRIx64 " CR3=%016" PRIx64 "\n",
-                           cpu->rip, cpu_get_rflags(cpu), cpu->seg[R_CS].selector, cpu->seg[R_SS].selector, cpu_cpl(cpu), cpu->cr0, cpu->cr3);
+    g_string_append_printf(
+        text, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CS=%04x SS=%04x CPL=%d CR0=%08" PRIx64 " CR3=%016" PRIx64 "\n",
+        cpu->rip, cpu_get_rflags(cpu), cpu->seg[R_CS].selector, cpu->seg[R_SS].selector, cpu_cpl(cpu), cpu->cr0,
+        cpu->cr3);
     log_printf("%s", text->str);
 }
 
@@ -156,13 +158,17 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
 
 static inline bool requested(const CpuX86 *cpu)
 {
-    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) | __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
+    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
+            __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
 }
 
-/* State of the vCPU's own that no ordinary instruction changes: looked at after those that do, and after every longjmp. */
+/*
+ * State of the vCPU's own that no ordinary instruction changes: looked at after those that do, and after every longjmp.
+ */
 static inline bool needs_attention(const CpuX86 *cpu)
 {
-    return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) || cpu->exec->one_insn || log_items;
+    return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) ||
+           cpu->exec->one_insn || log_items;
 }
 
 static void log_block(CpuX86 *cpu, const Block *block)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segment checks (SDM vol. 3, 5.3 to 5.5): presence, type, limit, for every access that flat mode does not let skip them.
+ * Segment checks (SDM vol. 3, 5.3 to 5.5): presence, type, limit, for every access that flat mode does not let skip
+ * them.
  *
  * A violation is #SS(0) in the stack segment and #GP(0) elsewhere. Real mode and vm86 check the limit only.
  */

@@ -3,7 +3,8 @@
  * Page walks: see walk.h. Spec: Intel SDM vol. 3, 4.3 to 4.8; reserved bits as its tables 4-4 to 4-20 draw them.
  *
  * walk_levels() reads the entries of a linear address from the root, keeps each with its verdict, and combines rights.
- * mmu_walk() adds the check of the access and sets A and D by compare-and-swap, starting over if an entry changed under it.
+ * mmu_walk() adds the check of the access and sets A and D by compare-and-swap, starting over if an entry changed under
+ * it.
  */
 #include "target/i386/exec/walk.h"
 
@@ -19,7 +20,8 @@ enum {
 typedef struct LevelShape { const char *name; uint8_t shift, index_bits; } LevelShape;
 static const LevelShape levels_32[] = { { "PDE", 22, 10 }, { "PTE", 12, 10 } };
 static const LevelShape levels_pae[] = { { "PDPTE", 30, 2 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
-static const LevelShape levels_long[] = { { "PML5E", 48, 9 }, { "PML4E", 39, 9 }, { "PDPTE", 30, 9 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
+static const LevelShape levels_long[] = {
+    { "PML5E", 48, 9 }, { "PML4E", 39, 9 }, { "PDPTE", 30, 9 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
 
 static unsigned max_phys_bits(const CpuX86 *cpu)
 {
@@ -52,10 +54,12 @@ static bool update_entry(CpuX86 *cpu, GuestAddr addr, uint64_t old, uint64_t bit
         return true;
     }
     if (size == 8) {
-        done = __atomic_compare_exchange_n((uint64_t *)host, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        done =
+            __atomic_compare_exchange_n((uint64_t *)host, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     } else {
         uint32_t old32 = old;
-        done = __atomic_compare_exchange_n((uint32_t *)host, &old32, old32 | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        done = __atomic_compare_exchange_n((uint32_t *)host, &old32, old32 | bits, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST);
     }
     if (done) {
         mmu_ram_written(cpu, ram, host - ram->host, size);

@@ -11,7 +11,12 @@
 
 /* Page-fault error code. */
 enum {
-    PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4, PF_PROTECTION_KEY = 1 << 5
+    PF_PRESENT = 1 << 0,
+    PF_WRITE = 1 << 1,
+    PF_USER = 1 << 2,
+    PF_RESERVED = 1 << 3,
+    PF_FETCH = 1 << 4,
+    PF_PROTECTION_KEY = 1 << 5
 };
 typedef enum Access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH } Access;
 
@@ -44,9 +49,15 @@ typedef struct PageWalk {
     uint8_t pkey;
 } PageWalk;
 
-/** cpu_page_walk: traces the translation of @addr; changes nothing. Any thread that may look at a stopped vCPU, or its own. */
+/**
+ * cpu_page_walk: traces the translation of @addr; changes nothing. Any thread that may look at a stopped vCPU, or its
+ * own.
+ */
 PageWalk cpu_page_walk(CpuX86 *cpu, uint64_t addr);
-/** cpu_access_error: 0 if a page with @rights may be accessed so, else the page-fault error code. @smap: SMAP in force for it. */
+/**
+ * cpu_access_error: 0 if a page with @rights may be accessed so, else the page-fault error code. @smap: SMAP in force
+ * for it.
+ */
 uint32_t cpu_access_error(const CpuX86 *cpu, uint32_t rights, uint8_t pkey, Access access, bool user, bool smap);
 /** cpu_pdptes_valid: PAE paging: would loading CR3 with @cr3 find only legal PDPTEs (else #GP)? */
 bool cpu_pdptes_valid(CpuX86 *cpu, uint64_t cr3);
@@ -67,7 +78,10 @@ typedef struct WalkResult {
     uint32_t rights;
     uint8_t pkey;
 } WalkResult;
-/** mmu_walk: walks @lin for @access, sets A (and D for a write). Returns 0, or WALK_FAULT with the error code of the #PF. */
+/**
+ * mmu_walk: walks @lin for @access, sets A (and D for a write). Returns 0, or WALK_FAULT with the error code of the
+ * #PF.
+ */
 #define WALK_FAULT (1u << 31)
 uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap, WalkResult *result);
 

@@ -16,7 +16,10 @@ typedef enum Form {
 } Form;
 
 static ALWAYS_INLINE bool keeps(Alu op) { return op == ALU_CMP || op == ALU_TEST; }
-static ALWAYS_INLINE bool carry_in(const CpuX86 *cpu, Alu op) { return op == ALU_ADC || op == ALU_SBB ? flag_cf(cpu) : false; }
+static ALWAYS_INLINE bool carry_in(const CpuX86 *cpu, Alu op)
+{
+    return op == ALU_ADC || op == ALU_SBB ? flag_cf(cpu) : false;
+}
 
 static ALWAYS_INLINE void into_reg(CpuX86 *cpu, Alu op, unsigned bits, unsigned dest, uint64_t b)
 {
@@ -46,25 +49,38 @@ static ALWAYS_INLINE void into_mem(CpuX86 *cpu, const Insn *insn, Alu op, unsign
 
 #define NAME(op, form, bits) op##_##form##_##bits
 #define HANDLER(op, form, bits) static void NAME(op, form, bits)(CpuX86 *cpu, const Insn *insn)
-#define ALU_FNS(bits, op) \
-    HANDLER(op, FORM_RM_REG, bits) { into_reg(cpu, op, bits, insn->rm, reg_read(cpu, bits, insn->reg)); INSN_NEXT(cpu, insn); } \
-    HANDLER(op, FORM_REG_RM, bits) { into_reg(cpu, op, bits, insn->reg, reg_read(cpu, bits, insn->rm)); INSN_NEXT(cpu, insn); } \
-    HANDLER(op, FORM_RM_IMM, bits) { into_reg(cpu, op, bits, insn->rm, ZEXT(bits, insn->imm)); INSN_NEXT(cpu, insn); } \
-    HANDLER(op, FORM_REG_MEM, bits) { into_reg(cpu, op, bits, insn->reg, mem_read(cpu, insn, bits)); } \
-    HANDLER(op, FORM_MEM_REG, bits) { into_mem(cpu, insn, op, bits, false, false); } \
-    HANDLER(op, FORM_MEM_IMM, bits) { into_mem(cpu, insn, op, bits, true, false); } \
-    HANDLER(op, FORM_REG_FLAT, bits) \
-    { \
-        FAST_MEM(cpu, insn, bits, read_tag, host, NAME(op, FORM_REG_MEM, bits)); \
-        into_reg(cpu, op, bits, insn->reg, host_load(bits, host)); \
-        INSN_NEXT(cpu, insn); \
+#define ALU_FNS(bits, op)                                                                                              \
+    HANDLER(op, FORM_RM_REG, bits)                                                                                     \
+    {                                                                                                                  \
+        into_reg(cpu, op, bits, insn->rm, reg_read(cpu, bits, insn->reg));                                             \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(op, FORM_REG_RM, bits)                                                                                     \
+    {                                                                                                                  \
+        into_reg(cpu, op, bits, insn->reg, reg_read(cpu, bits, insn->rm));                                             \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(op, FORM_RM_IMM, bits)                                                                                     \
+    {                                                                                                                  \
+        into_reg(cpu, op, bits, insn->rm, ZEXT(bits, insn->imm));                                                      \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(op, FORM_REG_MEM, bits) { into_reg(cpu, op, bits, insn->reg, mem_read(cpu, insn, bits)); }                 \
+    HANDLER(op, FORM_MEM_REG, bits) { into_mem(cpu, insn, op, bits, false, false); }                                   \
+    HANDLER(op, FORM_MEM_IMM, bits) { into_mem(cpu, insn, op, bits, true, false); }                                    \
+    HANDLER(op, FORM_REG_FLAT, bits)                                                                                   \
+    {                                                                                                                  \
+        FAST_MEM(cpu, insn, bits, read_tag, host, NAME(op, FORM_REG_MEM, bits));                                       \
+        into_reg(cpu, op, bits, insn->reg, host_load(bits, host));                                                     \
+        INSN_NEXT(cpu, insn);                                                                                          \
     }
-#define RMW_FLAT(bits, op, form, general, imm) \
-    HANDLER(op, form, bits) \
-    { \
-        FAST_MEM(cpu, insn, bits, write_tag, host, NAME(op, general, bits)); \
-        host_store(bits, host, alu(cpu, op, bits, host_load(bits, host), source(cpu, insn, bits, imm), carry_in(cpu, op))); \
-        INSN_NEXT(cpu, insn); \
+#define RMW_FLAT(bits, op, form, general, imm)                                                                         \
+    HANDLER(op, form, bits)                                                                                            \
+    {                                                                                                                  \
+        FAST_MEM(cpu, insn, bits, write_tag, host, NAME(op, general, bits));                                           \
+        host_store(bits, host,                                                                                         \
+                   alu(cpu, op, bits, host_load(bits, host), source(cpu, insn, bits, imm), carry_in(cpu, op)));        \
+        INSN_NEXT(cpu, insn);                                                                                          \
     }
 #define KEEP_FLAT(bits, op, form, general, imm) \
     HANDLER(op, form, bits) \
@@ -76,10 +92,13 @@ static ALWAYS_INLINE void into_mem(CpuX86 *cpu, const Insn *insn, Alu op, unsign
 #define LOCK_FNS(bits, op) \
     HANDLER(op, FORM_LOCK_REG, bits) { into_mem(cpu, insn, op, bits, false, true); } \
     HANDLER(op, FORM_LOCK_IMM, bits) { into_mem(cpu, insn, op, bits, true, true); }
-#define CHANGING_FNS(bits, op) \
-    ALU_FNS(bits, op) LOCK_FNS(bits, op) RMW_FLAT(bits, op, FORM_FLAT_REG, FORM_MEM_REG, false) RMW_FLAT(bits, op, FORM_FLAT_IMM, FORM_MEM_IMM, true)
-#define KEEPING_FNS(bits, op) \
-    ALU_FNS(bits, op) KEEP_FLAT(bits, op, FORM_FLAT_REG, FORM_MEM_REG, false) KEEP_FLAT(bits, op, FORM_FLAT_IMM, FORM_MEM_IMM, true)
+#define CHANGING_FNS(bits, op)                                                                                         \
+    ALU_FNS(bits, op)                                                                                                  \
+    LOCK_FNS(bits, op) RMW_FLAT(bits, op, FORM_FLAT_REG, FORM_MEM_REG, false)                                          \
+        RMW_FLAT(bits, op, FORM_FLAT_IMM, FORM_MEM_IMM, true)
+#define KEEPING_FNS(bits, op)                                                                                          \
+    ALU_FNS(bits, op)                                                                                                  \
+    KEEP_FLAT(bits, op, FORM_FLAT_REG, FORM_MEM_REG, false) KEEP_FLAT(bits, op, FORM_FLAT_IMM, FORM_MEM_IMM, true)
 SIZES(CHANGING_FNS, ALU_ADD)
 SIZES(CHANGING_FNS, ALU_OR)
 SIZES(CHANGING_FNS, ALU_ADC)
@@ -92,10 +111,10 @@ SIZES(KEEPING_FNS, ALU_TEST)
 
 #define ENTRY(bits, op, form) NAME(op, form, bits),
 #define FORM_ENTRY(op, form) [form] = { SIZES(ENTRY, op, form) }
-#define COMMON(op) \
-    FORM_ENTRY(op, FORM_RM_REG), FORM_ENTRY(op, FORM_REG_RM), FORM_ENTRY(op, FORM_RM_IMM), FORM_ENTRY(op, FORM_REG_MEM), \
-    FORM_ENTRY(op, FORM_MEM_REG), FORM_ENTRY(op, FORM_MEM_IMM), FORM_ENTRY(op, FORM_REG_FLAT), FORM_ENTRY(op, FORM_FLAT_REG), \
-    FORM_ENTRY(op, FORM_FLAT_IMM)
+#define COMMON(op)                                                                                                     \
+    FORM_ENTRY(op, FORM_RM_REG), FORM_ENTRY(op, FORM_REG_RM), FORM_ENTRY(op, FORM_RM_IMM),                             \
+        FORM_ENTRY(op, FORM_REG_MEM), FORM_ENTRY(op, FORM_MEM_REG), FORM_ENTRY(op, FORM_MEM_IMM),                      \
+        FORM_ENTRY(op, FORM_REG_FLAT), FORM_ENTRY(op, FORM_FLAT_REG), FORM_ENTRY(op, FORM_FLAT_IMM)
 #define CHANGING(op) [op] = { COMMON(op), FORM_ENTRY(op, FORM_LOCK_REG), FORM_ENTRY(op, FORM_LOCK_IMM) }
 #define KEEPING(op) [op] = { COMMON(op) }
 static InsnFn *const alu_fns[ALU_COUNT][FORM_COUNT][4] = {
@@ -144,9 +163,11 @@ SIZES(UNARY_FN, UNARY_INC)
 SIZES(UNARY_FN, UNARY_DEC)
 SIZES(UNARY_FN, UNARY_NEG)
 SIZES(UNARY_FN, UNARY_NOT)
-#define UNARY(op) \
-    [op] = { FORM_ENTRY(op, UNARY_REG), FORM_ENTRY(op, UNARY_FLAT), FORM_ENTRY(op, UNARY_MEM), FORM_ENTRY(op, UNARY_LOCK) }
-static InsnFn *const unary_fns[UNARY_COUNT][UNARY_FORM_COUNT][4] = { UNARY(UNARY_INC), UNARY(UNARY_DEC), UNARY(UNARY_NEG), UNARY(UNARY_NOT) };
+#define UNARY(op)                                                                                                      \
+    [op] = {FORM_ENTRY(op, UNARY_REG), FORM_ENTRY(op, UNARY_FLAT), FORM_ENTRY(op, UNARY_MEM),                          \
+            FORM_ENTRY(op, UNARY_LOCK) }
+static InsnFn *const unary_fns[UNARY_COUNT][UNARY_FORM_COUNT][4] = { UNARY(UNARY_INC), UNARY(UNARY_DEC),
+                                                                    UNARY(UNARY_NEG), UNARY(UNARY_NOT) };
 
 static InsnFn *bind_unary(const CpuX86 *cpu, Insn *insn, Unary op)
 {
@@ -185,7 +206,10 @@ InsnFn *bind_alu(const CpuX86 *cpu, Insn *insn)
     } else if (locked) {
         form = from_reg ? FORM_LOCK_REG : FORM_LOCK_IMM;
     } else {
-        form = (to_reg ? FORM_REG_MEM : from_reg ? FORM_MEM_REG : FORM_MEM_IMM) - (flat ? FORM_REG_MEM - FORM_REG_FLAT : 0);
+        form = (to_reg     ? FORM_REG_MEM
+                : from_reg ? FORM_MEM_REG
+                           : FORM_MEM_IMM) -
+               (flat ? FORM_REG_MEM - FORM_REG_FLAT : 0);
     }
     return alu_fns[op][form][size_log2(insn->size)];
 }

@@ -44,20 +44,22 @@ static ALWAYS_INLINE void xadd_mem(CpuX86 *cpu, const Insn *insn, unsigned bits,
     reg_write(cpu, bits, insn->reg, was);
 }
 
-#define XADD_FN(bits, _) \
-    static void xadd_reg_##bits(CpuX86 *cpu, const Insn *insn) \
-    { \
-        uint64_t was = reg_read(cpu, bits, insn->rm), sum = alu(cpu, ALU_ADD, bits, was, reg_read(cpu, bits, insn->reg), false); \
-        reg_write(cpu, bits, insn->reg, was); \
-        reg_write(cpu, bits, insn->rm, sum); \
-    } \
-    static void xadd_mem_##bits(CpuX86 *cpu, const Insn *insn) { xadd_mem(cpu, insn, bits, false); } \
+#define XADD_FN(bits, _)                                                                                               \
+    static void xadd_reg_##bits(CpuX86 *cpu, const Insn *insn)                                                         \
+    {                                                                                                                  \
+        uint64_t was = reg_read(cpu, bits, insn->rm),                                                                  \
+                 sum = alu(cpu, ALU_ADD, bits, was, reg_read(cpu, bits, insn->reg), false);                            \
+        reg_write(cpu, bits, insn->reg, was);                                                                          \
+        reg_write(cpu, bits, insn->rm, sum);                                                                           \
+    }                                                                                                                  \
+    static void xadd_mem_##bits(CpuX86 *cpu, const Insn *insn) { xadd_mem(cpu, insn, bits, false); }                   \
     static void xadd_lock_##bits(CpuX86 *cpu, const Insn *insn) { xadd_mem(cpu, insn, bits, true); }
 SIZES(XADD_FN, _)
 
 #define ENTRY(bits, name) name##_##bits,
-static InsnFn *const cmpxchg_fns[3][4] = { { SIZES(ENTRY, cmpxchg_reg) }, { SIZES(ENTRY, cmpxchg_mem) }, { SIZES(ENTRY, cmpxchg_lock) } };
-static InsnFn *const xadd_fns[3][4] = { { SIZES(ENTRY, xadd_reg) }, { SIZES(ENTRY, xadd_mem) }, { SIZES(ENTRY, xadd_lock) } };
+static InsnFn *const cmpxchg_fns[3][4] = {
+    { SIZES(ENTRY, cmpxchg_reg) }, { SIZES(ENTRY, cmpxchg_mem) }, { SIZES(ENTRY, cmpxchg_lock) } };
+static InsnFn *const xadd_fns[3][4] = {{SIZES(ENTRY, xadd_reg)}, {SIZES(ENTRY, xadd_mem)}, {SIZES(ENTRY, xadd_lock)}};
 
 static void cmpxchg8b(CpuX86 *cpu, const Insn *insn)
 {
@@ -84,7 +86,8 @@ static U128 host_cas128(void *p, U128 old, U128 new)
 
 static void cmpxchg16b(CpuX86 *cpu, const Insn *insn)
 {
-    U128 expected = cpu->regs[R_RAX] | (U128)cpu->regs[R_RDX] << 64, new = cpu->regs[R_RBX] | (U128)cpu->regs[R_RCX] << 64, was;
+    U128 expected = cpu->regs[R_RAX] | (U128)cpu->regs[R_RDX] << 64,
+         new = cpu->regs[R_RBX] | (U128)cpu->regs[R_RCX] << 64, was;
     uint64_t lin = mem_linear(cpu, insn, 16, true);
     RmwPlace place;
 

@@ -2,8 +2,8 @@
 /*
  * Bits: BT BTS BTR BTC, BSF BSR TZCNT LZCNT POPCNT, CRC32, and BMI1/BMI2 (ANDN BLSR BLSMSK BLSI BZHI PEXT PDEP BEXTR).
  *
- * A register bit index on a memory operand reaches beyond it: its signed quotient by the operand size moves the address.
- * Spec: SDM vol. 2.
+ * A register bit index on a memory operand reaches beyond it: its signed quotient by the operand size moves the
+ * address. Spec: SDM vol. 2.
  */
 #include "target/i386/insn/operand.h"
 
@@ -38,7 +38,8 @@ static ALWAYS_INLINE void bit_form(CpuX86 *cpu, const Insn *insn, BitOp op, unsi
     flags_set_cf(cpu, (was & mask) != 0);
 }
 
-#define FN(bits, op, form) static void op##_##form##_##bits(CpuX86 *cpu, const Insn *insn) { bit_form(cpu, insn, op, bits, form); }
+#define FN(bits, op, form)                                                                                             \
+    static void op##_##form##_##bits(CpuX86 *cpu, const Insn *insn) { bit_form(cpu, insn, op, bits, form); }
 #define ENTRY(bits, op, form) op##_##form##_##bits,
 #define FORMS(X, op) X(op, FORM_REG) X(op, FORM_MEM) X(op, FORM_LOCK)
 #define FORM_FNS(op, form) WIDE_SIZES(FN, op, form)
@@ -89,7 +90,8 @@ static InsnFn *const bit_fns[BIT_OP_COUNT][FORM_COUNT][4] = { OPS(TABLE) };
 WIDE_SIZES(SCAN_FN, _)
 #define SCAN_ENTRY(bits, name) name##_##bits,
 #define SCAN_TABLE(name) { NULL, WIDE_SIZES(SCAN_ENTRY, name) }
-static InsnFn *const scan_fns[5][4] = { SCAN_TABLE(bsf), SCAN_TABLE(bsr), SCAN_TABLE(tzcnt), SCAN_TABLE(lzcnt), SCAN_TABLE(popcnt) };
+static InsnFn *const scan_fns[5][4] = { SCAN_TABLE(bsf), SCAN_TABLE(bsr), SCAN_TABLE(tzcnt), SCAN_TABLE(lzcnt),
+                                       SCAN_TABLE(popcnt) };
 
 /* CRC32 with the Castagnoli polynomial, four bits a step. */
 static uint32_t crc32c(uint32_t crc, uint64_t v, unsigned bits)

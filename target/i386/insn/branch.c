@@ -45,7 +45,10 @@ static inline uint64_t any_target(CpuX86 *cpu, const Insn *insn, uint64_t rip)
     return rip;
 }
 
-static ALWAYS_INLINE uint64_t after(const CpuX86 *cpu, const Insn *insn) { return cpu->block_rip + insn->offset + insn->length; }
+static ALWAYS_INLINE uint64_t after(const CpuX86 *cpu, const Insn *insn)
+{
+    return cpu->block_rip + insn->offset + insn->length;
+}
 
 static ALWAYS_INLINE void jump_relative(CpuX86 *cpu, const Insn *insn, bool flat)
 {
@@ -65,10 +68,11 @@ static ALWAYS_INLINE void jump_if(CpuX86 *cpu, const Insn *insn, bool taken, boo
 static void jmp_flat(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, true); }
 static void jmp_any(CpuX86 *cpu, const Insn *insn) { jump_relative(cpu, insn, false); }
 
-#define CONDITIONS(X, ...) \
-    X(0, __VA_ARGS__) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__) \
-    X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
-    X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
+#define CONDITIONS(X, ...)                                                                                             \
+    X(0, __VA_ARGS__)                                                                                                  \
+    X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)        \
+        X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
+            X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
 #define JCC_FN(cc, _) \
     static void jcc_flat_##cc(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, flags_condition(cpu, cc), true); } \
     static void jcc_##cc(CpuX86 *cpu, const Insn *insn) { jump_if(cpu, insn, flags_condition(cpu, cc), false); }
@@ -212,8 +216,8 @@ static void bound(CpuX86 *cpu, const Insn *insn)
 InsnFn *bind_bound(const CpuX86 *cpu, Insn *insn) { return bound; }
 
 /*
- * Pairs: CMP or TEST of registers and immediates (32 and 64 bits), then Jcc, in flat code. Flags are stored as always; the
- * condition is taken from the operands.
+ * Pairs: CMP or TEST of registers and immediates (32 and 64 bits), then Jcc, in flat code. Flags are stored as always;
+ * the condition is taken from the operands.
  */
 
 typedef enum PairForm { PAIR_REG, PAIR_IMM, PAIR_FORM_COUNT } PairForm;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small families: flag bits (CMC CLC STC CLD STD), NOP, PAUSE, fences, cache lines, RDRAND and RDSEED. Spec: SDM vol. 2. */
+/*
+ * Small families: flag bits (CMC CLC STC CLD STD), NOP, PAUSE, fences, cache lines, RDRAND and RDSEED. Spec: SDM vol.
+ * 2.
+ */
 #include <sched.h>
 #include <sys/random.h>
 
@@ -52,7 +55,11 @@ static void clzero(CpuX86 *cpu, const Insn *insn)
     static const uint8_t zeros[64];
     uint64_t off = cpu->regs[R_RAX] & ~63ull;
 
-    cpu_st_bytes(cpu, insn->seg, insn->addr_size == 8 ? off : insn->addr_size == 4 ? (uint32_t)off : (uint16_t)off, zeros, sizeof zeros);
+    cpu_st_bytes(cpu, insn->seg,
+                 insn->addr_size == 8   ? off
+                 : insn->addr_size == 4 ? (uint32_t)off
+                                        : (uint16_t)off,
+                 zeros, sizeof zeros);
 }
 
 InsnFn *bind_cacheline(const CpuX86 *cpu, Insn *insn) { return insn_row(insn)->op == OP_CLZERO ? clzero : cache_line; }
@@ -64,7 +71,8 @@ static uint64_t host_random(void)
 
     if (left == 0) {
         if (getrandom(pool, sizeof pool, 0) != sizeof pool) {
-            g_error("getrandom: %s", g_strerror(errno));    /* cannot fail for so few bytes once the kernel has booted */
+            /* cannot fail for so few bytes once the kernel has booted */
+            g_error("getrandom: %s", g_strerror(errno));
         }
         left = G_N_ELEMENTS(pool);
     }

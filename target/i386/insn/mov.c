@@ -8,44 +8,67 @@
 /* MOV between registers, memory, immediates */
 
 typedef enum Form {
-    FORM_RM_REG, FORM_REG_RM, FORM_RM_IMM, FORM_REG_FLAT, FORM_FLAT_REG, FORM_FLAT_IMM, FORM_REG_MEM, FORM_MEM_REG, FORM_MEM_IMM,
-    FORM_ACC_OFFSET, FORM_OFFSET_ACC, FORM_COUNT
+    FORM_RM_REG,
+    FORM_REG_RM,
+    FORM_RM_IMM,
+    FORM_REG_FLAT,
+    FORM_FLAT_REG,
+    FORM_FLAT_IMM,
+    FORM_REG_MEM,
+    FORM_MEM_REG,
+    FORM_MEM_IMM,
+    FORM_ACC_OFFSET,
+    FORM_OFFSET_ACC,
+    FORM_COUNT
 } Form;
 
 #define HANDLER(form, bits) static void mov_##form##_##bits(CpuX86 *cpu, const Insn *insn)
-#define MOV_FNS(bits, _) \
-    HANDLER(FORM_RM_REG, bits) { reg_write(cpu, bits, insn->rm, reg_read(cpu, bits, insn->reg)); INSN_NEXT(cpu, insn); } \
-    HANDLER(FORM_REG_RM, bits) { reg_write(cpu, bits, insn->reg, reg_read(cpu, bits, insn->rm)); INSN_NEXT(cpu, insn); } \
-    HANDLER(FORM_RM_IMM, bits) { reg_write(cpu, bits, insn->rm, insn->imm); INSN_NEXT(cpu, insn); } \
-    HANDLER(FORM_REG_MEM, bits) { reg_write(cpu, bits, insn->reg, mem_read(cpu, insn, bits)); } \
-    HANDLER(FORM_MEM_REG, bits) { mem_write(cpu, insn, bits, reg_read(cpu, bits, insn->reg)); } \
-    HANDLER(FORM_MEM_IMM, bits) { mem_write(cpu, insn, bits, insn->imm); } \
-    HANDLER(FORM_REG_FLAT, bits) \
-    { \
-        FAST_MEM(cpu, insn, bits, read_tag, host, mov_FORM_REG_MEM_##bits); \
-        reg_write(cpu, bits, insn->reg, host_load(bits, host)); \
-        INSN_NEXT(cpu, insn); \
-    } \
-    HANDLER(FORM_FLAT_REG, bits) \
-    { \
-        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_REG_##bits); \
-        host_store(bits, host, reg_read(cpu, bits, insn->reg)); \
-        INSN_NEXT(cpu, insn); \
-    } \
-    HANDLER(FORM_FLAT_IMM, bits) \
-    { \
-        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_IMM_##bits); \
-        host_store(bits, host, insn->imm); \
-        INSN_NEXT(cpu, insn); \
-    } \
-    HANDLER(FORM_ACC_OFFSET, bits) { reg_write(cpu, bits, R_RAX, seg_load(cpu, bits, insn->seg, insn->imm)); } \
+#define MOV_FNS(bits, _)                                                                                               \
+    HANDLER(FORM_RM_REG, bits)                                                                                         \
+    {                                                                                                                  \
+        reg_write(cpu, bits, insn->rm, reg_read(cpu, bits, insn->reg));                                                \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_REG_RM, bits)                                                                                         \
+    {                                                                                                                  \
+        reg_write(cpu, bits, insn->reg, reg_read(cpu, bits, insn->rm));                                                \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_RM_IMM, bits)                                                                                         \
+    {                                                                                                                  \
+        reg_write(cpu, bits, insn->rm, insn->imm);                                                                     \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_REG_MEM, bits) { reg_write(cpu, bits, insn->reg, mem_read(cpu, insn, bits)); }                        \
+    HANDLER(FORM_MEM_REG, bits) { mem_write(cpu, insn, bits, reg_read(cpu, bits, insn->reg)); }                        \
+    HANDLER(FORM_MEM_IMM, bits) { mem_write(cpu, insn, bits, insn->imm); }                                             \
+    HANDLER(FORM_REG_FLAT, bits)                                                                                       \
+    {                                                                                                                  \
+        FAST_MEM(cpu, insn, bits, read_tag, host, mov_FORM_REG_MEM_##bits);                                            \
+        reg_write(cpu, bits, insn->reg, host_load(bits, host));                                                        \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_FLAT_REG, bits)                                                                                       \
+    {                                                                                                                  \
+        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_REG_##bits);                                           \
+        host_store(bits, host, reg_read(cpu, bits, insn->reg));                                                        \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_FLAT_IMM, bits)                                                                                       \
+    {                                                                                                                  \
+        FAST_MEM(cpu, insn, bits, write_tag, host, mov_FORM_MEM_IMM_##bits);                                           \
+        host_store(bits, host, insn->imm);                                                                             \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    HANDLER(FORM_ACC_OFFSET, bits) { reg_write(cpu, bits, R_RAX, seg_load(cpu, bits, insn->seg, insn->imm)); }         \
     HANDLER(FORM_OFFSET_ACC, bits) { seg_store(cpu, bits, insn->seg, insn->imm, reg_read(cpu, bits, R_RAX)); }
 SIZES(MOV_FNS, _)
 #define ENTRY(bits, form) mov_##form##_##bits,
 #define TABLE(form) [form] = { SIZES(ENTRY, form) }
 static InsnFn *const mov_fns[FORM_COUNT][4] = {
-    TABLE(FORM_RM_REG), TABLE(FORM_REG_RM), TABLE(FORM_RM_IMM), TABLE(FORM_REG_FLAT), TABLE(FORM_FLAT_REG), TABLE(FORM_FLAT_IMM),
-    TABLE(FORM_REG_MEM), TABLE(FORM_MEM_REG), TABLE(FORM_MEM_IMM), TABLE(FORM_ACC_OFFSET), TABLE(FORM_OFFSET_ACC),
+    TABLE(FORM_RM_REG),   TABLE(FORM_REG_RM),     TABLE(FORM_RM_IMM),     TABLE(FORM_REG_FLAT),
+    TABLE(FORM_FLAT_REG), TABLE(FORM_FLAT_IMM),   TABLE(FORM_REG_MEM),    TABLE(FORM_MEM_REG),
+    TABLE(FORM_MEM_IMM),  TABLE(FORM_ACC_OFFSET), TABLE(FORM_OFFSET_ACC),
 };
 
 static InsnFn *bind_plain_mov(const CpuX86 *cpu, Insn *insn)
@@ -104,7 +127,11 @@ WIDE_SIZES(EXTEND_FNS, movsx, true, 16)
 WIDE_SIZES(EXTEND_FNS, movsx, true, 32)
 #define EXTEND_ENTRY(bits, name, from, source) name##_##from##_##source##_##bits,
 #define EXTEND_TABLE(name, from, source) [source] = { NULL, WIDE_SIZES(EXTEND_ENTRY, name, from, source) }
-#define EXTEND(name, from) { EXTEND_TABLE(name, from, SOURCE_REG), EXTEND_TABLE(name, from, SOURCE_FLAT), EXTEND_TABLE(name, from, SOURCE_MEM) }
+#define EXTEND(name, from)                                                                                             \
+    {                                                                                                                  \
+        EXTEND_TABLE(name, from, SOURCE_REG), EXTEND_TABLE(name, from, SOURCE_FLAT),                                   \
+            EXTEND_TABLE(name, from, SOURCE_MEM)                                                                       \
+    }
 static InsnFn *const extend_fns[5][SOURCE_COUNT][4] = {
     EXTEND(movzx, 8), EXTEND(movzx, 16), EXTEND(movsx, 8), EXTEND(movsx, 16), EXTEND(movsx, 32),
 };
@@ -117,7 +144,12 @@ static InsnFn *bind_extend(const CpuX86 *cpu, Insn *insn, unsigned kind)
 
 /* LEA: the offset only; the segment plays no part. */
 
-#define LEA_FN(bits, name, ea) static void name##_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, insn->reg, ea); INSN_NEXT(cpu, insn); }
+#define LEA_FN(bits, name, ea)                                                                                         \
+    static void name##_##bits(CpuX86 *cpu, const Insn *insn)                                                           \
+    {                                                                                                                  \
+        reg_write(cpu, bits, insn->reg, ea);                                                                           \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }
 WIDE_SIZES(LEA_FN, lea, insn_ea(cpu, insn))
 WIDE_SIZES(LEA_FN, lea64, insn_ea_by(cpu, insn, 8))
 #define LEA_ENTRY(bits, name) name##_##bits,
@@ -147,14 +179,15 @@ static InsnFn *const lea_fns[2][4] = { { NULL, WIDE_SIZES(LEA_ENTRY, lea) }, { N
     }
 SIZES(XCHG_FN, _)
 #define XCHG_ENTRY(bits, kind) xchg_##kind##_##bits,
-static InsnFn *const xchg_fns[3][4] = { { SIZES(XCHG_ENTRY, reg) }, { SIZES(XCHG_ENTRY, acc) }, { SIZES(XCHG_ENTRY, mem) } };
+static InsnFn *const xchg_fns[3][4] = {{SIZES(XCHG_ENTRY, reg)}, {SIZES(XCHG_ENTRY, acc)}, {SIZES(XCHG_ENTRY, mem)}};
 
 /* CMOVcc reads its source, and in 32-bit size clears the upper half, whether the condition holds or not. */
 
-#define CONDITIONS(X, ...) \
-    X(0, __VA_ARGS__) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__) \
-    X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
-    X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
+#define CONDITIONS(X, ...)                                                                                             \
+    X(0, __VA_ARGS__)                                                                                                  \
+    X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)        \
+        X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__) \
+            X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
 #define CMOV_FN(cc, bits) \
     static void cmov_reg_##cc##_##bits(CpuX86 *cpu, const Insn *insn) \
     { \
@@ -167,8 +200,12 @@ static InsnFn *const xchg_fns[3][4] = { { SIZES(XCHG_ENTRY, reg) }, { SIZES(XCHG
         uint64_t source = mem_read(cpu, insn, bits); \
         reg_write(cpu, bits, insn->reg, flags_condition(cpu, cc) ? source : reg_read(cpu, bits, insn->reg)); \
     }
-#define SET_FN(cc, _) \
-    static void set_reg_##cc(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, 8, insn->rm, flags_condition(cpu, cc)); INSN_NEXT(cpu, insn); } \
+#define SET_FN(cc, _)                                                                                                  \
+    static void set_reg_##cc(CpuX86 *cpu, const Insn *insn)                                                            \
+    {                                                                                                                  \
+        reg_write(cpu, 8, insn->rm, flags_condition(cpu, cc));                                                         \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
     static void set_mem_##cc(CpuX86 *cpu, const Insn *insn) { mem_write(cpu, insn, 8, flags_condition(cpu, cc)); }
 CONDITIONS(CMOV_FN, 16)
 CONDITIONS(CMOV_FN, 32)
@@ -176,15 +213,27 @@ CONDITIONS(CMOV_FN, 64)
 CONDITIONS(SET_FN, _)
 #define CMOV_ENTRY(cc, kind, bits) cmov_##kind##_##cc##_##bits,
 #define SET_ENTRY(cc, kind) set_##kind##_##cc,
-#define CMOV_TABLE(kind) { { NULL }, { CONDITIONS(CMOV_ENTRY, kind, 16) }, { CONDITIONS(CMOV_ENTRY, kind, 32) }, { CONDITIONS(CMOV_ENTRY, kind, 64) } }
+#define CMOV_TABLE(kind)                                                                                               \
+    {                                                                                                                  \
+        {NULL}, {CONDITIONS(CMOV_ENTRY, kind, 16)}, {CONDITIONS(CMOV_ENTRY, kind, 32)},                                \
+        {                                                                                                              \
+            CONDITIONS(CMOV_ENTRY, kind, 64)                                                                           \
+        }                                                                                                              \
+    }
 static InsnFn *const cmov_fns[2][4][16] = { CMOV_TABLE(reg), CMOV_TABLE(mem) };
 static InsnFn *const set_fns[2][16] = { { CONDITIONS(SET_ENTRY, reg) }, { CONDITIONS(SET_ENTRY, mem) } };
 
 /* Byte order. BSWAP of 16 bits is undefined; processors give 0. */
 
 static void bswap_16(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, 16, insn->rm, 0); }
-static void bswap_32(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, 32, insn->rm, __builtin_bswap32(cpu->regs[insn->rm])); }
-static void bswap_64(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, 64, insn->rm, __builtin_bswap64(cpu->regs[insn->rm])); }
+static void bswap_32(CpuX86 *cpu, const Insn *insn)
+{
+    reg_write(cpu, 32, insn->rm, __builtin_bswap32(cpu->regs[insn->rm]));
+}
+static void bswap_64(CpuX86 *cpu, const Insn *insn)
+{
+    reg_write(cpu, 64, insn->rm, __builtin_bswap64(cpu->regs[insn->rm]));
+}
 static InsnFn *const bswap_fns[4] = { NULL, bswap_16, bswap_32, bswap_64 };
 
 #define MOVBE_FN(bits, _) \
@@ -198,9 +247,17 @@ static InsnFn *const movbe_fns[2][4] = { { NULL, movbe_load_16, movbe_load_32, m
 
 /* CBW CWDE CDQE; CWD CDQ CQO */
 
-#define CBW_FN(bits, half) \
-    static void cbw_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RAX, SEXT(half, cpu->regs[R_RAX])); INSN_NEXT(cpu, insn); } \
-    static void cwd_##bits(CpuX86 *cpu, const Insn *insn) { reg_write(cpu, bits, R_RDX, SEXT(bits, cpu->regs[R_RAX]) >> 63); INSN_NEXT(cpu, insn); }
+#define CBW_FN(bits, half)                                                                                             \
+    static void cbw_##bits(CpuX86 *cpu, const Insn *insn)                                                              \
+    {                                                                                                                  \
+        reg_write(cpu, bits, R_RAX, SEXT(half, cpu->regs[R_RAX]));                                                     \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }                                                                                                                  \
+    static void cwd_##bits(CpuX86 *cpu, const Insn *insn)                                                              \
+    {                                                                                                                  \
+        reg_write(cpu, bits, R_RDX, SEXT(bits, cpu->regs[R_RAX]) >> 63);                                               \
+        INSN_NEXT(cpu, insn);                                                                                          \
+    }
 CBW_FN(16, 8)
 CBW_FN(32, 16)
 CBW_FN(64, 32)

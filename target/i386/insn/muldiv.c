@@ -2,8 +2,8 @@
 /*
  * MUL IMUL DIV IDIV, MULX, ADCX ADOX, and decimal adjustment (DAA DAS AAA AAS AAM AAD).
  *
- * A quotient that does not fit is #DE, as is division by zero; nothing is changed then. MUL and IMUL set CF and OF alike when the
- * product needs the upper half. Spec: SDM vol. 2.
+ * A quotient that does not fit is #DE, as is division by zero; nothing is changed then. MUL and IMUL set CF and OF
+ * alike when the product needs the upper half. Spec: SDM vol. 2.
  */
 #include "target/i386/insn/alu.h"
 
@@ -56,31 +56,34 @@ IMUL_FNS(imul_imm, insn->imm)
 
 /* Division. Bytes divide AX; others rDX:rAX. */
 
-#define DIV_FN(bits, wide_u, wide_s) \
-    static void div_##bits(CpuX86 *cpu, const Insn *insn) \
-    { \
-        uint64_t divisor = rm_read(cpu, insn, bits); \
-        wide_u dividend = bits == 8 ? (wide_u)(uint16_t)cpu->regs[R_RAX] \
-                                    : (wide_u)reg_read(cpu, bits, R_RDX) << (bits - 1) << 1 | reg_read(cpu, bits, R_RAX); \
-        if (divisor == 0 || (uint64_t)(dividend >> bits) >= divisor) { \
-            cpu_raise(cpu, VECTOR_DE); \
-        } \
-        write_product(cpu, bits, (uint64_t)(dividend / divisor), (uint64_t)(dividend % divisor)); \
-    } \
-    static void idiv_##bits(CpuX86 *cpu, const Insn *insn) \
-    { \
-        int64_t divisor = SEXT(bits, rm_read(cpu, insn, bits)); \
-        wide_s dividend = bits == 8 ? (wide_s)SEXT(16, cpu->regs[R_RAX]) \
-                          : (wide_s)((wide_u)SEXT(bits, cpu->regs[R_RDX]) << (bits - 1) << 1 | reg_read(cpu, bits, R_RAX)); \
-        wide_s least = (wide_s)((wide_u)1 << (sizeof(wide_s) * 8 - 1)); \
-        if (divisor == 0 || (divisor == -1 && dividend == least)) { \
-            cpu_raise(cpu, VECTOR_DE); \
-        } \
-        wide_s quotient = dividend / divisor; \
-        if (quotient != SEXT(bits, quotient)) { \
-            cpu_raise(cpu, VECTOR_DE); \
-        } \
-        write_product(cpu, bits, (uint64_t)quotient, (uint64_t)(dividend % divisor)); \
+#define DIV_FN(bits, wide_u, wide_s)                                                                                   \
+    static void div_##bits(CpuX86 *cpu, const Insn *insn)                                                              \
+    {                                                                                                                  \
+        uint64_t divisor = rm_read(cpu, insn, bits);                                                                   \
+        wide_u dividend = bits == 8                                                                                    \
+                              ? (wide_u)(uint16_t)cpu->regs[R_RAX]                                                     \
+                              : (wide_u)reg_read(cpu, bits, R_RDX) << (bits - 1) << 1 | reg_read(cpu, bits, R_RAX);    \
+        if (divisor == 0 || (uint64_t)(dividend >> bits) >= divisor) {                                                 \
+            cpu_raise(cpu, VECTOR_DE);                                                                                 \
+        }                                                                                                              \
+        write_product(cpu, bits, (uint64_t)(dividend / divisor), (uint64_t)(dividend % divisor));                      \
+    }                                                                                                                  \
+    static void idiv_##bits(CpuX86 *cpu, const Insn *insn)                                                             \
+    {                                                                                                                  \
+        int64_t divisor = SEXT(bits, rm_read(cpu, insn, bits));                                                        \
+        wide_s dividend =                                                                                              \
+            bits == 8                                                                                                  \
+                ? (wide_s)SEXT(16, cpu->regs[R_RAX])                                                                   \
+                : (wide_s)((wide_u)SEXT(bits, cpu->regs[R_RDX]) << (bits - 1) << 1 | reg_read(cpu, bits, R_RAX));      \
+        wide_s least = (wide_s)((wide_u)1 << (sizeof(wide_s) * 8 - 1));                                                \
+        if (divisor == 0 || (divisor == -1 && dividend == least)) {                                                    \
+            cpu_raise(cpu, VECTOR_DE);                                                                                 \
+        }                                                                                                              \
+        wide_s quotient = dividend / divisor;                                                                          \
+        if (quotient != SEXT(bits, quotient)) {                                                                        \
+            cpu_raise(cpu, VECTOR_DE);                                                                                 \
+        }                                                                                                              \
+        write_product(cpu, bits, (uint64_t)quotient, (uint64_t)(dividend % divisor));                                  \
     }
 DIV_FN(8, uint32_t, int32_t)
 DIV_FN(16, uint32_t, int32_t)
@@ -88,7 +91,7 @@ DIV_FN(32, uint64_t, int64_t)
 DIV_FN(64, unsigned __int128, __int128)
 
 #define ENTRY(bits, name) name##_##bits,
-static InsnFn *const fns[4][4] = { { SIZES(ENTRY, mul) }, { SIZES(ENTRY, imul) }, { SIZES(ENTRY, div) }, { SIZES(ENTRY, idiv) } };
+static InsnFn *const fns[4][4] = {{SIZES(ENTRY, mul)}, {SIZES(ENTRY, imul)}, {SIZES(ENTRY, div)}, {SIZES(ENTRY, idiv)}};
 static InsnFn *const imul_fns[2][4] = { { NULL, WIDE_SIZES(ENTRY, imul_reg) }, { NULL, WIDE_SIZES(ENTRY, imul_imm) } };
 
 /* MULX: high half to Gy, low half to By; if they are the same register the high half stays. */

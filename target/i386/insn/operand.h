@@ -5,9 +5,9 @@
  * Handlers are made per size and operand kind: an always-inline template gets `bits` and the form as constants, a macro
  * instantiates it, the family's bind picks from a table.
  *
- * Hot handlers end in INSN_NEXT(), which goes on to the next instruction of the block by a tail call; for that they must have no
- * frame. So a memory operand has a fast form (MEM_FLAT: known at bind time to need no segment check; a TLB hit or
- * else a tail call of the other) and a general one (MEM_ANY), which returns to the run loop.
+ * Hot handlers end in INSN_NEXT(), which goes on to the next instruction of the block by a tail call; for that they
+ * must have no frame. So a memory operand has a fast form (MEM_FLAT: known at bind time to need no segment check; a TLB
+ * hit or else a tail call of the other) and a general one (MEM_ANY), which returns to the run loop.
  */
 #ifndef TARGET_I386_INSN_OPERAND_H
 #define TARGET_I386_INSN_OPERAND_H
@@ -68,7 +68,8 @@ static inline MemForm mem_form(const CpuX86 *cpu, const Insn *insn)
     if (cpu->mode_flags & MODE_CS64) {
         return insn->addr_size == 8 && insn->seg < R_FS ? MEM_FLAT : MEM_ANY;
     }
-    return cpu->mode_flags & MODE_FLAT_DATA && insn->addr_size == 4 && insn->seg < R_FS && insn->seg != R_CS ? MEM_FLAT : MEM_ANY;
+    return cpu->mode_flags & MODE_FLAT_DATA && insn->addr_size == 4 && insn->seg < R_FS && insn->seg != R_CS ? MEM_FLAT
+                                                                                                             : MEM_ANY;
 }
 
 /* Known at bind time: the stack needs no segment check, and its pointer is as wide as the code's addresses. */
@@ -85,8 +86,8 @@ static ALWAYS_INLINE uint64_t flat_linear(const CpuX86 *cpu, const Insn *insn)
 }
 
 /*
- * The fast half of a handler: declares @host, the operand's host address, on a TLB hit; else ends as a call of @general, the
- * handler's MEM_ANY form.
+ * The fast half of a handler: declares @host, the operand's host address, on a TLB hit; else ends as a call of
+ * @general, the handler's MEM_ANY form.
  */
 #define FAST_MEM(cpu, insn, bits, tag, host, general) \
     uint64_t lin_ = flat_linear(cpu, insn); \
@@ -190,8 +191,8 @@ static ALWAYS_INLINE uint64_t host_cas(unsigned bits, void *p, uint64_t old, uin
 }
 
 /*
- * The frame of a read-modify-write memory operand. @step(cpu, old, arg...) computes the new value and stores flags; under LOCK
- * it may run several times, so it must depend on nothing that it changes.
+ * The frame of a read-modify-write memory operand. @step(cpu, old, arg...) computes the new value and stores flags;
+ * under LOCK it may run several times, so it must depend on nothing that it changes.
  *
  *   RMW(cpu, lin, bits, seg, locked, old, new-expression)
  */

@@ -84,7 +84,8 @@ static ALWAYS_INLINE void shift_form(CpuX86 *cpu, const Insn *insn, Shift op, un
     if (form == FORM_REG_IMM || form == FORM_REG_CL) {
         reg_write(cpu, bits, insn->rm, shift(cpu, op, bits, reg_read(cpu, bits, insn->rm), count, cf));
     } else {
-        RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, false, old, shift(cpu, op, bits, old, count, cf));
+        RMW(cpu, mem_linear(cpu, insn, bits / 8, true), bits, insn->seg, false, old,
+            shift(cpu, op, bits, old, count, cf));
     }
 }
 
@@ -106,9 +107,12 @@ static ALWAYS_INLINE void shift_form(CpuX86 *cpu, const Insn *insn, Shift op, un
 OPS(DEFINE)
 static InsnFn *const shift_fns[SHIFT_COUNT][FORM_COUNT][4] = { OPS(TABLE) };
 
-/* Double shifts. A 16-bit operand with a count above 16 is undefined: bits of the destination follow, as processors do. */
+/*
+ * Double shifts. A 16-bit operand with a count above 16 is undefined: bits of the destination follow, as processors do.
+ */
 
-static ALWAYS_INLINE uint64_t double_shift(CpuX86 *cpu, bool right, unsigned bits, uint64_t a, uint64_t b, unsigned count)
+static ALWAYS_INLINE uint64_t double_shift(CpuX86 *cpu, bool right, unsigned bits, uint64_t a, uint64_t b,
+                                           unsigned count)
 {
     uint64_t r;
     bool cf;
@@ -147,7 +151,8 @@ static ALWAYS_INLINE uint64_t double_shift(CpuX86 *cpu, bool right, unsigned bit
 WIDE_SIZES(DOUBLE_FN, shld, false)
 WIDE_SIZES(DOUBLE_FN, shrd, true)
 #define DOUBLE_ENTRY(bits, name) name##_##bits,
-static InsnFn *const double_fns[2][4] = { { NULL, WIDE_SIZES(DOUBLE_ENTRY, shld) }, { NULL, WIDE_SIZES(DOUBLE_ENTRY, shrd) } };
+static InsnFn *const double_fns[2][4] = { { NULL, WIDE_SIZES(DOUBLE_ENTRY, shld) },
+                                         { NULL, WIDE_SIZES(DOUBLE_ENTRY, shrd) } };
 
 /* BMI2: no flags; count in a register of the operand's size or an immediate. */
 

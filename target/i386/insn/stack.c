@@ -2,13 +2,16 @@
 /*
  * The stack: PUSH POP PUSHA POPA PUSHF POPF ENTER LEAVE.
  *
- * RSP moves only once nothing can fault any more. The operand size says how much is pushed, the stack segment (or 64-bit
- * mode) which part of RSP is the pointer. Spec: SDM vol. 2; vm86 and VME: vol. 3, 20.
+ * RSP moves only once nothing can fault any more. The operand size says how much is pushed, the stack segment (or
+ * 64-bit mode) which part of RSP is the pointer. Spec: SDM vol. 2; vm86 and VME: vol. 3, 20.
  */
 #include "target/i386/insn/operand.h"
 
 /* Address of [rSP + delta] as the mode wraps it. */
-static inline uint64_t stack_at(const CpuX86 *cpu, int64_t delta) { return cpu_stack_wrap(cpu, cpu->regs[R_RSP] + delta); }
+static inline uint64_t stack_at(const CpuX86 *cpu, int64_t delta)
+{
+    return cpu_stack_wrap(cpu, cpu->regs[R_RSP] + delta);
+}
 
 static ALWAYS_INLINE void push(CpuX86 *cpu, unsigned bits, uint64_t v)
 {
@@ -68,7 +71,8 @@ WIDE_SIZES(PUSH_FNS, push_imm, insn->imm)
 WIDE_SIZES(POP_FNS, _)
 #define ENTRIES(name) { NULL, name##_16, name##_32, name##_64 }
 enum { PUSH_REG, PUSH_IMM, POP_REG, PUSH_MEM, POP_MEM };
-static InsnFn *const stack_fns[][4] = { ENTRIES(push_reg), ENTRIES(push_imm), ENTRIES(pop_reg), ENTRIES(push_mem), ENTRIES(pop_mem) };
+static InsnFn *const stack_fns[][4] = { ENTRIES(push_reg), ENTRIES(push_imm), ENTRIES(pop_reg), ENTRIES(push_mem),
+                                       ENTRIES(pop_mem) };
 static InsnFn *const flat_fns[][4] = { ENTRIES(flat_push_reg), ENTRIES(flat_push_imm), ENTRIES(flat_pop_reg) };
 
 static InsnFn *stack_fn(const CpuX86 *cpu, const Insn *insn, unsigned kind)

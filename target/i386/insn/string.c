@@ -2,15 +2,24 @@
 /*
  * String instructions: MOVS CMPS STOS LODS SCAS INS OUTS, with REP, REPE, REPNE.
  *
- * One element at a time by the ordinary accesses, each committed before the next, so that a fault leaves rSI, rDI and rCX
- * at the element that faulted. Forward runs inside a page of plain RAM take a bulk path: host addresses are looked up
- * once for as many elements as fit. A repeated instruction lets requests in at every chunk: it leaves the block with rip at
- * itself and RF set. Spec: SDM vol. 2; vol. 3, 17.3.1.1 for RF.
+ * One element at a time by the ordinary accesses, each committed before the next, so that a fault leaves rSI, rDI and
+ * rCX at the element that faulted. Forward runs inside a page of plain RAM take a bulk path: host addresses are looked
+ * up once for as many elements as fit. A repeated instruction lets requests in at every chunk: it leaves the block with
+ * rip at itself and RF set. Spec: SDM vol. 2; vol. 3, 17.3.1.1 for RF.
  */
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn/alu.h"
 
-typedef enum StringOp { STRING_MOVS, STRING_STOS, STRING_LODS, STRING_SCAS, STRING_CMPS, STRING_INS, STRING_OUTS, STRING_COUNT } StringOp;
+typedef enum StringOp {
+    STRING_MOVS,
+    STRING_STOS,
+    STRING_LODS,
+    STRING_SCAS,
+    STRING_CMPS,
+    STRING_INS,
+    STRING_OUTS,
+    STRING_COUNT
+} StringOp;
 
 #define ELEMENTS_UNPOLLED 256   /* single elements between looks at requests */
 
@@ -28,7 +37,10 @@ static inline void write_addr_reg(CpuX86 *cpu, const Insn *insn, unsigned reg, u
     }
 }
 
-static bool uses_source(StringOp op) { return op == STRING_MOVS || op == STRING_LODS || op == STRING_CMPS || op == STRING_OUTS; }
+static bool uses_source(StringOp op)
+{
+    return op == STRING_MOVS || op == STRING_LODS || op == STRING_CMPS || op == STRING_OUTS;
+}
 static bool uses_dest(StringOp op) { return op != STRING_LODS && op != STRING_OUTS; }
 static bool compares(StringOp op) { return op == STRING_SCAS || op == STRING_CMPS; }
 
@@ -67,7 +79,9 @@ static ALWAYS_INLINE void element(CpuX86 *cpu, const Insn *insn, StringOp op, un
     case STRING_MOVS: seg_store(cpu, bits, R_ES, dest, seg_load(cpu, bits, insn->seg, source)); break;
     case STRING_STOS: seg_store(cpu, bits, R_ES, dest, reg_read(cpu, bits, R_RAX)); break;
     case STRING_LODS: reg_write(cpu, bits, R_RAX, seg_load(cpu, bits, insn->seg, source)); break;
-    case STRING_SCAS: alu(cpu, ALU_CMP, bits, reg_read(cpu, bits, R_RAX), seg_load(cpu, bits, R_ES, dest), false); break;
+    case STRING_SCAS:
+        alu(cpu, ALU_CMP, bits, reg_read(cpu, bits, R_RAX), seg_load(cpu, bits, R_ES, dest), false);
+        break;
     case STRING_CMPS: {
         uint64_t a = seg_load(cpu, bits, insn->seg, source);
         alu(cpu, ALU_CMP, bits, a, seg_load(cpu, bits, R_ES, dest), false);
@@ -88,7 +102,8 @@ static ALWAYS_INLINE void element(CpuX86 *cpu, const Insn *insn, StringOp op, un
 }
 
 /* Bulk: bytes from @off that lie in one page, do not wrap, and pass the segment's checks; 0: go one by one. */
-static uint64_t run_length(const CpuX86 *cpu, int seg, uint64_t off, uint64_t mask, uint64_t bytes, bool write, uint64_t *lin)
+static uint64_t run_length(const CpuX86 *cpu, int seg, uint64_t off, uint64_t mask, uint64_t bytes, bool write,
+                           uint64_t *lin)
 {
     uint64_t base = cpu->seg[seg].base;
 
@@ -101,7 +116,8 @@ static uint64_t run_length(const CpuX86 *cpu, int seg, uint64_t off, uint64_t ma
     if (mask - off < bytes) {
         bytes = mask - off + 1;
     }
-    bool checked = cpu->mode_flags & MODE_CS64 || (cpu->mode_flags & MODE_FLAT_DATA && (seg == R_ES || seg == R_DS || seg == R_SS));
+    bool checked = cpu->mode_flags & MODE_CS64 ||
+                   (cpu->mode_flags & MODE_FLAT_DATA && (seg == R_ES || seg == R_DS || seg == R_SS));
     return checked || cpu_segment_allows(cpu, seg, off, bytes, write) ? bytes : 0;
 }
 
@@ -166,7 +182,8 @@ static ALWAYS_INLINE uint64_t bulk_write(CpuX86 *cpu, const Insn *insn, StringOp
 }
 
 /* SCAS and CMPS: elements compared, the last of which set the flags. */
-static ALWAYS_INLINE uint64_t bulk_compare(CpuX86 *cpu, const Insn *insn, StringOp op, unsigned bits, uint64_t count, bool while_equal)
+static ALWAYS_INLINE uint64_t bulk_compare(CpuX86 *cpu, const Insn *insn, StringOp op, unsigned bits, uint64_t count,
+                                           bool while_equal)
 {
     uint64_t mask = addr_mask(insn), from_off = cpu->regs[R_RSI] & mask, to_off = cpu->regs[R_RDI] & mask, from, to;
     uint64_t bytes = MIN(count, GUEST_PAGE_SIZE) * (bits / 8), acc = reg_read(cpu, bits, R_RAX), i;
@@ -203,7 +220,8 @@ static void let_in(CpuX86 *cpu, const Insn *insn)
 
 static bool requested(const CpuX86 *cpu)
 {
-    return __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) | __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED);
+    return __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
+           __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED);
 }
 
 static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, unsigned bits, bool repeated)
@@ -260,8 +278,10 @@ static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, uns
     static void name##_##bits(CpuX86 *cpu, const Insn *insn) { string(cpu, insn, op, bits, false); } \
     static void rep_##name##_##bits(CpuX86 *cpu, const Insn *insn) { string(cpu, insn, op, bits, true); }
 #define ENTRY(bits, op, name) { name##_##bits, rep_##name##_##bits },
-#define OPS(X) X(STRING_MOVS, movs) X(STRING_STOS, stos) X(STRING_LODS, lods) X(STRING_SCAS, scas) X(STRING_CMPS, cmps) \
-    X(STRING_INS, ins) X(STRING_OUTS, outs)
+#define OPS(X)                                                                                                         \
+    X(STRING_MOVS, movs)                                                                                               \
+    X(STRING_STOS, stos) X(STRING_LODS, lods) X(STRING_SCAS, scas) X(STRING_CMPS, cmps) X(STRING_INS, ins)             \
+        X(STRING_OUTS, outs)
 #define DEFINE(op, name) SIZES(FN, op, name)
 #define TABLE(op, name) [op] = { SIZES(ENTRY, op, name) },
 OPS(DEFINE)
