@@ -420,7 +420,8 @@ void death_report(CpuX86 *cpu, DeathKind kind, const char *detail)
     for (unsigned i = 0; i < count; i++) {
         r->events[i] = cpu->events[(cpu->event_count - count + i) % CPU_EVENTS];
     }
-    g_string_append_printf(text, "Guest death on CPU %d: %s\nCause: %s.\n", r->cpu_index, kinds[kind], r->cause);
+    g_string_append_printf(text, "Guest death on CPU %d: %s\nCause: %s.\n", r->cpu_index,
+                           kind == DEATH_TRIPLE_FAULT && detail ? "shutdown" : kinds[kind], r->cause);
     append_events(text, r);
     if (kind == DEATH_TRIPLE_FAULT) {
         append_steps(text, cpu);
@@ -446,6 +447,9 @@ const DeathReport *death_report_last(void) { return last_report; }
 
 static void shut_down(CpuX86 *cpu, const char *detail)
 {
+    if (cpu->insn) {
+        cpu->rip = insn_this_rip(cpu, cpu->insn);
+    }
     death_report(cpu, DEATH_TRIPLE_FAULT, detail);
     cpu->trail->active = false;
     cpu->in_shutdown = true;
