@@ -45,7 +45,7 @@ void exec_new_epoch(CpuExec *exec)
 
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
-    size_t table = HASH_ENTRIES * sizeof(Block *);
+    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
     uint8_t *map =
         mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -53,10 +53,10 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     if (map == MAP_FAILED) {
         return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);
     }
-    exec->blocks = (Block **)map;
+    exec->transient = (Block *)map;
+    exec->blocks = (Block **)(map + block_size(1));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
-    exec->transient = g_aligned_alloc0(1, block_size(1), 64);
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
         exec->jump[i] = &block_none;
     }

@@ -123,6 +123,8 @@ static void log_state(CpuX86 *cpu)
     log_printf("%s", text->str);
 }
 
+static inline bool is_halted(const CpuX86 *cpu) { return __atomic_load_n(&cpu->cpu.halted, __ATOMIC_SEQ_CST); }
+
 /* Something is special: acts on it. False: leave the run loop. Sets *@key to how the next block is to be run. */
 static bool between_blocks(CpuX86 *cpu, uint32_t *key)
 {
@@ -141,7 +143,7 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
     }
     if ((requests & ~INTERRUPT_TLB) && !cpu->interrupt_shadow) {
         cpu_service_interrupts(cpu);
-        if (__atomic_load_n(&cpu->cpu.halted, __ATOMIC_RELAXED)) {
+        if (is_halted(cpu)) {
             return false;
         }
     }
@@ -265,12 +267,6 @@ void cpu_x86_tcg_run(Cpu *c)
         tcg_watch_memory(cpu->smm_as);
         exec->watches_smm = true;
     }
-    if (__atomic_load_n(&c->halted, __ATOMIC_SEQ_CST)) {
-        if (!c->ops->has_work(c)) {
-            return;
-        }
-        __atomic_store_n(&c->halted, 0, __ATOMIC_SEQ_CST);
-    }
     tcg_inside(&exec->tcg);
     int jumped = sigsetjmp(cpu->run_jmp, 0);
     if (exec->in_exclusive) {
@@ -290,7 +286,11 @@ void cpu_x86_tcg_run(Cpu *c)
         exec->debug_hits = 0;
         cpu_deliver_exception(cpu);
     }
-    if (!__atomic_load_n(&c->halted, __ATOMIC_SEQ_CST)) {
+    if (!jumped && is_halted(cpu)) {
+        cpu->interrupt_shadow = 0;
+        cpu_service_interrupts(cpu);            /* what it delivers ends the halt */
+    }
+    if (!is_halted(cpu)) {
         run_blocks(cpu);
     }
     cpu->insn = NULL;
