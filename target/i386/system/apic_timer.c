@@ -22,17 +22,16 @@ static uint32_t timer_mode(const Apic *a) { return a->lvt[LVT_TIMER] & LVT_TIMER
 
 static int64_t period_ns(const Apic *a) { return (int64_t)a->initial_count << divide_shift(a); }
 
-/* When the vCPU's TSC reaches @tsc, rounded up. */
-static int64_t tsc_to_ns(const CpuX86 *cpu, uint64_t tsc)
+/* When the vCPU's TSC reaches @tsc, rounded up; -1: never, as far as we live. */
+static int64_t tsc_to_ns(CpuX86 *cpu, uint64_t tsc)
 {
-    int64_t ticks = (int64_t)(tsc - cpu->msr.tsc_offset);
     unsigned __int128 ns;
 
-    if (ticks <= 0) {
+    if (tsc <= cpu_tsc(cpu)) {
         return 0;
     }
-    ns = ((unsigned __int128)ticks * 1000000 + cpu->tsc_khz - 1) / cpu->tsc_khz;
-    return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
+    ns = ((unsigned __int128)(tsc - cpu->msr.tsc_offset) * 1000000 + cpu->tsc_khz - 1) / cpu->tsc_khz;
+    return ns > INT64_MAX / 2 ? -1 : (int64_t)ns;
 }
 
 /* The next expiry after @after, or -1. */
