@@ -100,6 +100,11 @@ static uint32_t choose(Rng *r, const InsnRow *row, uint32_t bits)
     return ((uint32_t)rng_next(r) & bits & ~row->select_mask) | (row->select_value & bits);
 }
 
+static bool rm_is_register(const InsnRow *row)
+{
+    return row->mem_operand < 4 && operand_kinds[row->operands[row->mem_operand]].group == GROUP_R;
+}
+
 /* ModRM, SIB and displacement. */
 static void put_operand(Rng *r, const InsnRow *row, uint8_t modrm, unsigned addr_bits, Encoding *e)
 {
@@ -131,7 +136,8 @@ static void put_operand(Rng *r, const InsnRow *row, uint8_t modrm, unsigned addr
     }
 }
 
-static void put_immediates(Rng *r, const InsnRow *row, unsigned bits, bool opsize, bool w, unsigned addr_bits, Encoding *e)
+static void put_immediates(Rng *r, const InsnRow *row, unsigned bits, bool opsize, bool w, unsigned addr_bits,
+                           Encoding *e)
 {
     unsigned v = bits == 64 ? w ? 8 : opsize ? 2 : 4 : (bits == 16) == opsize ? 4 : 2;
 
@@ -170,7 +176,8 @@ static unsigned pick_prefix_class(Rng *r, const InsnRow *row, bool reach)
         if (!reach && rng_chance(r, 10) && row->prefixes & 0xc) {
             return row->prefixes & 4 ? 2 : 3;
         }
-        return (row->prefixes & 2 && !(row->prefixes & 1)) || (row->prefixes & 2 && rng_chance(r, 30) && !(reach && branch));
+        return (row->prefixes & 2 && !(row->prefixes & 1)) ||
+               (row->prefixes & 2 && rng_chance(r, 30) && !(reach && branch));
     }
     return row->prefixes & 4 ? 2 : 3;
 }
@@ -185,7 +192,7 @@ bool encode_row(Rng *r, unsigned number, unsigned bits, bool reach, Encoding *e)
     bool need_b = row->select_mask & SELECT_REX_B, addrsize = rng_chance(r, mode64 ? 10 : reach ? 3 : 10);
 
     if ((row->select_mask & SELECT_MODE64 && !(row->select_value & SELECT_MODE64) == mode64) ||
-        (!mode64 && row->encoding == ENCODING_LEGACY && ((row->select_value & SELECT_W) || (row->select_value & SELECT_REX_B)))) {
+        (!mode64 && row->encoding == ENCODING_LEGACY && row->select_value & (SELECT_W | SELECT_REX_B))) {
         return false;
     }
     memset(e, 0, sizeof *e);
@@ -195,7 +202,7 @@ bool encode_row(Rng *r, unsigned number, unsigned bits, bool reach, Encoding *e)
         } else if (modrm >= 0xc0) {
             modrm &= 0x7f;
         }
-    } else if (rng_chance(r, 30) || (row->mem_operand < 4 && operand_kinds[row->operands[row->mem_operand]].group == GROUP_R)) {
+    } else if (rng_chance(r, 30) || rm_is_register(row)) {
         modrm |= 0xc0;
     }
     if (row->properties & ROW_VSIB) {
@@ -263,8 +270,10 @@ bool encode_row(Rng *r, unsigned number, unsigned bits, bool reach, Encoding *e)
                 put(e, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | length << 2 | p);
             }
         } else {
-            unsigned mask = row->properties & ROW_NO_MASK ? 0 : row->properties & ROW_VSIB ? 1 + rng_below(r, 7) : rng_below(r, 8);
-            bool b = rng_chance(r, 25) && row->properties & (modrm >= 0xc0 ? ROW_ER | ROW_SAE : ROW_BCST), high = mode64 && rng_chance(r, 50);
+            unsigned least = row->properties & ROW_VSIB ? 1 : 0;
+            unsigned mask = row->properties & ROW_NO_MASK ? 0 : least + rng_below(r, 8 - least);
+            bool b = rng_chance(r, 25) && row->properties & (modrm >= 0xc0 ? ROW_ER | ROW_SAE : ROW_BCST);
+            bool high = mode64 && rng_chance(r, 50);
             bool zero = mask && !(row->properties & (ROW_NO_ZERO | ROW_NO_MASK)) && rng_chance(r, 40);
             bool vhigh = mode64 && (vvvv_used || row->properties & ROW_VSIB) && rng_chance(r, 50);
 

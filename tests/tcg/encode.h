@@ -25,9 +25,10 @@ typedef struct Encoding {
 } Encoding;
 
 /**
- * encode_row: random bytes that the row claims, in a mode of @bits 16, 32 or 64. @reach: leave out what a harness cannot follow
- * (segment overrides of FS and GS, repeat prefixes on other than strings, operand-size prefixes of branches).
- * May yield a form that the decoder rejects for the values of its fields: then try again. False: not in this mode.
+ * encode_row: random bytes that the row claims, in a mode of @bits 16, 32 or 64. @reach: leave out what a harness
+ * cannot follow (segment overrides of FS and GS, repeat prefixes on other than strings, operand-size prefixes of
+ * branches). May yield a form that the decoder rejects for the values of its fields: then try again. False: not in this
+ * mode.
  */
 bool encode_row(Rng *r, unsigned row, unsigned bits, bool reach, Encoding *out);
 

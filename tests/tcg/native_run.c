@@ -12,8 +12,8 @@
 enum { PAGE = 4096, LONG_CODE_SELECTOR = 0x33, FLAT_CODE32_SELECTOR = 0x23, FLAT_DATA_SELECTOR = 0x2b };
 
 /*
- * host_enter(in, out, target, xsave mask): loads everything and jumps; the code under test ends in host_back (fell through) or
- * host_back_taken. host_far holds the far pointer for 32-bit targets.
+ * host_enter(in, out, target, xsave mask): loads everything and jumps; the code under test ends in host_back (fell
+ * through) or host_back_taken. host_far holds the far pointer for 32-bit targets.
  */
 void host_enter(const HostState *in, HostState *out, const void *target, uint64_t xsave_mask);
 void host_enter_far(const HostState *in, HostState *out, const void *target, uint64_t xsave_mask);
@@ -207,7 +207,8 @@ bool native_setup(void)
         g_test_message("no 32-bit code here: signal %d", fault_signal);
     }
     __asm__("mov %%es, %0; mov %%cs, %1; mov %%ss, %2; mov %%ds, %3; mov %%fs, %4; mov %%gs, %5"
-            : "=r"(segments.es), "=r"(segments.cs), "=r"(segments.ss), "=r"(segments.ds), "=r"(segments.fs), "=r"(segments.gs));
+            : "=r"(segments.es), "=r"(segments.cs), "=r"(segments.ss), "=r"(segments.ds), "=r"(segments.fs),
+                "=r"(segments.gs));
     segments.cs32 = FLAT_CODE32_SELECTOR;
     return true;
 }

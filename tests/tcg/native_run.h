@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One instruction run by the host CPU itself, in 64-bit or in 32-bit code, with every register loaded before and saved after.
+ * One instruction run by the host CPU itself, in 64-bit or in 32-bit code, with every register loaded before and saved
+ * after.
  *
  * Code, data and thunks lie below 2 GiB, so that 32-bit addresses reach them. Faults come back as signals.
  */

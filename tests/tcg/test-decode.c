@@ -39,20 +39,23 @@ static void test_every_row_reached(void)
                 unsigned length = insn_decode(cpu, &insn, e.bytes, e.length);
 
                 if (length && insn.row == row) {
-                    check_int(length, ==, e.length, "length of %s %s in %u-bit mode", insn_rows[row].name, hex(e.bytes, e.length), modes[m]);
+                    check_int(length, ==, e.length, "length of %s %s in %u-bit mode", insn_rows[row].name,
+                              hex(e.bytes, e.length), modes[m]);
                     reached++;
                 }
             }
         }
         check_int(exists, >, 0, "row %u (%s) has an encoding", row, insn_rows[row].name);
-        check_int(reached, >, exists / 8, "row %u (%s, map %u opcode %02x) is reached by its own encodings", row, insn_rows[row].name,
+        check_int(reached, >, exists / 8, "row %u (%s, map %u opcode %02x) is reached by its own encodings", row,
+                  insn_rows[row].name,
                   insn_rows[row].map, insn_rows[row].opcode);
     }
 }
 
 static void random_bytes(Rng *r, uint8_t *code)
 {
-    static const uint8_t lively[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48, 0x41, 0x4f, 0x0f, 0xc4, 0xc5, 0x62, 0xd9, 0x8f };
+    static const uint8_t lively[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48, 0x41, 0x4f, 0x0f, 0xc4, 0xc5,
+                                      0x62, 0xd9, 0x8f };
 
     for (unsigned i = 0; i < 15; i++) {
         code[i] = rng_next(r);
@@ -81,9 +84,11 @@ static void test_any_bytes(void)
         g_autofree uint8_t *exact = g_memdup2(code, length);    /* a read beyond is the sanitizer's to find */
         unsigned same = insn_decode(cpu, &again, exact, length);
 
-        check_true(same == length || (same == 0 && insn.fn == insn_ud), "%s decodes from just its bytes", hex(code, 15));
+        check_true(same == length || (same == 0 && insn.fn == insn_ud), "%s decodes from just its bytes",
+                   hex(code, 15));
         for (unsigned avail = 1; avail < length; avail++) {
-            check_int(insn_decode(cpu, &again, exact, avail), ==, 0, "%s asks for more bytes than %u", hex(code, length), avail);
+            check_int(insn_decode(cpu, &again, exact, avail), ==, 0, "%s asks for more bytes than %u",
+                      hex(code, length), avail);
         }
     }
 }
@@ -91,7 +96,8 @@ static void test_any_bytes(void)
 static void test_fifteen_bytes(void)
 {
     static const struct { const char *claim; uint8_t code[15]; InsnFn *fn; } cases[] = {
-        { "fifteen prefixes are #GP", { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66 }, insn_gp0 },
+        { "fifteen prefixes are #GP", { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+                                        0x66, 0x66 }, insn_gp0 },
         { "an immediate beyond byte 15 is #GP",
           { 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0xb8, 0, 0, 0 }, insn_gp0 },
         { "LOCK on a register destination is #UD", { 0xf0, 0x01, 0xc8 }, insn_ud },
@@ -170,7 +176,8 @@ static const char *explained(const Insn *insn, const cs_insn *theirs, unsigned b
 
 static void test_capstone_agrees(void)
 {
-    static const struct { unsigned bits; cs_mode mode; } modes[] = { { 16, CS_MODE_16 }, { 32, CS_MODE_32 }, { 64, CS_MODE_64 } };
+    static const struct { unsigned bits; cs_mode mode; } modes[] = { { 16, CS_MODE_16 }, { 32, CS_MODE_32 },
+                                                                     { 64, CS_MODE_64 } };
     Rng r = { seed };
 
     for (size_t m = 0; m < G_N_ELEMENTS(modes); m++) {

@@ -2,12 +2,13 @@
 /*
  * The instruction table against the host CPU.
  *
- * For every row that is not ROW_NO_TEST: random encodings of the row with random registers, flags, vector, MMX, x87 state and
- * memory are run by the host (native_run.c) and by the row's InsnFn; then everything is compared: general registers,
- * flags that the row does not leave undefined, where rip went, MXCSR, vector registers, x87 state, memory, and which
- * exception came. Guest memory is host memory: the TLB maps the data pages at their own addresses.
+ * For every row that is not ROW_NO_TEST: random encodings of the row with random registers, flags, vector, MMX, x87
+ * state and memory are run by the host (native_run.c) and by the row's InsnFn; then everything is compared: general
+ * registers, flags that the row does not leave undefined, where rip went, MXCSR, vector registers, x87 state, memory,
+ * and which exception came. Guest memory is host memory: the TLB maps the data pages at their own addresses.
  *
- * RHEA_TEST_SEED repeats a run, RHEA_TEST_COUNT sets the operand sets for a row, RHEA_TEST_ROW a mnemonic to look at alone.
+ * RHEA_TEST_SEED repeats a run, RHEA_TEST_COUNT sets the operand sets for a row, RHEA_TEST_ROW a mnemonic to look at
+ * alone.
  */
 #include "target/i386/exec/flags.h"
 #include "target/i386/native/native.h"
@@ -67,7 +68,8 @@ static bool has_group(const Case *c, unsigned group)
 
 static uint64_t random_integer(void)
 {
-    static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+    static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
+                                      0xffffffff,
                                       0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff };
 
     switch (rng_below(&rng, 4)) {
@@ -80,7 +82,8 @@ static uint64_t random_integer(void)
 
 static uint32_t random_float(void)
 {
-    static const uint32_t edges[] = { 0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
+    static const uint32_t edges[] = { 0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
+                                      0x7f800001,
                                       0x00000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0xcf000000 };
 
     switch (rng_below(&rng, 4)) {
@@ -121,9 +124,11 @@ static void random_bytes(uint8_t *p, unsigned bytes)
 
 static void random_st(uint8_t *st)
 {
-    static const uint16_t exponents[] = { 0, 0x3fff, 0x7fff, 0x4000, 0x3ffe, 0x403e, 0xc03e, 0xbfff, 0x8000, 0x0001, 0x7ffe, 0x3c00, 0x4400 };
+    static const uint16_t exponents[] = { 0, 0x3fff, 0x7fff, 0x4000, 0x3ffe, 0x403e, 0xc03e, 0xbfff, 0x8000, 0x0001,
+                                          0x7ffe, 0x3c00, 0x4400 };
     uint64_t mantissa = rng_chance(&rng, 80) ? rng_next(&rng) | 1ull << 63 : random_integer();
-    uint16_t exponent = rng_chance(&rng, 60) ? exponents[rng_below(&rng, G_N_ELEMENTS(exponents))] : 0x3fc0 + rng_below(&rng, 0x80);
+    uint16_t exponent = rng_chance(&rng, 60) ? exponents[rng_below(&rng, G_N_ELEMENTS(exponents))] :
+        0x3fc0 + rng_below(&rng, 0x80);
 
     memset(st, 0, 16);
     memcpy(st, &mantissa, 8);
@@ -180,7 +185,10 @@ static uint64_t data_address(unsigned low, unsigned high)
     return (uintptr_t)native_data() + PAGE + low + rng_below(&rng, high - low);
 }
 
-static uint64_t address_mask(const Insn *insn) { return insn->addr_size == 8 ? UINT64_MAX : insn->addr_size == 4 ? UINT32_MAX : UINT16_MAX; }
+static uint64_t address_mask(const Insn *insn)
+{
+    return insn->addr_size == 8 ? UINT64_MAX : insn->addr_size == 4 ? UINT32_MAX : UINT16_MAX;
+}
 
 static void set_register(Case *c, unsigned reg, uint64_t value)
 {
@@ -195,7 +203,10 @@ static void patch(Case *c, unsigned at, unsigned bytes, uint64_t value)
 }
 
 /* Where a copy of the data pages has the byte of @address. */
-static uint8_t *data_in(const uint8_t *copy, uint64_t address) { return (uint8_t *)copy + (address - (uintptr_t)native_data()); }
+static uint8_t *data_in(const uint8_t *copy, uint64_t address)
+{
+    return (uint8_t *)copy + (address - (uintptr_t)native_data());
+}
 static uint8_t *data_at(const Case *c, uint64_t address) { return data_in(c->before, address); }
 
 static bool touches_memory(const Case *c)
@@ -232,8 +243,13 @@ static bool aim(Case *c, uint64_t target)
             bool wide = row_of(c)->opcode & 1;
             int32_t value = wide && i & 1 ? 0 : (int)rng_below(&rng, 48) - (wide ? 0 : 24);
 
-            at = insn->index >= 16 ? xs + xs_zmm16 + 64 * (insn->index - 16) + 4 * i : i < 4 ? xs + XS_XMM + 16 * insn->index + 4 * i :
-                 i < 8 ? xs + XS_YMM + 16 * insn->index + 4 * (i - 4) : xs + xs_zmm_high + 32 * insn->index + 4 * (i - 8);
+            if (insn->index >= 16) {
+                at = xs + xs_zmm16 + 64 * (insn->index - 16) + 4 * i;
+            } else if (i < 8) {
+                at = xs + (i < 4 ? XS_XMM : XS_YMM) + 16 * insn->index + 4 * (i & 3);
+            } else {
+                at = xs + xs_zmm_high + 32 * insn->index + 4 * (i - 8);
+            }
             memcpy(at, &value, 4);
         }
     }
@@ -327,7 +343,8 @@ static bool arrange(Case *c)
         patch(c, c->code.immediate_at, insn->addr_size, target);
     }
     if (operand_group(c, 0) == GROUP_J) {
-        patch(c, c->code.immediate_at, operand_kinds[row->operands[0]].bytes == BYTES_B ? 1 : 4, TAKEN_OFFSET - c->code.length);
+        patch(c, c->code.immediate_at, operand_kinds[row->operands[0]].bytes == BYTES_B ? 1 : 4,
+              TAKEN_OFFSET - c->code.length);
     }
     if (IS(c, OP_ENTER)) {
         patch(c, c->code.immediate_at, 2, rng_below(&rng, 64));
@@ -391,7 +408,8 @@ static void find_undefined(Case *c)
     count &= insn->size == 8 ? 63 : 31;
     switch (row->undefined_rule) {
     case UNDEFINED_SHIFT:
-        c->undefined = (count ? RFLAGS_AF : 0) | (count > 1 ? RFLAGS_OF : 0) | (count > bits && row->op != OP_SAR ? RFLAGS_CF : 0);
+        c->undefined = (count ? RFLAGS_AF : 0) | (count > 1 ? RFLAGS_OF : 0) |
+            (count > bits && row->op != OP_SAR ? RFLAGS_CF : 0);
         break;
     case UNDEFINED_ROTATE:
         c->undefined = count > 1 ? RFLAGS_OF : 0;
@@ -471,7 +489,8 @@ static bool same_fault(const Case *c, int vector)
     case SIGFPE: return c->integer_division ? vector == VECTOR_DE : vector == VECTOR_XM || vector == VECTOR_MF;
     case SIGILL: return vector == VECTOR_UD;
     case SIGSEGV: case SIGBUS:
-        return vector == VECTOR_GP || vector == VECTOR_SS || vector == VECTOR_PF || vector == VECTOR_AC || vector == VECTOR_BR ||
+        return vector == VECTOR_GP || vector == VECTOR_SS || vector == VECTOR_PF || vector == VECTOR_AC ||
+               vector == VECTOR_BR ||
                vector == VECTOR_OF;
     case SIGTRAP: return vector == VECTOR_BP || vector == VECTOR_DB;
     }
@@ -498,7 +517,8 @@ static void compare_integer(const Case *c, GString *diff)
             width = UINT32_MAX;                     /* Intel writes the old value back, so zero-extends; AMD does not */
         }
         if ((cpu->regs[i] ^ c->native.gpr[i]) & width) {
-            g_string_append_printf(diff, "  %s is %016" PRIx64 ", host %016" PRIx64 ", before %016" PRIx64 "\n", names[i],
+            g_string_append_printf(diff, "  %s is %016" PRIx64 ", host %016" PRIx64 ", before %016" PRIx64 "\n",
+                                   names[i],
                                    cpu->regs[i], c->native.gpr[i], c->in.gpr[i]);
         }
     }
@@ -535,7 +555,8 @@ static void compare_vector(const Case *c, GString *diff)
 
             theirs = bv & (half ? 4 : 2) ? theirs : zero;
             if (memcmp(ours, theirs, 16)) {
-                g_string_append_printf(diff, "  ymm%u bits %u up: %s\n    host %s\n", i, half * 128, hex(ours, 16), hex(theirs, 16));
+                g_string_append_printf(diff, "  ymm%u bits %u up: %s\n    host %s\n", i, half * 128, hex(ours, 16),
+                                       hex(theirs, 16));
             }
         }
     }
@@ -552,15 +573,18 @@ static void compare_avx512(const Case *c, GString *diff)
         const uint8_t *theirs = bv & 0x20 ? xs + xs_opmask + 8 * i : zero;
 
         if (memcmp(&cpu->fpu.k[i], theirs, 8)) {
-            g_string_append_printf(diff, "  k%u is %s, host %s\n", i, hex((const uint8_t *)&cpu->fpu.k[i], 8), hex(theirs, 8));
+            g_string_append_printf(diff, "  k%u is %s, host %s\n", i, hex((const uint8_t *)&cpu->fpu.k[i], 8),
+                                   hex(theirs, 8));
         }
     }
     for (unsigned i = 0; i < (c->mode32 ? 8 : 32); i++) {
-        const uint8_t *theirs = i >= 16 ? bv & 0x80 ? xs + xs_zmm16 + 64 * (i - 16) : zero : bv & 0x40 ? xs + xs_zmm_high + 32 * i : zero;
+        const uint8_t *high = bv & 0x40 ? xs + xs_zmm_high + 32 * i : zero;
+        const uint8_t *theirs = i < 16 ? high : bv & 0x80 ? xs + xs_zmm16 + 64 * (i - 16) : zero;
         const uint8_t *ours = cpu->fpu.zmm[i] + (i < 16 ? 32 : 0);
 
         if (memcmp(ours, theirs, i < 16 ? 32 : 64)) {
-            g_string_append_printf(diff, "  zmm%u: %s\n    host %s\n", i, hex(ours, i < 16 ? 32 : 64), hex(theirs, i < 16 ? 32 : 64));
+            g_string_append_printf(diff, "  zmm%u: %s\n    host %s\n", i, hex(ours, i < 16 ? 32 : 64),
+                                   hex(theirs, i < 16 ? 32 : 64));
         }
     }
 }
@@ -581,7 +605,8 @@ static void compare_x87(const Case *c, GString *diff)
     }
     for (unsigned i = 0; i < 8; i++) {
         if (memcmp(cpu->fpu.fx.st[i], xs + XS_ST + 16 * i, 10)) {
-            g_string_append_printf(diff, "  st%u: %s\n  host: %s\n", i, hex(cpu->fpu.fx.st[i], 10), hex(xs + XS_ST + 16 * i, 10));
+            g_string_append_printf(diff, "  st%u: %s\n  host: %s\n", i, hex(cpu->fpu.fx.st[i], 10),
+                                   hex(xs + XS_ST + 16 * i, 10));
         }
     }
 }
@@ -623,7 +648,8 @@ static void compare_memory(const Case *c, GString *diff)
     }
     for (unsigned i = 0, shown = 0; i < DATA_BYTES && shown < 4; i++) {
         if (ours[i] != theirs[i]) {
-            g_string_append_printf(diff, "  memory at %p is %s\n    host %s\n    before %s\n", (void *)(native_data() + i), hex(ours + i, 16),
+            g_string_append_printf(diff, "  memory at %p is %s\n    host %s\n    before %s\n",
+                                   (void *)(native_data() + i), hex(ours + i, 16),
                                    hex(theirs + i, 16), hex(c->before + i, 16));
             i += 15;
             shown++;
@@ -718,7 +744,8 @@ static unsigned run_row(unsigned row, bool mode32, unsigned count, unsigned *mis
 
             done++;
             if (diff && bad++ < MAX_REPORTS) {
-                g_test_message("%s (%s) in %u-bit code, set %u:\n%s", insn_rows[row].name, hex(c.code.bytes, c.code.length), mode32 ? 32 : 64,
+                g_test_message("%s (%s) in %u-bit code, set %u:\n%s", insn_rows[row].name,
+                               hex(c.code.bytes, c.code.length), mode32 ? 32 : 64,
                                done, diff);
             }
             c.code = code;
@@ -756,7 +783,8 @@ static void test_feature(gconstpointer arg)
         if (!only_32) {
             done = run_row(row, false, count_64, &mismatches);
         }
-        if (!only_64 && native_can_run_32() && !(r->select_value & (SELECT_W | SELECT_REX_B) && r->encoding == ENCODING_LEGACY)) {
+        if (!only_64 && native_can_run_32() && !(r->select_value & (SELECT_W | SELECT_REX_B) &&
+                                                 r->encoding == ENCODING_LEGACY)) {
             unsigned more = only_32 ? count_64 : count_32, ran = run_row(row, true, more, &mismatches);
 
             done += ran;
@@ -770,7 +798,8 @@ static void test_feature(gconstpointer arg)
             g_test_message("%s: only %u operand sets could be made", r->name, done);
         }
         if (mismatches) {
-            g_test_message("%s (map %u, opcode %02x): %u of %u operand sets differ from the host", r->name, r->map, r->opcode, mismatches, done);
+            g_test_message("%s (map %u, opcode %02x): %u of %u operand sets differ from the host", r->name, r->map,
+                           r->opcode, mismatches, done);
             failed++;
         }
         sets += done;
@@ -807,7 +836,8 @@ int main(int argc, char **argv)
     count_32 = MIN(from_environment("RHEA_TEST_COUNT", COUNT_32), COUNT_32);
     only_row = g_getenv("RHEA_TEST_ROW");
     cpu = test_cpu_new();
-    native_x87_stub(0xd9, 0xd0);                    /* the code cache takes SIGFPE first, so that ours is asked before it */
+    /* the code cache takes SIGFPE first, so that ours is asked before it */
+    native_x87_stub(0xd9, 0xd0);
     if (!native_setup()) {
         return 77;
     }

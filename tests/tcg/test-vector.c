@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Vector and x87 instructions where a comparison with the host does not reach: exceptions and what is left undone by them,
- * enables, environment layouts, state saving, masked accesses, gathers.
+ * Vector and x87 instructions where a comparison with the host does not reach: exceptions and what is left undone by
+ * them, enables, environment layouts, state saving, masked accesses, gathers.
  *
  * Each case is assembly text (Intel syntax) run on the bare machine. rbx is BARE_DATA; `check` looks at the result.
  */
@@ -22,7 +22,8 @@ typedef struct Case {
 
 /* Assembles @text for @bits and names it. The label "fault" in it is found as name_fault. */
 #define CODE(name, bits, text) \
-    __asm__(".pushsection .rodata\n.intel_syntax noprefix\n.code" #bits "\n" #name "_start:\n" text "\n" #name "_end:\n" \
+    __asm__(".pushsection .rodata\n.intel_syntax noprefix\n.code" #bits "\n" \
+            #name "_start:\n" text "\n" #name "_end:\n" \
             ".code64\n.att_syntax\n.popsection\n"); \
     extern const uint8_t name##_start[], name##_end[];
 #define CASE(claim, mode, name, vector, ...) { claim, mode, name##_start, name##_end, vector, ##__VA_ARGS__ }
@@ -41,8 +42,10 @@ static uint32_t lane(CpuX86 *cpu, unsigned reg, unsigned i)
 }
 
 /* Exceptions of SIMD floating point */
-CODE(divide_zero, 64, "mov dword ptr [rbx], 0x1d80; ldmxcsr [rbx]; mov eax, 0x3f800000; movd xmm1, eax; xorps xmm2, xmm2; divss xmm1, xmm2")
-CODE(divide_load, 64, "mov dword ptr [rbx], 0x1d80; ldmxcsr [rbx]; mov dword ptr [rbx], 0; mov eax, 0x3f800000; movd xmm1, eax; divss xmm1, [rbx]")
+CODE(divide_zero, 64, "mov dword ptr [rbx], 0x1d80; ldmxcsr [rbx]; mov eax, 0x3f800000; movd xmm1, eax; "
+     "xorps xmm2, xmm2; divss xmm1, xmm2")
+CODE(divide_load, 64, "mov dword ptr [rbx], 0x1d80; ldmxcsr [rbx]; mov dword ptr [rbx], 0; mov eax, 0x3f800000; "
+     "movd xmm1, eax; divss xmm1, [rbx]")
 CODE(divide_masked, 64, "mov eax, 0x3f800000; movd xmm1, eax; xorps xmm2, xmm2; divss xmm1, xmm2; stmxcsr [rbx]")
 CODE(reserved_mxcsr, 64, "mov dword ptr [rbx], 0x10000; ldmxcsr [rbx]")
 
@@ -64,13 +67,22 @@ CODE(x87_pending, 64, X87_UNMASKED "fdivp; fnstsw ax; mov ecx, 1; fwait; mov ecx
 CODE(x87_pending_arith, 64, X87_UNMASKED "fdivp; mov ecx, 1; fadd st, st; mov ecx, 2")
 CODE(x87_pending_mmx, 64, X87_UNMASKED "fdivp; mov ecx, 1; paddb mm0, mm1; mov ecx, 2")
 CODE(x87_cleared, 64, X87_UNMASKED "fdivp; fnclex; mov ecx, 1; fwait; mov ecx, 2")
-CODE(x87_unmask_later, 64, "fninit; fld1; fldz; fdivp; mov word ptr [rbx], 0x37b; fldcw [rbx]; mov ecx, 1; fldz; mov ecx, 2")
-CODE(x87_store_invalid, 64, "fninit; mov word ptr [rbx], 0x37e; fldcw [rbx]; mov dword ptr [rbx], 0x55555555; fldpi; fmul st, st; fmul st, st; fmul st, st; fmul st, st;"
+CODE(x87_unmask_later, 64, "fninit; fld1; fldz; fdivp; mov word ptr [rbx], 0x37b; fldcw [rbx]; mov ecx, 1; fldz; "
+     "mov ecx, 2")
+CODE(x87_store_invalid, 64,
+     "fninit; mov word ptr [rbx], 0x37e; fldcw [rbx]; mov dword ptr [rbx], 0x55555555; fldpi; fmul st, st; "
+     "fmul st, st; fmul st, st; fmul st, st;"
      "fmul st, st; fistp word ptr [rbx]; fnstsw ax")
 
 static unsigned ferr_count;
 static void on_ferr(CpuX86 *cpu) { ferr_count++; }
-static void no_ne(CpuX86 *cpu) { cpu->cr0 &= ~(uint64_t)CR0_NE; ferr_count = 0; x87_ferr_hook = on_ferr; cpu_update_mode(cpu); }
+static void no_ne(CpuX86 *cpu)
+{
+    cpu->cr0 &= ~(uint64_t)CR0_NE;
+    ferr_count = 0;
+    x87_ferr_hook = on_ferr;
+    cpu_update_mode(cpu);
+}
 static void ne(CpuX86 *cpu) { cpu->cr0 |= CR0_NE; cpu_update_mode(cpu); }
 static void check_at_wait(CpuX86 *cpu, const char *claim)
 {
@@ -118,7 +130,8 @@ CODE(vaddps_odd, 64, "vaddps xmm1, xmm1, [rbx + 4]")
 CODE(vmovaps_odd, 64, "vmovaps ymm1, [rbx + 16]")
 CODE(crossing_load, 64, "mov rbx, 0x8fffff8; mov rbx, 0x8ffff8; paddd xmm1, [rbx + 8 - 16]; movups xmm2, [rbx]")
 CODE(crossing_store, 64, "mov rbx, 0x8ffff8; movups [rbx], xmm1")
-CODE(crossing_good, 64, "mov rbx, 0x8feff8; movups [rbx], xmm1; movups xmm2, [rbx]; pcmpeqd xmm1, xmm2; paddd xmm2, [rbx + 8]")
+CODE(crossing_good, 64, "mov rbx, 0x8feff8; movups [rbx], xmm1; movups xmm2, [rbx]; pcmpeqd xmm1, xmm2; "
+     "paddd xmm2, [rbx + 8]")
 
 static void pages(CpuX86 *cpu)
 {
@@ -133,7 +146,10 @@ static void check_missing(CpuX86 *cpu, const char *claim)
     check_int(cpu->cr2, ==, MISSING_PAGE, "%s: CR2", claim);
     check_int(*bare_at(0x8ffff8), ==, 0x5a, "%s: nothing was stored before the fault", claim);
 }
-static void check_crossed(CpuX86 *cpu, const char *claim) { check_int(lane(cpu, 1, 3), ==, -1u, "%s: reads back over the page end", claim); }
+static void check_crossed(CpuX86 *cpu, const char *claim)
+{
+    check_int(lane(cpu, 1, 3), ==, -1u, "%s: reads back over the page end", claim);
+}
 
 /* Masked accesses and gathers */
 CODE(mask_load_faults, 64, "mov rbx, 0x8ffff8; vmaskmovps xmm3, xmm4, [rbx]")
@@ -147,7 +163,8 @@ CODE(gather_same, 64, "mov rbx, 0x8fff00; .byte 0xc4, 0xe2, 0x59, 0x90, 0x24, 0x
 /* xmm4 selects elements 0 and 2, of which 2 is in the missing page; xmm5 only element 0; xmm6 is 0, 1, 2, 3. */
 static void masks(CpuX86 *cpu)
 {
-    static const uint32_t four[] = { 0x80000000, 0, 0x80000000, 0 }, five[] = { 0x80808080, 0, 0, 0 }, six[] = { 0, 1, 2, 3 };
+    static const uint32_t four[] = { 0x80000000, 0, 0x80000000, 0 }, five[] = { 0x80808080, 0, 0, 0 },
+        six[] = { 0, 1, 2, 3 };
 
     pages(cpu);
     memcpy(cpu->fpu.zmm[4], four, 16);
@@ -178,7 +195,8 @@ static void check_gather(CpuX86 *cpu, const char *claim)
 CODE(evex_gather, 64, "mov rbx, 0x8ffff8; vpgatherdd zmm19{k1}, [rbx + zmm22 * 4]")
 CODE(evex_scatter, 64, "mov rbx, 0x8ffff8; vpscatterdd [rbx + zmm22 * 4]{k1}, zmm19")
 CODE(evex_scatter_same, 64, "mov rbx, 0x40000; vpscatterdd [rbx + zmm21 * 4]{k2}, zmm19")
-CODE(evex_moves, 64, "vmovdqu8 zmm17, [rbx + 0x80]; vmovdqa64 zmm30, zmm17; vmovdqu32 [rbx + 0x101], zmm30; vmovups ymm3, [rbx + 0xa0]; vmovaps [rbx + 0x200], xmm17")
+CODE(evex_moves, 64, "vmovdqu8 zmm17, [rbx + 0x80]; vmovdqa64 zmm30, zmm17; vmovdqu32 [rbx + 0x101], zmm30; "
+     "vmovups ymm3, [rbx + 0xa0]; vmovaps [rbx + 0x200], xmm17")
 CODE(evex_unaligned, 64, "vmovdqa32 zmm17, [rbx + 0xa0]")
 CODE(evex_no_mask, 64, ".byte 0x62, 0xe2, 0x7d, 0x48, 0x90, 0x0c, 0x93")
 
@@ -236,9 +254,12 @@ CODE(xsave_odd, 64, "add rbx, 32; mov eax, 7; xor edx, edx; xsave [rbx]")
 CODE(xrstor_bad_bv, 64, "mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 512], 8; xrstor [rbx]")
 CODE(xrstor_bad_header, 64, "mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 528], 1; xrstor [rbx]")
 CODE(xrstor_bad_mxcsr, 64, "mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 24], 0x10000; xrstor [rbx]")
-CODE(xsave_round, 64, "fninit; fldpi; mov eax, 7; xor edx, edx; xsave [rbx]; fninit; vzeroall; xrstor [rbx]; fstp qword ptr [rbx + 0xc00]")
-CODE(xrstor_init, 64, "fninit; fldpi; mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 512], 0; xrstor [rbx]; fnstsw ax")
-CODE(xsavec_layout, 64, "mov eax, 6; xor edx, edx; xsavec [rbx]; mov dword ptr [rbx + 24], 0x1f80; mov dword ptr [rbx + 576], 0x12345678; xrstor [rbx]")
+CODE(xsave_round, 64, "fninit; fldpi; mov eax, 7; xor edx, edx; xsave [rbx]; fninit; vzeroall; xrstor [rbx]; "
+     "fstp qword ptr [rbx + 0xc00]")
+CODE(xrstor_init, 64, "fninit; fldpi; mov eax, 7; xor edx, edx; xsave [rbx]; mov dword ptr [rbx + 512], 0; "
+     "xrstor [rbx]; fnstsw ax")
+CODE(xsavec_layout, 64, "mov eax, 6; xor edx, edx; xsavec [rbx]; mov dword ptr [rbx + 24], 0x1f80; "
+     "mov dword ptr [rbx + 576], 0x12345678; xrstor [rbx]")
 CODE(fxrstor_bad, 64, "fxsave [rbx]; mov dword ptr [rbx + 24], 0x10000; fxrstor [rbx]")
 CODE(fxsave_odd, 64, "fxsave [rbx + 8]")
 CODE(fxsave_32, 32, "fninit; mov ebx, 0x40000; fld dword ptr [ebx + 0x800]; fxsave [ebx]")
@@ -284,9 +305,12 @@ static void check_fxsave_32(CpuX86 *cpu, const char *claim)
 /* Environments */
 CODE(env_32, 32, "fninit; mov ebx, 0x40000; fld1; fld dword ptr [ebx + 0x800]; fnstenv [ebx]; fnstcw [ebx + 0x100]")
 CODE(env_16p, 32, "fninit; mov ebx, 0x40000; fld1; fldz; .byte 0x66; fnstenv [ebx]")
-CODE(env_real, 16, "fninit; mov bx, 0x1000; fld1; fld dword ptr [bx]; fnstenv [bx]; mov ax, [bx + 6]; mov cx, [bx + 8]; mov dx, [bx + 10]; mov si, [bx + 12]")
-CODE(env_load, 32, "fninit; mov ebx, 0x40000; fld1; fldpi; fnstenv [ebx]; fninit; fldenv [ebx]; fxch; fstp qword ptr [ebx + 0x100]")
-CODE(save_restore, 32, "fninit; mov ebx, 0x40000; fld1; fldpi; fnsave [ebx]; fnstsw [ebx + 0x200]; frstor [ebx]; fstp qword ptr [ebx + 0x100]; fstp qword ptr [ebx + 0x108]")
+CODE(env_real, 16, "fninit; mov bx, 0x1000; fld1; fld dword ptr [bx]; fnstenv [bx]; mov ax, [bx + 6]; "
+     "mov cx, [bx + 8]; mov dx, [bx + 10]; mov si, [bx + 12]")
+CODE(env_load, 32, "fninit; mov ebx, 0x40000; fld1; fldpi; fnstenv [ebx]; fninit; fldenv [ebx]; fxch; "
+     "fstp qword ptr [ebx + 0x100]")
+CODE(save_restore, 32, "fninit; mov ebx, 0x40000; fld1; fldpi; fnsave [ebx]; fnstsw [ebx + 0x200]; frstor [ebx]; "
+     "fstp qword ptr [ebx + 0x100]; fstp qword ptr [ebx + 0x108]")
 
 static void check_env_32(CpuX86 *cpu, const char *claim)
 {
@@ -326,7 +350,8 @@ static void check_save(CpuX86 *cpu, const char *claim)
 }
 
 /* MMX aliases */
-CODE(mmx_alias, 64, "fninit; fldpi; fld1; mov rax, 0x1122334455667788; movq mm3, rax; fnstsw ax; fnstenv [rbx]; emms; fnstenv [rbx + 64]")
+CODE(mmx_alias, 64, "fninit; fldpi; fld1; mov rax, 0x1122334455667788; movq mm3, rax; fnstsw ax; fnstenv [rbx]; "
+     "emms; fnstenv [rbx + 64]")
 static void check_alias(CpuX86 *cpu, const char *claim)
 {
     check_int(cpu->regs[R_RAX] & 0x3800, ==, 0, "%s: TOP is 0", claim);
@@ -348,7 +373,8 @@ static const Case cases[] = {
     CASE("FNCLEX forgets it", BARE_LONG, x87_cleared, VECTOR_NONE, ne, check_went_on),
     CASE("FLDCW that unmasks an old exception raises it", BARE_LONG, x87_unmask_later, VECTOR_MF, ne, check_at_wait),
     CASE("CR0.NE clear: FERR#, no vector", BARE_LONG, x87_pending, VECTOR_NONE, no_ne, check_ferr),
-    CASE("an invalid FISTP with IM clear stores nothing", BARE_LONG, x87_store_invalid, VECTOR_NONE, ne, check_not_stored),
+    CASE("an invalid FISTP with IM clear stores nothing", BARE_LONG, x87_store_invalid, VECTOR_NONE, ne,
+         check_not_stored),
 
     CASE("SSE under CR0.TS is #NM", BARE_LONG, sse_add, VECTOR_NM, set_ts),
     CASE("MMX under CR0.TS is #NM", BARE_LONG, mmx_add, VECTOR_NM, set_ts),
@@ -382,7 +408,8 @@ static const Case cases[] = {
     CASE("VMASKMOVPS loads of selected elements fault", BARE_LONG, mask_load_faults, VECTOR_PF, masks, check_missing),
     CASE("VMASKMOVPS does not load other elements", BARE_LONG, mask_load_spares, VECTOR_NONE, masks, check_spared_load),
     CASE("VMASKMOVPS faults before it stores", BARE_LONG, mask_store_faults, VECTOR_PF, masks, check_missing),
-    CASE("VMASKMOVPS does not store other elements", BARE_LONG, mask_store_spares, VECTOR_NONE, masks, check_spared_store),
+    CASE("VMASKMOVPS does not store other elements", BARE_LONG, mask_store_spares, VECTOR_NONE, masks,
+         check_spared_store),
     CASE("MASKMOVDQU does not store other bytes", BARE_LONG, bytes_spare, VECTOR_NONE, masks, check_spared_store),
     CASE("a gather stops at a fault and can go on", BARE_LONG, gather, VECTOR_PF, masks, check_gather),
     CASE("a gather with mask as destination is #UD", BARE_LONG, gather_same, VECTOR_UD, masks),
@@ -415,7 +442,8 @@ static const Case cases[] = {
 
 static bool needs_avx(const Case *c)
 {
-    return strstr(c->claim, "AVX") || strstr(c->claim, "XSAVE") || strstr(c->claim, "XRSTOR") || c->before == masks || strstr(c->claim, "VADD") ||
+    return strstr(c->claim, "AVX") || strstr(c->claim, "XSAVE") || strstr(c->claim, "XRSTOR") || c->before == masks ||
+           strstr(c->claim, "VADD") ||
            strstr(c->claim, "VMOV");
 }
 
@@ -480,7 +508,8 @@ static void test_stubs_bounded(void)
     for (unsigned i = 0; i < insn_row_count; i++) {
         const InsnRow *r = &insn_rows[i];
         bool evex = r->encoding == ENCODING_EVEX, sized_by_w = false;
-        unsigned forms = 2, lengths = r->size_kind != SIZE_VL || r->select_mask & SELECT_L ? 1 : evex ? 3 : 2, masks = 1;
+        unsigned forms = 2, lengths = r->size_kind != SIZE_VL || r->select_mask & SELECT_L ? 1 : evex ? 3 : 2,
+            masks = 1;
         uint64_t immediates = 1;
 
         if (r->bind != bind_vector && r->bind != bind_vmove && r->bind != bind_x87) {
@@ -493,7 +522,8 @@ static void test_stubs_bounded(void)
             immediates *= operand_kinds[r->imm_kind[n]].group == GROUP_L ? 16 : 256;
         }
         if (evex) {
-            unsigned reg = lengths + (r->properties & (ROW_ER | ROW_SAE) ? 4 : 0), mem = lengths * (r->properties & ROW_BCST ? 2 : 1);
+            unsigned reg = lengths + (r->properties & (ROW_ER | ROW_SAE) ? 4 : 0),
+                mem = lengths * (r->properties & ROW_BCST ? 2 : 1);
 
             forms = r->select_mask & SELECT_RM_REG ? MAX(reg, mem) : reg + mem;
             masks = r->properties & ROW_NO_MASK ? 1 : r->properties & ROW_NO_ZERO ? 2 : 3;

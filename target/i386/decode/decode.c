@@ -96,7 +96,7 @@ static void decode_prefixes(Decoder *d)
     }
 }
 
-/* Whether C4, C5 or 62 starts a VEX or EVEX prefix; in 32-bit code only if it would be LES, LDS, BOUND of a register. */
+/* Whether C4, C5 or 62 starts VEX or EVEX; in 32-bit code only if it would be LES, LDS, BOUND of a register. */
 static bool is_vex(Decoder *d)
 {
     if (d->opcode != 0xc4 && d->opcode != 0xc5 && d->opcode != 0x62) {
@@ -119,7 +119,9 @@ static bool is_vex(Decoder *d)
 static bool decode_vex(Decoder *d)
 {
     static const uint8_t vex_space[] = { SPACE_VEX_0F, SPACE_VEX_0F38, SPACE_VEX_0F3A };
-    static const uint8_t evex_space[] = { 0, SPACE_EVEX_0F, SPACE_EVEX_0F38, SPACE_EVEX_0F3A, 0, SPACE_EVEX_5, SPACE_EVEX_6, 0 };
+    static const uint8_t evex_space[] = {
+        0, SPACE_EVEX_0F, SPACE_EVEX_0F38, SPACE_EVEX_0F3A, 0, SPACE_EVEX_5, SPACE_EVEX_6, 0
+    };
     static const uint8_t prefix_byte[] = { 0, 0x66, 0xf3, 0xf2 };
     bool forbidden = d->rep || d->opsize || d->insn->prefixes & (INSN_LOCK | INSN_REX);
     uint8_t p0, p1;
@@ -558,7 +560,9 @@ static InsnFn *check_row(const Decoder *d, const InsnRow *row, bool memory)
         if (!protected || (!(props & ROW_VVVV) && vvvv)) {
             return insn_ud;
         }
-        if (props & ROW_SSE && !(mode & (row->encoding == ENCODING_EVEX || props & ROW_OPMASK ? MODE_AVX512 : MODE_AVX))) {
+        bool avx512 = row->encoding == ENCODING_EVEX || props & ROW_OPMASK;
+
+        if (props & ROW_SSE && !(mode & (avx512 ? MODE_AVX512 : MODE_AVX))) {
             return insn_ud;
         }
         if (row->encoding == ENCODING_EVEX && !check_evex(d, row, memory)) {

@@ -4,9 +4,10 @@
 
     gen_insn.py insn.def insn-gen.h insn-table.c
 
-The header has the enums OP_* (mnemonics) and OPERAND_* (operand kinds) and the families' bind prototypes. The C file has
-insn_rows[] in the order of insn.def and, for every map and opcode, the list of rows that may match. What can be told from
-the operands (needs ModRM, uses vvvv, touches vector state, operand size) is worked out here, not written in the rows.
+The header has the enums OP_* (mnemonics) and OPERAND_* (operand kinds) and the families' bind prototypes. The C
+file has insn_rows[] in the order of insn.def and, for every map and opcode, the list of rows that may match. What
+can be told from the operands (needs ModRM, uses vvvv, touches vector state, operand size) is worked out here, not
+written in the rows.
 
 Errors name file, line and the word at fault; two rows that could claim the same bytes are refused, naming both.
 """
@@ -19,8 +20,10 @@ CONDITION_FLAGS = ["O", "O", "C", "C", "Z", "Z", "CZ", "CZ", "S", "S", "P", "P",
 FLAGS = {"O": "OF", "S": "SF", "Z": "ZF", "A": "AF", "P": "PF", "C": "CF", "D": "DF"}
 # rule name in the "undefined" column: flags it may leave undefined
 RULES = {"shift": "OAC", "rotate": "O", "shiftd": "OSZAPC"}
-PROPERTIES = """LOCKABLE BRANCH ENDS_BLOCK PRIVILEGED NO_64 ONLY_64 DEFAULT_64 PROTECTED_ONLY X87 MMX SSE FP ALIGNED STRING FORCE_64
-SERIALIZING NO_TEST IO VM_SENSITIVE UMIP OR_PLAIN BCST ER SAE NO_MASK NO_ZERO VSIB NO_WAIT MODRM VVVV XSAVE TUPLE1 NF OPMASK E1 E2 E4 E8""".split()
+PROPERTIES = """
+LOCKABLE BRANCH ENDS_BLOCK PRIVILEGED NO_64 ONLY_64 DEFAULT_64 PROTECTED_ONLY X87 MMX SSE FP ALIGNED STRING FORCE_64
+SERIALIZING NO_TEST IO VM_SENSITIVE UMIP OR_PLAIN BCST ER SAE NO_MASK NO_ZERO VSIB NO_WAIT MODRM VVVV XSAVE TUPLE1 NF
+OPMASK E1 E2 E4 E8""".split()
 # Words of the properties column that only steer what is derived.
 HINTS = ["UNALIGNED"]
 ABBREVIATIONS = {
@@ -40,13 +43,20 @@ PREFIX_SETS = {"np": 1, "66": 2, "f3": 4, "f2": 8, "norep": 3, "no3": 11, "no2":
 SELECT_RM_REG, SELECT_W, SELECT_L, SELECT_MODE64, SELECT_REX_B = 1 << 8, 1 << 9, 3 << 10, 1 << 12, 1 << 13
 
 # Operand letters: group -> kind. Registers named in full and constants are "fixed".
-FIXED = {"AL": "b", "rAX": "v", "rAXz": "z", "CL": "b", "DX": "w", "ONE": "", "ES": "", "CS": "", "SS": "", "DS": "", "FS": "",
-         "GS": "", "ST0": "t", "STi": "t", "XMM0": "dq", "M": "", "AX": "w"}
-GROUPS = ["KG", "KE", "KR", "KH", "KM", "E", "M", "R", "G", "B", "Z", "I", "J", "O", "A", "S", "C", "D", "X", "Y", "P", "Q", "N",
-          "V", "W", "U", "H", "L"]
-SUFFIXES = {"b": "B", "w": "W", "d": "D", "q": "Q", "dq": "DQ", "qq": "QQ", "oq": "OQ", "v": "V", "z": "Z", "y": "Y", "n": "N",
-            "vw": "VW", "db": "DB", "dw": "DW", "bs": "BS", "x": "X", "hx": "HX", "qx": "QX", "ex": "EX", "p": "P", "a": "A", "s": "S", "ss": "D",
-            "sd": "Q", "sh": "W", "t": "T", "env": "ENV", "sav": "SAV", "fx": "FX", "xs": "XS", "": "NONE"}
+FIXED = {
+    "AL": "b", "rAX": "v", "rAXz": "z", "CL": "b", "DX": "w", "ONE": "", "ES": "", "CS": "", "SS": "", "DS": "",
+    "FS": "", "GS": "", "ST0": "t", "STi": "t", "XMM0": "dq", "M": "", "AX": "w",
+}
+GROUPS = [
+    "KG", "KE", "KR", "KH", "KM", "E", "M", "R", "G", "B", "Z", "I", "J", "O", "A", "S", "C", "D", "X", "Y", "P",
+    "Q", "N", "V", "W", "U", "H", "L",
+]
+SUFFIXES = {
+    "b": "B", "w": "W", "d": "D", "q": "Q", "dq": "DQ", "qq": "QQ", "oq": "OQ", "v": "V", "z": "Z", "y": "Y", "n":
+    "N", "vw": "VW", "db": "DB", "dw": "DW", "bs": "BS", "x": "X", "hx": "HX", "qx": "QX", "ex": "EX", "p": "P",
+    "a": "A", "s": "S", "ss": "D", "sd": "Q", "sh": "W", "t": "T", "env": "ENV", "sav": "SAV", "fx": "FX", "xs":
+    "XS", "": "NONE",
+}
 VECTOR_GROUPS = {"V", "W", "U", "H", "L"}
 MMX_GROUPS = {"P", "Q", "N"}
 K_GROUPS = {"KG", "KE", "KR", "KH", "KM"}
@@ -70,8 +80,8 @@ def split_operand(text):
 
 class Row:
     def __init__(self, line, columns):
-        (self.map, self.opcode_text, self.select, self.name, *ops, self.read, self.written, self.undefined, self.feature,
-         self.how, properties) = columns
+        (self.map, self.opcode_text, self.select, self.name, *ops, self.read, self.written, self.undefined,
+         self.feature, self.how, properties) = columns
         self.line = line
         self.op = self.name
         if self.map not in SPACES:
@@ -144,18 +154,19 @@ class Row:
             self.properties.add("MODRM")
         if any(g in ("H", "B", "KH") for g in groups):
             self.properties.add("VVVV")
-        if any(g in VECTOR_GROUPS for g in groups) or (self.encoding != "LEGACY" and any(g in K_GROUPS for g in groups)):
+        masks = any(g in K_GROUPS for g in groups)
+        if any(g in VECTOR_GROUPS for g in groups) or (self.encoding != "LEGACY" and masks):
             self.properties.add("SSE")
         if any(g in MMX_GROUPS for g in groups):
             self.properties.add("MMX")
-        if self.encoding == "VEX" and any(g in K_GROUPS for g in groups):
+        if self.encoding == "VEX" and masks:
             self.properties.add("OPMASK")
         for group, kind in (("M", "mem"), ("R", "reg"), ("N", "reg"), ("U", "reg"), ("KR", "reg"), ("KM", "mem")):
             if group in groups and not self.select_mask & SELECT_RM_REG and self.how != "control":
                 self.select_mask |= SELECT_RM_REG
                 self.select_value |= SELECT_RM_REG if kind == "reg" else 0
-        if self.encoding == "LEGACY" and "UNALIGNED" not in self.properties and any(
-                g in ("W", "M") and s in ("x", "dq") for g, s in self.parts) and any(g in VECTOR_GROUPS for g in groups):
+        whole = any(g in ("W", "M") and s in ("x", "dq") for g, s in self.parts)
+        if self.encoding == "LEGACY" and "UNALIGNED" not in self.properties and whole and "SSE" in self.properties:
             self.properties.add("ALIGNED")          # a whole vector in memory, unless the row says UNALIGNED
         if groups and groups[0] in ("M", "KG", "KM") and self.encoding == "EVEX":
             self.properties.add("NO_ZERO")
@@ -261,9 +272,11 @@ def write_header(rows, out):
     ops = sorted({r.op for r in rows})
     kinds = sorted({o for r in rows for o in r.operands})
     families = sorted({r.how for r in rows})
-    out.write(HEADER + "#ifndef TARGET_I386_INSN_GEN_H\n#define TARGET_I386_INSN_GEN_H\n\n#include \"target/i386/insn.h\"\n\n")
+    out.write(HEADER + "#ifndef TARGET_I386_INSN_GEN_H\n#define TARGET_I386_INSN_GEN_H\n\n")
+    out.write("#include \"target/i386/insn.h\"\n\n")
     out.write("enum {\n" + "".join(f"    OP_{o},\n" for o in ops) + "    OP_COUNT\n};\n\n")
-    out.write("enum {\n    OPERAND_NONE,\n" + "".join(f"    OPERAND_{k},\n" for k in kinds) + "    OPERAND_COUNT\n};\n\n")
+    out.write("enum {\n    OPERAND_NONE,\n" + "".join(f"    OPERAND_{k},\n" for k in kinds))
+    out.write("    OPERAND_COUNT\n};\n\n")
     out.write("/* How many bytes an operand kind has: a fixed number, or what the instruction says. */\n")
     out.write("enum {\n" + "".join(f"    BYTES_{b},\n" for b in sorted(set(SUFFIXES.values()))) + "};\n\n")
     out.write("/* What a kind's letter says. */\nenum {\n    GROUP_NONE, GROUP_fixed,\n" +
@@ -290,7 +303,8 @@ def write_table(rows, table, out):
             raise DefError(f"more than two immediates: {r.where()}")
         feature = "0" if r.feature == "BASE" else f"FEATURE_{r.feature}"
         out.write(f"    {{ \"{r.name}\", bind_{r.how}, {number}, 0x{r.opcodes[0]:02x}, {{ {ops} }},\n"
-                  f"      {flags_mask(r.read, 'read')}, {flags_mask(r.written, 'written')}, {flags_mask(undefined, 'undefined')},\n"
+                  f"      {flags_mask(r.read, 'read')}, {flags_mask(r.written, 'written')}, "
+                  f"{flags_mask(undefined, 'undefined')},\n"
                   f"      {feature}, {props}, UNDEFINED_{(rule or 'always').upper()},\n"
                   f"      ENCODING_{r.encoding}, {r.prefix_set}, OP_{r.op}, 0x{r.select_mask:x}, 0x{r.select_value:x}, "
                   f"SIZE_{r.size_kind}, {{ {imm} }}, {r.mem_operand} }},\n")

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* EMMS, and the MMX moves in C; MMX arithmetic is executed by the host (native/run.c). Spec: Intel SDM volume 1, 9.6. */
+/*
+ * EMMS, and the MMX moves in C; MMX arithmetic is executed by the host (native/run.c). Spec: Intel SDM volume 1, 9.6.
+ */
 #include "target/i386/insn/simd_move.h"
 #include "target/i386/native/x87_state.h"
 

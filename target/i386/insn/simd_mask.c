@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Masked moves, gathers and scatters, element by element in C: elements whose mask bit is clear are not accessed and cannot
- * fault. A gather or scatter commits each element and clears its mask, so that after a fault it resumes where it was. A
- * masked store faults before its first byte is stored.
+ * Masked moves, gathers and scatters, element by element in C: elements whose mask bit is clear are not accessed and
+ * cannot fault. A gather or scatter commits each element and clears its mask, so that after a fault it resumes where it
+ * was. A masked store faults before its first byte is stored.
  */
 #include "target/i386/access.h"
 #include "target/i386/insn-gen.h"
@@ -24,7 +24,8 @@ static bool selected(const uint8_t *mask, unsigned i, unsigned bytes) { return m
 static unsigned element_bytes(const Insn *insn)
 {
     switch (insn_row(insn)->op) {
-    case OP_VMASKMOVPD: case OP_VPMASKMOVQ: case OP_VGATHERDPD: case OP_VGATHERQPD: case OP_VPGATHERDQ: case OP_VPGATHERQQ:
+    case OP_VMASKMOVPD: case OP_VPMASKMOVQ:
+    case OP_VGATHERDPD: case OP_VGATHERQPD: case OP_VPGATHERDQ: case OP_VPGATHERQQ:
         return 8;
     }
     return 4;

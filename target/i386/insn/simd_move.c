@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Vector moves in C, since kernels and libraries use them everywhere: whole registers, MOVD/MOVQ, scalars, halves. Forms that
- * merge three operands, and masked ones, go to the host. Legacy encodings leave the upper bits of the register, VEX clears them.
+ * Vector moves in C, since kernels and libraries use them everywhere: whole registers, MOVD/MOVQ, scalars, halves.
+ * Forms that merge three operands, and masked ones, go to the host. Legacy encodings leave the upper bits of the
+ * register, VEX clears them.
  */
 #include "target/i386/insn/simd_move.h"
 
@@ -11,7 +12,8 @@
 
 #define VECTOR_STATE_BYTES 64
 
-static ALWAYS_INLINE void write_register(CpuX86 *cpu, unsigned number, const void *from, unsigned bytes, unsigned keep_from)
+static ALWAYS_INLINE void write_register(CpuX86 *cpu, unsigned number, const void *from, unsigned bytes,
+                                         unsigned keep_from)
 {
     uint8_t *to = cpu->fpu.zmm[number];
 
@@ -22,8 +24,9 @@ static ALWAYS_INLINE void write_register(CpuX86 *cpu, unsigned number, const voi
 }
 
 /*
- * NAME_load, _copy (register to register, reg <- rm), _copy_back (rm <- reg) of @bytes; bits of the register from @keep on are
- * left alone. _load is the fast form (operand.h) of _load_any; misalignment, where it matters, is found by the latter.
+ * NAME_load, _copy (register to register, reg <- rm), _copy_back (rm <- reg) of @bytes; bits of the register from @keep
+ * on are left alone. _load is the fast form (operand.h) of _load_any; misalignment, where it matters, is found by the
+ * latter.
  */
 #define LOAD(name, bytes, keep, aligned) \
     static void name##_any(CpuX86 *cpu, const Insn *insn) \
@@ -99,8 +102,14 @@ STORE(store16_aligned, 0, 16, true)
 
 static void low4_copy(CpuX86 *cpu, const Insn *insn) { memmove(cpu->fpu.zmm[insn->reg], cpu->fpu.zmm[insn->rm], 4); }
 static void low8_copy(CpuX86 *cpu, const Insn *insn) { memmove(cpu->fpu.zmm[insn->reg], cpu->fpu.zmm[insn->rm], 8); }
-static void low4_copy_back(CpuX86 *cpu, const Insn *insn) { memmove(cpu->fpu.zmm[insn->rm], cpu->fpu.zmm[insn->reg], 4); }
-static void low8_copy_back(CpuX86 *cpu, const Insn *insn) { memmove(cpu->fpu.zmm[insn->rm], cpu->fpu.zmm[insn->reg], 8); }
+static void low4_copy_back(CpuX86 *cpu, const Insn *insn)
+{
+    memmove(cpu->fpu.zmm[insn->rm], cpu->fpu.zmm[insn->reg], 4);
+}
+static void low8_copy_back(CpuX86 *cpu, const Insn *insn)
+{
+    memmove(cpu->fpu.zmm[insn->rm], cpu->fpu.zmm[insn->reg], 8);
+}
 
 /* MOVLPS, MOVHPS and the like between memory and half a register. */
 static void low8_load(CpuX86 *cpu, const Insn *insn)
@@ -193,7 +202,8 @@ InsnFn *bind_vmove(const CpuX86 *cpu, Insn *insn)
     switch (row->op) {
     case OP_MOVUPS: case OP_MOVUPD: case OP_MOVAPS: case OP_MOVAPD: case OP_MOVDQA: case OP_MOVDQU: case OP_LDDQU:
     case OP_MOVNTPS: case OP_MOVNTPD: case OP_MOVNTDQ: case OP_MOVNTDQA:
-    case OP_VMOVUPS: case OP_VMOVUPD: case OP_VMOVAPS: case OP_VMOVAPD: case OP_VMOVDQA: case OP_VMOVDQU: case OP_VLDDQU:
+    case OP_VMOVUPS: case OP_VMOVUPD: case OP_VMOVAPS: case OP_VMOVAPD: case OP_VMOVDQA: case OP_VMOVDQU:
+    case OP_VLDDQU:
     case OP_VMOVNTPS: case OP_VMOVNTPD: case OP_VMOVNTDQ: case OP_VMOVNTDQA:
     case OP_VMOVDQA32: case OP_VMOVDQA64: case OP_VMOVDQU8: case OP_VMOVDQU16: case OP_VMOVDQU32: case OP_VMOVDQU64:
         fn = whole_register(cpu, insn);

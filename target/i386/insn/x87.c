@@ -6,9 +6,9 @@
  *   long way:  anything else: the whole image is loaded, the instruction run, the image saved
  *   in C:      what only moves bits (FLD ST(i), FXCH, FCHS ...)
  *
- * None of it reports exceptions, so an unmasked one is found in FSW.ES by the next waiting instruction, as on hardware. FIP, FDP
- * and FOP are kept here. insn->imm is packed at bind time: bits 0-10 FOP, then LIGHT_* fields. The stack is kept
- * ST(0) first, so a push or a pop turns it. Spec: Intel SDM volume 1, chapter 8.
+ * None of it reports exceptions, so an unmasked one is found in FSW.ES by the next waiting instruction, as on hardware.
+ * FIP, FDP and FOP are kept here. insn->imm is packed at bind time: bits 0-10 FOP, then LIGHT_* fields. The stack is
+ * kept ST(0) first, so a push or a pop turns it. Spec: Intel SDM volume 1, chapter 8.
  */
 #include "target/i386/exec/flags.h"
 #include "target/i386/native/native.h"
@@ -16,9 +16,11 @@
 #include "target/i386/native/x87_light.h"
 #include "target/i386/native/x87_state.h"
 
-enum { FSW_C0 = 1 << 8, FSW_C1 = 1 << 9, FSW_C2 = 1 << 10, FSW_C3 = 1 << 14, FSW_CONDITION = FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3 };
+enum { FSW_C0 = 1 << 8, FSW_C1 = 1 << 9, FSW_C2 = 1 << 10, FSW_C3 = 1 << 14,
+       FSW_CONDITION = FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3 };
 enum {
-    FOP_MASK = 0x7ff, LIGHT_I_SHIFT = 11, LIGHT_ST0 = 1 << 14, LIGHT_STI = 1 << 15, LIGHT_RESULT_SHIFT = 16, LIGHT_POPS_SHIFT = 19,
+    FOP_MASK = 0x7ff, LIGHT_I_SHIFT = 11, LIGHT_ST0 = 1 << 14, LIGHT_STI = 1 << 15, LIGHT_RESULT_SHIFT = 16,
+    LIGHT_POPS_SHIFT = 19,
     LIGHT_CONDITION_SHIFT = 21
 };
 #define LIGHT_I(insn) ((unsigned)(insn)->imm >> LIGHT_I_SHIFT & 7)
@@ -74,7 +76,7 @@ static void long_load(CpuX86 *cpu, const Insn *insn)
     execute(cpu, insn, (void *)mem, true, insn_ea(cpu, insn));
 }
 
-/* An unmasked invalid, overflow or underflow leaves memory alone; an unmasked precision exception comes after the store. */
+/* An unmasked invalid, overflow or underflow leaves memory alone; a precision exception comes after the store. */
 static void long_store(CpuX86 *cpu, const Insn *insn)
 {
     VectorBuffer buffer;
@@ -146,7 +148,8 @@ static ALWAYS_INLINE bool all_masked(const CpuX86 *cpu)
 
 static bool open(const CpuX86 *cpu, const Insn *insn)
 {
-    return all_masked(cpu) && (!(insn->imm & LIGHT_ST0) || valid(cpu, 0)) && (!(insn->imm & LIGHT_STI) || valid(cpu, LIGHT_I(insn))) &&
+    return all_masked(cpu) && (!(insn->imm & LIGHT_ST0) || valid(cpu, 0)) &&
+           (!(insn->imm & LIGHT_STI) || valid(cpu, LIGHT_I(insn))) &&
            (LIGHT_POPS(insn) < 2 || valid(cpu, 1)) && (LIGHT_RESULT(insn) != X87_RESULT_PUSH || !valid(cpu, 7));
 }
 
@@ -381,6 +384,7 @@ InsnFn *bind_x87(const CpuX86 *cpu, Insn *insn)
         return long_way;
     }
     insn->imm |= light.i << LIGHT_I_SHIFT | (light.load_st0 ? LIGHT_ST0 : 0) | (light.load_sti ? LIGHT_STI : 0) |
-                 light.result << LIGHT_RESULT_SHIFT | light.pops << LIGHT_POPS_SHIFT | light.condition << LIGHT_CONDITION_SHIFT;
+                 light.result << LIGHT_RESULT_SHIFT | light.pops << LIGHT_POPS_SHIFT |
+                     light.condition << LIGHT_CONDITION_SHIFT;
     return !memory ? light_reg : light.result == X87_RESULT_MEMORY ? light_store : light_load;
 }

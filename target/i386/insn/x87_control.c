@@ -2,8 +2,8 @@
 /*
  * x87 control instructions in C: control and status words, environment, FSAVE image.
  *
- * The environment has four layouts, by operand size and by real or protected mode; in 64-bit mode those of protected mode
- * hold. Spec: Intel SDM volume 1, figures 8-9 to 8-12.
+ * The environment has four layouts, by operand size and by real or protected mode; in 64-bit mode those of protected
+ * mode hold. Spec: Intel SDM volume 1, figures 8-9 to 8-12.
  */
 #include "target/i386/access.h"
 #include "target/i386/insn-gen.h"

@@ -2,8 +2,9 @@
 /*
  * FXSAVE, XSAVE and their relatives; LDMXCSR and STMXCSR. All in C on guest memory.
  *
- * A restore reads the whole area before it changes any register, so a fault leaves the state as it was. A save stores what the
- * instruction defines and leaves the other bytes of the area as they were. Spec: Intel SDM volume 1, chapters 10.5 and 13.
+ * A restore reads the whole area before it changes any register, so a fault leaves the state as it was. A save stores
+ * what the instruction defines and leaves the other bytes of the area as they were. Spec: Intel SDM volume 1, chapters
+ * 10.5 and 13.
  */
 #include "target/i386/native/xstate.h"
 
@@ -74,8 +75,8 @@ static bool component_in_use(const CpuX86 *cpu, unsigned i)
 
     switch (i) {
     case XSTATE_X87:
-        return f->fx.fcw != FCW_INIT || f->fx.fsw || f->fx.ftw_abridged || f->fx.fop || f->fx.fip || f->fx.fdp || f->fcs || f->fds ||
-               !all_zero(f->fx.st, sizeof f->fx.st);
+        return f->fx.fcw != FCW_INIT || f->fx.fsw || f->fx.ftw_abridged || f->fx.fop || f->fx.fip || f->fx.fdp ||
+               f->fcs || f->fds || !all_zero(f->fx.st, sizeof f->fx.st);
     case XSTATE_SSE:
         for (unsigned r = 0; r < 16; r++) {
             if (!all_zero(f->zmm[r], 16)) {
@@ -201,7 +202,7 @@ static uint64_t aligned_address(CpuX86 *cpu, const Insn *insn, unsigned align)
     return off;
 }
 
-/* FXSAVE leaves XMM out where the system has not enabled SSE, or asked for speed (EFER.FFXSR at CPL 0 in 64-bit mode). */
+/* FXSAVE leaves XMM out where the system has not enabled SSE, or under EFER.FFXSR at CPL 0 in 64-bit mode. */
 static bool fx_has_sse(const CpuX86 *cpu)
 {
     return cpu->mode_flags & MODE_OSFXSR &&
@@ -304,7 +305,8 @@ static void xsave(CpuX86 *cpu, const Insn *insn)
 {
     unsigned op = insn_row(insn)->op;
     bool compacted = op == OP_XSAVEC || op == OP_XSAVES;
-    uint64_t off = aligned_address(cpu, insn, 64), mask = requested(cpu, op == OP_XSAVES), in_use = xstate_in_use(cpu, mask);
+    uint64_t off = aligned_address(cpu, insn, 64), mask = requested(cpu, op == OP_XSAVES);
+    uint64_t in_use = xstate_in_use(cpu, mask);
     uint64_t header[8] = { 0 };
     unsigned bytes = xstate_bytes(mask, compacted);
     uint8_t area[XSAVE_MAX_BYTES];
@@ -345,7 +347,7 @@ static void xrstor(CpuX86 *cpu, const Insn *insn)
 {
     bool supervisor = insn_row(insn)->op == OP_XRSTORS, compacted;
     uint64_t off = aligned_address(cpu, insn, 64), mask = requested(cpu, supervisor), allowed;
-    uint64_t header[8], saved;
+    uint64_t header[8], saved, layout;
     uint8_t area[XSAVE_MAX_BYTES];
     bool bad, load_mxcsr;
 
@@ -355,8 +357,7 @@ static void xrstor(CpuX86 *cpu, const Insn *insn)
     saved = header[0];
     compacted = header[1] & XCOMP_COMPACT;
     if (compacted) {
-        uint64_t layout = header[1] & ~XCOMP_COMPACT;
-
+        layout = header[1] & ~XCOMP_COMPACT;
         bad = !cpu_has(cpu, FEATURE_XSAVEC) || layout & ~allowed || saved & ~layout || !all_zero(header + 2, 48);
     } else {
         bad = supervisor || saved & ~cpu->xcr0 || header[1] || header[2];
@@ -372,7 +373,8 @@ static void xrstor(CpuX86 *cpu, const Insn *insn)
     if (load_mxcsr && mxcsr_of(area) & ~MXCSR_WRITABLE) {
         cpu_raise_error(cpu, VECTOR_GP, 0);
     }
-    cpu_ld_bytes(cpu, insn->seg, off, area, xstate_bytes(compacted ? header[1] & ~XCOMP_COMPACT : mask & saved, compacted));
+    layout = compacted ? header[1] & ~XCOMP_COMPACT : mask & saved;
+    cpu_ld_bytes(cpu, insn->seg, off, area, xstate_bytes(layout, compacted));
     for (unsigned i = 0; i < XSTATE_COUNT; i++) {
         if (!(mask & BIT(i))) {
             continue;
@@ -382,7 +384,7 @@ static void xrstor(CpuX86 *cpu, const Insn *insn)
         } else if (i == XSTATE_X87) {
             unpack_x87(cpu, insn, area);
         } else {
-            copy_component(cpu, i, area + component_offset(i, header[1] & ~XCOMP_COMPACT, compacted), false);
+            copy_component(cpu, i, area + component_offset(i, layout, compacted), false);
         }
     }
     if (load_mxcsr) {

@@ -3,9 +3,10 @@
  * Executable memory for stubs. One memfd is mapped twice: writable here, executable for the vCPUs; no address is both.
  *
  * Stubs are only added. How many there can be is bounded by the number of canonical forms (test-vector counts them), so
- * nothing is ever freed and a stub's address may be kept without a lock. At the start of the memory are the two exits that
- * a signal handler sends a faulting stub to: they undo what a stub sets up (MXCSR, x87 or MMX, upper vector halves) and return a
- * status. Stubs hold nothing on the stack across the guest's instruction, so the exits need not know which one it was.
+ * nothing is ever freed and a stub's address may be kept without a lock. At the start of the memory are the two exits
+ * that a signal handler sends a faulting stub to: they undo what a stub sets up (MXCSR, x87 or MMX, upper vector
+ * halves) and return a status. Stubs hold nothing on the stack across the guest's instruction, so the exits need not
+ * know which one it was.
  */
 #include "target/i386/native/native.h"
 

@@ -7,9 +7,9 @@
  *   load the registers it names from the vCPU -> the guest's MXCSR if it is floating point -> the instruction, its
  *   memory operand being a pointer that the caller passes -> store results -> the host's MXCSR -> return a status
  *
- * A stub depends on the canonical form only, not on guest register numbers or addresses, so there are few: stubs are found
- * by content and live as long as the process. An unmasked SIMD exception arrives as SIGFPE inside the stub, before
- * anything was stored; the handler leaves through the cache's common exit, and the caller raises #XM.
+ * A stub depends on the canonical form only, not on guest register numbers or addresses, so there are few: stubs are
+ * found by content and live as long as the process. An unmasked SIMD exception arrives as SIGFPE inside the stub,
+ * before anything was stored; the handler leaves through the cache's common exit, and the caller raises #XM.
  *
  * On hosts other than x86-64 nothing is offered: native_host_has() is false for every vector feature.
  */
@@ -39,8 +39,8 @@ enum { NATIVE_DONE, NATIVE_FP_EXCEPTION, NATIVE_ILLEGAL };
 /** native_vector_stub: the stub of a decoded vector, MMX or opmask instruction; NULL if it cannot be made. */
 NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn);
 /**
- * native_x87_stub: for escape opcode @opcode (D8 to DF) and ModRM byte @modrm. The stub loads and stores cpu->fpu.fx, of
- * which it spoils fop, fip, fdp and mxcsr; @reg passes the arithmetic flags (FCMOV) as an integer.
+ * native_x87_stub: for escape opcode @opcode (D8 to DF) and ModRM byte @modrm. The stub loads and stores cpu->fpu.fx,
+ * of which it spoils fop, fip, fdp and mxcsr; @reg passes the arithmetic flags (FCMOV) as an integer.
  */
 NativeStub *native_x87_stub(uint8_t opcode, uint8_t modrm);
 

@@ -2,12 +2,13 @@
 /*
  * Running a bound vector instruction: read memory, call the stub, write memory, act on its status.
  *
- * native_bind() leaves in the Insn: host = the stub; imm = places of the register operands as byte offsets from the vCPU
- * divided by 8, 16 bits each (ModRM.reg, vvvv, ModRM.rm, is4 or EVEX write mask); imm2 = bytes of the memory operand.
+ * native_bind() leaves in the Insn: host = the stub; imm = places of the register operands as byte offsets from the
+ * vCPU divided by 8, 16 bits each (ModRM.reg, vvvv, ModRM.rm, is4 or EVEX write mask); imm2 = bytes of the memory
+ * operand.
  *
- * Memory operands in plain RAM are passed to the stub as they lie; others go through a buffer. A store is probed before the
- * stub runs, since the stub may change MXCSR. A masked memory operand (EVEX) reads and writes only elements that the mask
- * selects, so that the others cannot fault.
+ * Memory operands in plain RAM are passed to the stub as they lie; others go through a buffer. A store is probed before
+ * the stub runs, since the stub may change MXCSR. A masked memory operand (EVEX) reads and writes only elements that
+ * the mask selects, so that the others cannot fault.
  */
 #include "target/i386/exec/flags.h"
 #include "target/i386/insn/operand.h"
@@ -24,7 +25,8 @@ static void *place(CpuX86 *cpu, const Insn *insn, unsigned slot)
 
 static inline uint64_t call(CpuX86 *cpu, const Insn *insn, void *mem)
 {
-    return ((NativeStub *)insn->host)(cpu, mem, place(cpu, insn, 0), place(cpu, insn, 1), place(cpu, insn, 2), place(cpu, insn, 3));
+    return ((NativeStub *)insn->host)(cpu, mem, place(cpu, insn, 0), place(cpu, insn, 1), place(cpu, insn, 2),
+                                      place(cpu, insn, 3));
 }
 
 static G_NORETURN void raise_status(CpuX86 *cpu, unsigned status)
@@ -113,9 +115,9 @@ static uint64_t wrap(const Insn *insn, uint64_t off)
 }
 
 /*
- * Which bytes of the operand the instruction touches: @length of them from the start, in elements of @element bytes by @mask.
- * Expansion and compression touch as many elements as the mask selects, in a row; a broadcast touches its one element
- * if the mask selects any.
+ * Which bytes of the operand the instruction touches: @length of them from the start, in elements of @element bytes by
+ * @mask. Expansion and compression touch as many elements as the mask selects, in a row; a broadcast touches its one
+ * element if the mask selects any.
  */
 typedef struct Touched { unsigned length, element; uint64_t mask; } Touched;
 
@@ -235,7 +237,8 @@ static void run_mmx(CpuX86 *cpu, const Insn *insn)
     unsigned group = operand_kinds[row->operands[0]].group;
 
     if (group == GROUP_V && memory) {
-        check_status(cpu, call(cpu, insn, mem));        /* CVTPI2PS, CVTPI2PD: no MMX register, no change of x87 state */
+        /* CVTPI2PS, CVTPI2PD: no MMX register, no change of x87 state */
+        check_status(cpu, call(cpu, insn, mem));
         return;
     }
     x87_enter_mmx(cpu);
@@ -283,7 +286,8 @@ static uint64_t operand_places(const CpuX86 *cpu, const Insn *insn)
         case GROUP_L:
             offset[3] = state_offset(insn, group, insn->imm >> 4 & (cpu->mode_flags & MODE_CS64 ? 15 : 7));
             break;
-        case GROUP_W: case GROUP_U: case GROUP_Q: case GROUP_N: case GROUP_KE: case GROUP_KR: case GROUP_E: case GROUP_R:
+        case GROUP_W: case GROUP_U: case GROUP_Q: case GROUP_N:
+        case GROUP_KE: case GROUP_KR: case GROUP_E: case GROUP_R:
             if (!insn_has_mem(insn)) {
                 offset[2] = state_offset(insn, group, insn->rm);
             }

@@ -2,14 +2,13 @@
 /*
  * From a decoded vector instruction to its stub.
  *
- *   Insn -> Canonical: the same instruction with fixed registers and [rsi] as memory, and what must be loaded and stored
+ *   Insn -> Canonical: the same instruction with fixed registers and [rsi] as memory, what to load and what to store
  *        -> code bytes -> code cache (keyed by the Canonical)
  *
- * Fixed registers, so that no stub depends on guest register numbers: vector ModRM.reg xmm1, vvvv xmm2, ModRM.rm xmm3, is4 xmm4;
- * the implicit XMM0 stays xmm0; MMX mm1, mm3; opmasks k1, k2, k3, the write mask k4 (its place comes instead of is4's); a
- * general register is eax.
- * Legacy SSE moves 16 bytes in and out, so the guest's upper halves stay; VEX and EVEX store the widest register that the
- * guest can have, so they are cleared as on hardware.
+ * Fixed registers, so that no stub depends on guest register numbers: vector ModRM.reg xmm1, vvvv xmm2, ModRM.rm xmm3,
+ * is4 xmm4; the implicit XMM0 stays xmm0; MMX mm1, mm3; opmasks k1, k2, k3, the write mask k4 (its place comes instead
+ * of is4's); a general register is eax. Legacy SSE moves 16 bytes in and out, so the guest's upper halves stay; VEX and
+ * EVEX store the widest register that the guest can have, so they are cleared as on hardware.
  */
 #include "target/i386/native/native.h"
 #include "target/i386/native/x87_light.h"
@@ -21,7 +20,8 @@ enum { SLOT_REG, SLOT_VVVV, SLOT_RM, SLOT_IS4, SLOT_COUNT };
 enum { KIND_NONE, KIND_VECTOR, KIND_MMX, KIND_MASK, KIND_GENERAL };
 enum { HOST_RAX = 0, HOST_RCX = 1, HOST_RDX = 2, HOST_RSI = 6, HOST_RDI = 7, HOST_R8 = 8, HOST_R9 = 9 };
 enum {
-    USE_FP = 1, USE_FLAGS = 2, USE_MMX = 4, USE_XMM0_IN = 8, USE_XMM0_OUT = 16, USE_STRING_LENGTHS = 32, USE_INDEX_OUT = 64
+    USE_FP = 1, USE_FLAGS = 2, USE_MMX = 4, USE_XMM0_IN = 8, USE_XMM0_OUT = 16, USE_STRING_LENGTHS = 32,
+    USE_INDEX_OUT = 64
 };
 
 /* Where the caller's pointer to a slot's state is, and the number of the host register that the slot gets. */
@@ -67,7 +67,8 @@ static void emit_base(Emitter *e, unsigned reg, unsigned base, bool with_disp, u
 }
 
 /* Moves between vector register @reg (0-7) and memory at @base: 16 bytes, or VEX 32, or EVEX 64. */
-static void emit_vector_move(Emitter *e, bool store, unsigned width, unsigned reg, unsigned base, bool with_disp, uint32_t disp)
+static void emit_vector_move(Emitter *e, bool store, unsigned width, unsigned reg, unsigned base, bool with_disp,
+                             uint32_t disp)
 {
     bool b = base >= 8;
 
@@ -353,7 +354,7 @@ NativeStub *native_vector_stub(const CpuX86 *cpu, const Insn *insn)
     bool mode64 = cpu->mode_flags & MODE_CS64;
     uint8_t reg = row->select_value >> 3 & 7, rm = HOST_RSI;
 
-    c.prefix_class = insn->prefixes & INSN_REP ? 2 : insn->prefixes & INSN_REPNE ? 3 : insn->prefixes & INSN_OPSIZE ? 1 : 0;
+    c.prefix_class = insn->prefixes & INSN_REP ? 2 : insn->prefixes & INSN_REPNE ? 3 : !!(insn->prefixes & INSN_OPSIZE);
     if (row->encoding != ENCODING_LEGACY) {
         c.prefix_class = __builtin_ctz(row->prefixes);
         c.vector_length = row->size_kind == SIZE_VL ? __builtin_ctz(insn->size) - 4 :

@@ -18,7 +18,8 @@ static inline void vector_check_aligned(CpuX86 *cpu, uint64_t linear, unsigned b
 }
 
 /** vector_load: where the operand's @bytes (at most 64) can be read; maybe @buffer. */
-static ALWAYS_INLINE const void *vector_load(CpuX86 *cpu, const Insn *insn, unsigned bytes, bool aligned, VectorBuffer *buffer)
+static ALWAYS_INLINE const void *vector_load(CpuX86 *cpu, const Insn *insn, unsigned bytes, bool aligned,
+                                             VectorBuffer *buffer)
 {
     uint64_t off = insn_ea(cpu, insn), linear = cpu_linear(cpu, insn->seg, off, bytes, false);
     const TlbEntry *e = &cpu->tlb[tlb_slot(linear)];

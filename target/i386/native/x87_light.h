@@ -10,7 +10,9 @@
 
 #include "target/i386/cpu.h"
 
-typedef enum X87Result { X87_RESULT_NONE, X87_RESULT_ST0, X87_RESULT_STI, X87_RESULT_PUSH, X87_RESULT_MEMORY } X87Result;
+typedef enum X87Result {
+    X87_RESULT_NONE, X87_RESULT_ST0, X87_RESULT_STI, X87_RESULT_PUSH, X87_RESULT_MEMORY
+} X87Result;
 /* What becomes of the condition codes: C1 alone, all four, or C1 and RFLAGS. */
 typedef enum X87Condition { X87_CONDITION_C1, X87_CONDITION_ALL, X87_CONDITION_FLAGS } X87Condition;
 
@@ -29,8 +31,8 @@ bool x87_light_find(uint8_t opcode, uint8_t modrm, X87Light *out);
 /* Of the stub that native_x87_stub() makes: where the short form begins, if there is one. */
 #define X87_LIGHT_OFFSET 64
 /**
- * A short stub: @mem operand, @st0 and @sti the registers' 10 bytes, @to where a result goes. Returns the status word in bits
- * 0-15 and, for X87_CONDITION_FLAGS, RFLAGS above.
+ * A short stub: @mem operand, @st0 and @sti the registers' 10 bytes, @to where a result goes. Returns the status word
+ * in bits 0-15 and, for X87_CONDITION_FLAGS, RFLAGS above.
  */
 typedef uint64_t X87LightStub(CpuX86 *cpu, void *mem, const void *st0, const void *sti, void *to);
 

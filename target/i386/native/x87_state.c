@@ -20,7 +20,8 @@ void x87_check_pending(CpuX86 *cpu)
         cpu_raise(cpu, VECTOR_MF);
     }
     if (x87_ferr_hook) {
-        x87_ferr_hook(cpu);                     /* IRQ 13 is the board's; the instruction goes on meanwhile, IGNNE# set */
+        /* IRQ 13 is the board's; the instruction goes on meanwhile, IGNNE# set */
+        x87_ferr_hook(cpu);
     }
 }
 
