@@ -18,13 +18,15 @@ static void debugcon_write(void *opaque, uint64_t offset, uint64_t value, unsign
     chardev_write_all(&((DebugCon *)opaque)->chr, &byte, 1);
 }
 
-static const MemoryOps debugcon_ops = { .read = debugcon_read, .write = debugcon_write, .impl = { .min = 1, .max = 1 } };
+static const MemoryOps debugcon_ops = {
+    .read = debugcon_read, .write = debugcon_write, .impl = { .min = 1, .max = 1 },
+};
 
 static bool debugcon_realize(Device *dev, GError **err)
 {
     DebugCon *s = DEVICE(DebugCon, dev);
     if (!s->chr.chr) {
-        return error_set(err, "isa-debugcon: property 'chardev' is missing");
+        return error_set(err, "property 'chardev' is missing");
     }
     memory_region_init_io(&s->port, &dev->object, &debugcon_ops, s, "debugcon", 1);
     isa_register_ioport(&s->isa, &s->port, s->isa.iobase);
@@ -34,6 +36,7 @@ static bool debugcon_realize(Device *dev, GError **err)
 static void debugcon_unrealize(Device *dev)
 {
     chardev_detach(&DEVICE(DebugCon, dev)->chr);
+    memory_region_destroy(&DEVICE(DebugCon, dev)->port);
 }
 
 static const Property debugcon_properties[] = {

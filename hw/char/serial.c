@@ -2,23 +2,33 @@
 /*
  * 16550A UART with 16-byte FIFOs, on ISA.
  *
- * Guest writes THR -> transmit FIFO -> chardev_write(), retried by a watch when the host end is busy; THRE comes back at
- * once, since the host takes bytes faster than any line. Host bytes -> serial_receive() -> receive FIFO -> interrupt at
- * the trigger level, or by the character timeout (four characters' time, worked out from the divisor).
+ * Guest writes THR -> transmit FIFO -> chardev_write(), retried by a watch when the host end is busy; THRE comes back
+ * at once, since the host takes bytes faster than any line. Host bytes -> serial_receive() -> receive FIFO -> interrupt
+ * at the trigger level, or by the character timeout (four characters' time, worked out from the divisor), for which a
+ * timer is armed only while that interrupt is enabled.
+ *
+ * In 16450 mode (FIFOs off) the receive FIFO holds one byte, the newest. The modem lines say that somebody is there.
  * Spec: PC16550D data sheet, section 8 (registers).
  */
 #include "hw/char/serial.h"
 
+#include "core/vm.h"
+
 enum { REG_RBR_THR = 0, REG_IER = 1, REG_IIR_FCR = 2, REG_LCR = 3, REG_MCR = 4, REG_LSR = 5, REG_MSR = 6, REG_SCR = 7 };
 enum { IER_RDI = 0x01, IER_THRI = 0x02, IER_RLSI = 0x04, IER_MSI = 0x08 };
-enum { IIR_NONE = 0x01, IIR_MSI = 0x00, IIR_THRI = 0x02, IIR_RDI = 0x04, IIR_RLSI = 0x06, IIR_TIMEOUT = 0x0c, IIR_FIFOS = 0xc0 };
-enum { FCR_ENABLE = 0x01, FCR_CLEAR_RX = 0x02, FCR_CLEAR_TX = 0x04 };
+enum {
+    IIR_NONE = 0x01, IIR_MSI = 0x00, IIR_THRI = 0x02, IIR_RDI = 0x04, IIR_RLSI = 0x06, IIR_TIMEOUT = 0x0c,
+    IIR_FIFOS = 0xc0
+};
+enum { FCR_ENABLE = 0x01, FCR_CLEAR_RX = 0x02, FCR_CLEAR_TX = 0x04, FCR_KEPT = 0xc9 };
 enum { LCR_STOP2 = 0x04, LCR_PARITY = 0x08, LCR_EVEN = 0x10, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT1 = 0x04, MCR_OUT2 = 0x08, MCR_LOOP = 0x10 };
-enum { LSR_DR = 0x01, LSR_OE = 0x02, LSR_PE = 0x04, LSR_FE = 0x08, LSR_BI = 0x10, LSR_THRE = 0x20, LSR_TEMT = 0x40, LSR_ERRORS = 0x1e };
+enum {
+    LSR_DR = 0x01, LSR_OE = 0x02, LSR_PE = 0x04, LSR_FE = 0x08, LSR_BI = 0x10, LSR_THRE = 0x20, LSR_TEMT = 0x40,
+    LSR_ERRORS = LSR_OE | LSR_PE | LSR_FE | LSR_BI
+};
 enum { MSR_DELTAS = 0x0f, MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80 };
 #define FIFO_LEN 16
-#define UART_CLOCK_HZ 115200                    /* baud rate at divisor 1 */
 
 typedef struct Fifo { uint8_t data[FIFO_LEN]; uint8_t head, count; } Fifo;
 
@@ -27,7 +37,8 @@ typedef struct Serial {
     MemoryRegion ports;
     IrqLine *irq;
     CharFrontend chr;
-    uint32_t index, irq_number;
+    uint32_t index, irq_number, baudbase;       /* baudbase: baud rate at divisor 1 */
+    bool wakeup;
     uint16_t divisor;
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr;
     bool thr_pending;                           /* THRE interrupt not yet acknowledged */
@@ -37,7 +48,9 @@ typedef struct Serial {
     Timer timeout;
 } Serial;
 
-static const struct { uint16_t port; uint8_t irq; } com_ports[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+static const struct { uint16_t port; uint8_t irq; } com_ports[] = {
+    { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 },
+};
 
 static void fifo_push(Fifo *f, uint8_t byte)
 {
@@ -66,7 +79,7 @@ static unsigned rx_trigger(const Serial *s)
 static int64_t char_time_ns(const Serial *s)
 {
     unsigned bits = 1 + 5 + (s->lcr & 3) + !!(s->lcr & LCR_PARITY) + 1 + !!(s->lcr & LCR_STOP2);
-    return bits * NS_PER_S * MAX(s->divisor, 1) / UART_CLOCK_HZ;
+    return bits * NS_PER_S * MAX(s->divisor, 1) / s->baudbase;
 }
 
 /* The pending interrupt of highest priority, as IIR shows it. */
@@ -95,17 +108,28 @@ static void serial_update(Serial *s)
     irq_set(s->irq, serial_iir(s) != IIR_NONE);
 }
 
+/* After a byte came or went, and when the interrupt is enabled: the timeout counts from now. */
+static void restart_timeout(Serial *s)
+{
+    if ((s->fcr & FCR_ENABLE) && (s->ier & IER_RDI) && s->rx.count) {
+        timer_arm_ns(&s->timeout, clock_ns(CLOCK_VIRTUAL) + 4 * char_time_ns(s));
+    } else {
+        timer_stop(&s->timeout);
+    }
+}
+
 static void serial_push_rx(Serial *s, uint8_t byte)
 {
     if (s->rx.count >= rx_capacity(s)) {
-        s->lsr |= LSR_OE;                       /* the newest is lost */
-        return;
+        s->lsr |= LSR_OE;
+        if (s->fcr & FCR_ENABLE) {
+            return;                             /* the newest is lost; in 16450 mode the old one */
+        }
+        s->rx.count = 0;
     }
     fifo_push(&s->rx, byte);
     s->lsr |= LSR_DR;
-    if (s->fcr & FCR_ENABLE) {
-        timer_arm_ns(&s->timeout, clock_ns(CLOCK_VIRTUAL) + 4 * char_time_ns(s));
-    }
+    restart_timeout(s);
 }
 
 static void serial_timeout(void *opaque)
@@ -125,6 +149,12 @@ static void serial_writable(void *opaque)
     serial_transmit(opaque);
 }
 
+static void serial_watch(Serial *s)
+{
+    s->watching = true;
+    chardev_add_watch(&s->chr, serial_writable, s);
+}
+
 static void serial_transmit(void *opaque)
 {
     Serial *s = opaque;
@@ -136,8 +166,7 @@ static void serial_transmit(void *opaque)
         uint8_t byte = s->tx.data[s->tx.head];
         if (chardev_write(&s->chr, &byte, 1) < 1 && s->chr.chr) {
             if (!s->watching) {
-                s->watching = true;
-                chardev_add_watch(&s->chr, serial_writable, s);
+                serial_watch(s);
             }
             break;
         }
@@ -166,8 +195,8 @@ static void serial_write_thr(Serial *s, uint8_t value)
 static void serial_send_params(Serial *s)
 {
     chardev_set_serial_params(&s->chr, &(SerialParams){
-        .speed = UART_CLOCK_HZ / MAX(s->divisor, 1), .data_bits = 5 + (s->lcr & 3), .stop_bits = s->lcr & LCR_STOP2 ? 2 : 1,
-        .parity = !(s->lcr & LCR_PARITY) ? 'N' : s->lcr & LCR_EVEN ? 'E' : 'O',
+        .speed = s->baudbase / MAX(s->divisor, 1), .data_bits = 5 + (s->lcr & 3),
+        .stop_bits = s->lcr & LCR_STOP2 ? 2 : 1, .parity = !(s->lcr & LCR_PARITY) ? 'N' : s->lcr & LCR_EVEN ? 'E' : 'O',
     });
 }
 
@@ -187,7 +216,7 @@ static void serial_write_fcr(Serial *s, uint8_t value)
         s->lsr |= LSR_THRE | LSR_TEMT;
         s->thr_pending = true;
     }
-    s->fcr = value & 0xc9;
+    s->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
     chardev_accept_input(&s->chr);
 }
 
@@ -225,6 +254,9 @@ static void serial_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         if ((s->ier & ~old & IER_THRI) && (s->lsr & LSR_THRE)) {
             s->thr_pending = true;              /* enabling it with THR empty interrupts at once */
         }
+        if ((s->ier ^ old) & IER_RDI) {
+            restart_timeout(s);
+        }
         break;
     case REG_IIR_FCR:
         serial_write_fcr(s, value);
@@ -261,16 +293,14 @@ static void serial_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 
 static uint64_t serial_read_rbr(Serial *s)
 {
-    if (!s->rx.count) {
-        return 0;
+    if (!s->rx.count) {                         /* a 16450's register still holds the last byte */
+        return s->fcr & FCR_ENABLE ? 0 : s->rx.data[(s->rx.head + FIFO_LEN - 1) % FIFO_LEN];
     }
     uint8_t byte = fifo_pop(&s->rx);
     s->timeout_pending = false;
-    if (s->rx.count) {
-        timer_arm_ns(&s->timeout, clock_ns(CLOCK_VIRTUAL) + 4 * char_time_ns(s));
-    } else {
+    restart_timeout(s);
+    if (!s->rx.count) {
         s->lsr &= ~(LSR_DR | LSR_BI);
-        timer_stop(&s->timeout);
     }
     serial_update(s);
     if (!(s->mcr & MCR_LOOP)) {
@@ -325,6 +355,9 @@ static int serial_can_receive(void *opaque)
 static void serial_receive(void *opaque, const uint8_t *buf, int len)
 {
     Serial *s = opaque;
+    if (s->wakeup) {
+        vm_request_wakeup();
+    }
     for (int i = 0; i < len; i++) {
         serial_push_rx(s, buf[i]);
     }
@@ -349,7 +382,8 @@ static bool serial_realize(Device *dev, GError **err)
         s->index = next_index;
     }
     if (s->index >= G_N_ELEMENTS(com_ports)) {
-        return error_set(err, "isa-serial: index %u: there are at most %zu", s->index, G_N_ELEMENTS(com_ports));
+        return error_set(err, "property 'index' of isa-serial is %u, not 0 to %zu", s->index,
+                         G_N_ELEMENTS(com_ports) - 1);
     }
     next_index = MAX(next_index, s->index + 1);
     if (s->isa.iobase == UINT32_MAX) {
@@ -371,6 +405,7 @@ static bool serial_realize(Device *dev, GError **err)
 static void serial_unrealize(Device *dev)
 {
     chardev_detach(&DEVICE(Serial, dev)->chr);
+    memory_region_destroy(&DEVICE(Serial, dev)->ports);
 }
 
 static void serial_reset(Device *dev, ResetKind kind)
@@ -390,8 +425,11 @@ static bool serial_post_load(Device *dev, unsigned version, GError **err)
 {
     Serial *s = DEVICE(Serial, dev);
     if (s->rx.count > FIFO_LEN || s->tx.count > FIFO_LEN || s->rx.head >= FIFO_LEN || s->tx.head >= FIFO_LEN) {
-        return error_set(err, "isa-serial: FIFO positions %u+%u, %u+%u are out of range", s->rx.head, s->rx.count, s->tx.head,
+        return error_set(err, "FIFO positions %u+%u, %u+%u are out of range", s->rx.head, s->rx.count, s->tx.head,
                          s->tx.count);
+    }
+    if (s->tx.count && !s->watching) {
+        serial_watch(s);
     }
     return true;
 }
@@ -400,16 +438,20 @@ static const Property serial_properties[] = {
     PROP_UINT32("index", Serial, index, UINT32_MAX, "number of the COM port, from 0"),
     PROP_UINT32("iobase", Serial, isa.iobase, UINT32_MAX, "first I/O port (default by index)"),
     PROP_UINT32("irq", Serial, irq_number, UINT32_MAX, "ISA interrupt (default by index)"),
+    PROP_UINT32("baudbase", Serial, baudbase, 115200, "baud rate at divisor 1", .min = 1, .max = UINT32_MAX),
+    PROP_BOOL("wakeup", Serial, wakeup, false, "a byte received ends a suspend"),
     PROP_CHARDEV("chardev", Serial, chr, "id of the character device"),
     { }
 };
 
-static const StateField fifo_state[] = { STATE_U8_ARRAY(Fifo, data), STATE_U8(Fifo, head), STATE_U8(Fifo, count), { } };
+static const StateField fifo_state[] = {
+    STATE_U8_ARRAY(Fifo, data), STATE_U8(Fifo, head), STATE_U8(Fifo, count), { }
+};
 static const StateField serial_state[] = {
     STATE_U16(Serial, divisor), STATE_U8(Serial, ier), STATE_U8(Serial, fcr), STATE_U8(Serial, lcr), STATE_U8(Serial, mcr),
     STATE_U8(Serial, lsr), STATE_U8(Serial, msr), STATE_U8(Serial, scr), STATE_BOOL(Serial, thr_pending),
-    STATE_BOOL(Serial, timeout_pending), STATE_STRUCT(Serial, rx, Fifo, fifo_state), STATE_STRUCT(Serial, tx, Fifo, fifo_state),
-    STATE_TIMER(Serial, timeout), { }
+    STATE_BOOL(Serial, timeout_pending), STATE_STRUCT(Serial, rx, Fifo, fifo_state),
+    STATE_STRUCT(Serial, tx, Fifo, fifo_state), STATE_TIMER(Serial, timeout), { }
 };
 
 static const DeviceType isa_serial_type = {

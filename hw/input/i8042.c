@@ -2,10 +2,17 @@
 /*
  * 8042 keyboard controller: two PS/2 ports, the A20 gate and the reset line.
  *
+ * Guest writes a command to 0x64 or a byte to 0x60 -> the controller itself, or ps2_write() to a device. Bytes for the
+ * guest: a device's queue or the controller's answer -> fill_output() -> output buffer, STATUS.OBF and an interrupt ->
+ * guest reads 0x60, which makes room for the next.
+ *
  * Invariant: STATUS.OBF is set exactly while `output` holds a byte that the guest has not read; `output_aux` says from
- * which side. Bytes of the controller's own answers go before those of the keyboard, and those before the mouse's.
+ * which side. An answer of the controller goes before bytes of the keyboard, and those before the mouse's.
+ * Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and auxiliary device controller".
  */
 #include "hw/input/i8042.h"
+
+#include <string.h>
 
 #include "core/log.h"
 #include "core/vm.h"
@@ -18,16 +25,25 @@ enum {
     CMD_READ_OUTPORT = 0xd0, CMD_WRITE_OUTPORT = 0xd1, CMD_WRITE_KBD_OUTPUT = 0xd2, CMD_WRITE_AUX_OUTPUT = 0xd3,
     CMD_WRITE_AUX = 0xd4, CMD_DISABLE_A20 = 0xdd, CMD_ENABLE_A20 = 0xdf, CMD_PULSE = 0xf0, CMD_NOP = 0xff,
 };
-enum { CONFIG_KBD_INT = 0x01, CONFIG_AUX_INT = 0x02, CONFIG_SYS = 0x04, CONFIG_KBD_DISABLED = 0x10, CONFIG_AUX_DISABLED = 0x20, CONFIG_TRANSLATE = 0x40 };
-enum { OUTPORT_NO_RESET = 0x01, OUTPORT_A20 = 0x02, OUTPORT_KBD_FULL = 0x10, OUTPORT_AUX_FULL = 0x20 };
+enum {
+    CONFIG_KBD_INT = 0x01, CONFIG_AUX_INT = 0x02, CONFIG_SYS = 0x04, CONFIG_KBD_DISABLED = 0x10,
+    CONFIG_AUX_DISABLED = 0x20, CONFIG_TRANSLATE = 0x40
+};
+enum {
+    OUTPORT_NO_RESET = 0x01, OUTPORT_A20 = 0x02, OUTPORT_KBD_FULL = 0x10, OUTPORT_AUX_FULL = 0x20,
+    OUTPORT_DEVICE_LINES = 0xcc                 /* clocks and data of the ports, idle */
+};
+#define RAM_BYTES 32                            /* byte 0 is the configuration */
 
 typedef struct I8042 {
     IsaDevice isa;
     MemoryRegion data_port, command_port;
     IrqLine *kbd_irq, *aux_irq;
     Ps2Port kbd, aux;
-    uint8_t config, outport, status, output, pending_command;
-    bool output_aux, translate_break;           /* translate_break: F0 seen, the next code is a release */
+    uint8_t ram[RAM_BYTES];
+    uint8_t outport, status, output, answer, pending_command;
+    bool output_aux, answer_pending, answer_aux;
+    bool translate_break;                       /* F0 seen: the next code is a release */
 } I8042;
 
 /* Set 2 codes to set 1, as the controller translates; index is the set 2 code. */
@@ -42,11 +58,16 @@ static const uint8_t translated[128] = {
     0x52, 0x53, 0x50, 0x4c, 0x4d, 0x48, 0x01, 0x45, 0x57, 0x4e, 0x51, 0x4a, 0x37, 0x49, 0x46, 0x54,
 };
 
+static uint8_t config(const I8042 *s)
+{
+    return s->ram[0];
+}
+
 static void update_irqs(I8042 *s)
 {
     bool full = s->status & STATUS_OBF;
-    irq_set(s->kbd_irq, full && !s->output_aux && (s->config & CONFIG_KBD_INT));
-    irq_set(s->aux_irq, full && s->output_aux && (s->config & CONFIG_AUX_INT));
+    irq_set(s->kbd_irq, full && !s->output_aux && (config(s) & CONFIG_KBD_INT));
+    irq_set(s->aux_irq, full && s->output_aux && (config(s) & CONFIG_AUX_INT));
     s->outport = (s->outport & ~(OUTPORT_KBD_FULL | OUTPORT_AUX_FULL)) |
                  (full ? s->output_aux ? OUTPORT_AUX_FULL : OUTPORT_KBD_FULL : 0);
 }
@@ -62,7 +83,7 @@ static void put_output(I8042 *s, uint8_t byte, bool aux)
 /* Next keyboard byte as the guest sees it; false if translation swallowed it. */
 static bool translate_byte(I8042 *s, uint8_t *byte)
 {
-    if (!(s->config & CONFIG_TRANSLATE)) {
+    if (!(config(s) & CONFIG_TRANSLATE)) {
         return true;
     }
     if (*byte == 0xf0) {
@@ -87,17 +108,29 @@ static void fill_output(void *opaque)
 {
     I8042 *s = opaque;
     while (!(s->status & STATUS_OBF)) {
-        if (ps2_has_data(&s->kbd) && !(s->config & CONFIG_KBD_DISABLED)) {
+        if (s->answer_pending) {
+            s->answer_pending = false;
+            put_output(s, s->answer, s->answer_aux);
+        } else if (ps2_has_data(&s->kbd) && !(config(s) & CONFIG_KBD_DISABLED)) {
             uint8_t byte = ps2_read(&s->kbd);
             if (translate_byte(s, &byte)) {
                 put_output(s, byte, false);
             }
-        } else if (ps2_has_data(&s->aux) && !(s->config & CONFIG_AUX_DISABLED)) {
+        } else if (ps2_has_data(&s->aux) && !(config(s) & CONFIG_AUX_DISABLED)) {
             put_output(s, ps2_read(&s->aux), true);
         } else {
             return;
         }
     }
+}
+
+/* The controller's own answer; a second one replaces the first. */
+static void put_answer(I8042 *s, uint8_t byte, bool aux)
+{
+    s->answer = byte;
+    s->answer_aux = aux;
+    s->answer_pending = true;
+    fill_output(s);
 }
 
 static void write_outport(I8042 *s, uint8_t value)
@@ -115,10 +148,10 @@ static void command_write(void *opaque, uint64_t offset, uint64_t value, unsigne
     s->status |= STATUS_CMD;
     s->pending_command = 0;
     switch (value) {
-    case CMD_READ_CONFIG ... CMD_READ_CONFIG + 0x1f:
-        put_output(s, value == CMD_READ_CONFIG ? s->config : 0, false);
+    case CMD_READ_CONFIG ... CMD_READ_CONFIG + RAM_BYTES - 1:
+        put_answer(s, s->ram[value - CMD_READ_CONFIG], false);
         break;
-    case CMD_WRITE_CONFIG ... CMD_WRITE_CONFIG + 0x1f:
+    case CMD_WRITE_CONFIG ... CMD_WRITE_CONFIG + RAM_BYTES - 1:
     case CMD_WRITE_OUTPORT:
     case CMD_WRITE_KBD_OUTPUT:
     case CMD_WRITE_AUX_OUTPUT:
@@ -126,32 +159,32 @@ static void command_write(void *opaque, uint64_t offset, uint64_t value, unsigne
         s->pending_command = value;
         break;
     case CMD_DISABLE_AUX:
-        s->config |= CONFIG_AUX_DISABLED;
+        s->ram[0] |= CONFIG_AUX_DISABLED;
         break;
     case CMD_ENABLE_AUX:
-        s->config &= ~CONFIG_AUX_DISABLED;
+        s->ram[0] &= ~CONFIG_AUX_DISABLED;
         fill_output(s);
         break;
     case CMD_TEST_AUX:
     case CMD_TEST_KBD:
-        put_output(s, 0x00, false);
+        put_answer(s, 0x00, false);
         break;
     case CMD_SELF_TEST:
         s->status |= STATUS_SYS;
-        put_output(s, 0x55, false);
+        put_answer(s, 0x55, false);
         break;
     case CMD_DISABLE_KBD:
-        s->config |= CONFIG_KBD_DISABLED;
+        s->ram[0] |= CONFIG_KBD_DISABLED;
         break;
     case CMD_ENABLE_KBD:
-        s->config &= ~CONFIG_KBD_DISABLED;
+        s->ram[0] &= ~CONFIG_KBD_DISABLED;
         fill_output(s);
         break;
     case CMD_READ_INPORT:
-        put_output(s, 0x80, false);             /* keyboard not locked */
+        put_answer(s, 0x80, false);             /* keyboard not locked */
         break;
     case CMD_READ_OUTPORT:
-        put_output(s, s->outport, false);
+        put_answer(s, s->outport, false);
         break;
     case CMD_DISABLE_A20:
     case CMD_ENABLE_A20:
@@ -175,11 +208,12 @@ static void data_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     s->status &= ~STATUS_CMD;
     switch (command) {
     case 0:
-        s->config &= ~CONFIG_KBD_DISABLED;      /* sending to the keyboard enables its clock */
+        s->ram[0] &= ~CONFIG_KBD_DISABLED;      /* sending to the keyboard enables its clock */
         ps2_write(&s->kbd, value);
+        fill_output(s);
         break;
     case CMD_WRITE_CONFIG:
-        s->config = value;
+        s->ram[0] = value;
         s->status = value & CONFIG_SYS ? s->status | STATUS_SYS : s->status & ~STATUS_SYS;
         update_irqs(s);
         fill_output(s);
@@ -189,13 +223,16 @@ static void data_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
         break;
     case CMD_WRITE_KBD_OUTPUT:
     case CMD_WRITE_AUX_OUTPUT:
-        put_output(s, value, command == CMD_WRITE_AUX_OUTPUT);
+        put_answer(s, value, command == CMD_WRITE_AUX_OUTPUT);
         break;
     case CMD_WRITE_AUX:
-        s->config &= ~CONFIG_AUX_DISABLED;
+        s->ram[0] &= ~CONFIG_AUX_DISABLED;
         ps2_write(&s->aux, value);
+        fill_output(s);
         break;
-    }                                           /* CMD_WRITE_CONFIG + 1 ...: controller RAM that nobody reads back */
+    default:                                    /* CMD_WRITE_CONFIG + 1 ... */
+        s->ram[command & (RAM_BYTES - 1)] = value;
+    }
 }
 
 static uint64_t status_read(void *opaque, uint64_t offset, unsigned size)
@@ -235,16 +272,25 @@ static bool i8042_realize(Device *dev, GError **err)
     return true;
 }
 
+static void i8042_unrealize(Device *dev)
+{
+    I8042 *s = DEVICE(I8042, dev);
+    memory_region_destroy(&s->data_port);
+    memory_region_destroy(&s->command_port);
+}
+
 static void i8042_reset(Device *dev, ResetKind kind)
 {
     I8042 *s = DEVICE(I8042, dev);
-    s->config = CONFIG_KBD_INT | CONFIG_AUX_INT;
+    memset(s->ram, 0, sizeof s->ram);
+    s->ram[0] = CONFIG_KBD_INT | CONFIG_AUX_INT;
     s->status = STATUS_CMD | STATUS_UNLOCKED;
-    s->outport = OUTPORT_NO_RESET | OUTPORT_A20;
-    s->output = s->pending_command = 0;
-    s->output_aux = s->translate_break = false;
+    s->outport = OUTPORT_NO_RESET | OUTPORT_A20 | OUTPORT_DEVICE_LINES;
+    s->output = s->answer = s->pending_command = 0;
+    s->output_aux = s->answer_pending = s->answer_aux = s->translate_break = false;
     ps2_reset(&s->kbd);
     ps2_reset(&s->aux);
+    cpu_a20_set(true);
     update_irqs(s);
 }
 
@@ -252,21 +298,23 @@ static bool i8042_post_load(Device *dev, unsigned version, GError **err)
 {
     I8042 *s = DEVICE(I8042, dev);
     if (!ps2_state_valid(&s->kbd) || !ps2_state_valid(&s->aux) || s->kbd.is_mouse || !s->aux.is_mouse) {
-        return error_set(err, "i8042: the state of a PS/2 port is out of range");
+        return error_set(err, "the state of a PS/2 port is out of range");
     }
+    cpu_a20_set(s->outport & OUTPORT_A20);
     return true;
 }
 
 static const StateField i8042_state[] = {
-    STATE_STRUCT(I8042, kbd, Ps2Port, ps2_state), STATE_STRUCT(I8042, aux, Ps2Port, ps2_state), STATE_U8(I8042, config),
-    STATE_U8(I8042, outport), STATE_U8(I8042, status), STATE_U8(I8042, output), STATE_U8(I8042, pending_command),
-    STATE_BOOL(I8042, output_aux), STATE_BOOL(I8042, translate_break), { }
+    STATE_STRUCT(I8042, kbd, Ps2Port, ps2_state), STATE_STRUCT(I8042, aux, Ps2Port, ps2_state),
+    STATE_U8_ARRAY(I8042, ram), STATE_U8(I8042, outport), STATE_U8(I8042, status), STATE_U8(I8042, output),
+    STATE_U8(I8042, answer), STATE_U8(I8042, pending_command), STATE_BOOL(I8042, output_aux),
+    STATE_BOOL(I8042, answer_pending), STATE_BOOL(I8042, answer_aux), STATE_BOOL(I8042, translate_break), { }
 };
 
 static const DeviceType i8042_type = {
-    .name = "i8042", .parent = &isa_device_type.type, .size = sizeof(I8042), .category = CATEGORY_INPUT, .not_user_creatable = true,
-    .description = "8042 keyboard controller", .state = i8042_state, .realize = i8042_realize, .reset = i8042_reset,
-    .post_load = i8042_post_load,
+    .name = "i8042", .parent = &isa_device_type.type, .size = sizeof(I8042), .category = CATEGORY_INPUT,
+    .not_user_creatable = true, .description = "8042 keyboard controller", .state = i8042_state,
+    .realize = i8042_realize, .unrealize = i8042_unrealize, .reset = i8042_reset, .post_load = i8042_post_load,
 };
 TYPE_REGISTER(i8042_type);
 

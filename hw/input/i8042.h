@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* 8042 keyboard controller, ports 0x60 and 0x64. Spec: IBM PS/2 Technical Reference, "Keyboard/auxiliary device controller". */
+/* 8042 keyboard controller, ports 0x60 and 0x64. */
 #ifndef HW_INPUT_I8042_H
 #define HW_INPUT_I8042_H
 

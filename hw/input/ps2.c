@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hw/input/ps2.h"
 
+#include <glib.h>
 #include <string.h>
 
 enum { PS2_ACK = 0xfa, PS2_RESEND = 0xfe, PS2_SELF_TEST_OK = 0xaa, PS2_ECHO = 0xee };
 enum {
-    KBD_SET_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCANCODE_SET = 0xf0, KBD_GET_ID = 0xf2, KBD_TYPEMATIC = 0xf3, KBD_ENABLE = 0xf4,
-    KBD_DEFAULT_DISABLE = 0xf5, KBD_DEFAULT_ENABLE = 0xf6, KBD_RESEND = 0xfe, KBD_RESET = 0xff,
+    KBD_SET_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCANCODE_SET = 0xf0, KBD_GET_ID = 0xf2, KBD_TYPEMATIC = 0xf3,
+    KBD_ENABLE = 0xf4, KBD_DEFAULT_DISABLE = 0xf5, KBD_DEFAULT_ENABLE = 0xf6, KBD_ALL_KEYS_FIRST = 0xf7,
+    KBD_ALL_KEYS_LAST = 0xfa, KBD_KEY_FIRST = 0xfb, KBD_KEY_LAST = 0xfd, KBD_RESEND = 0xfe, KBD_RESET = 0xff,
 };
 enum {
     MOUSE_SCALE11 = 0xe6, MOUSE_SCALE21 = 0xe7, MOUSE_RESOLUTION = 0xe8, MOUSE_STATUS = 0xe9, MOUSE_STREAM = 0xea,
@@ -16,6 +18,8 @@ enum {
 enum { MOUSE_STATUS_REMOTE = 0x40, MOUSE_STATUS_ENABLED = 0x20, MOUSE_STATUS_SCALE21 = 0x10 };
 enum { MOUSE_ID_PLAIN = 0, MOUSE_ID_WHEEL = 3, MOUSE_ID_5_BUTTONS = 4 };
 #define KBD_TYPEMATIC_DEFAULT 0x2b              /* 10.9 characters a second after 500 ms */
+#define ANSWER_ROOM 8                           /* of the queue, kept free of events */
+#define MOTION_MAX 0x7fff                       /* what a mouse remembers until it can report it */
 
 /* Set 1 (index) to set 2 codes, without prefixes; 0: no such key. The E0-prefixed keys use the same columns. */
 static const uint8_t set2_from_set1[128] = {
@@ -29,28 +33,53 @@ static const uint8_t set2_from_set1[128] = {
     0x13, 0x19, 0x39, 0x51, 0x53, 0x5c, 0x5f, 0x62, 0x63, 0x64, 0x65, 0x67, 0x68, 0x6a, 0x6d, 0x6e,
 };
 
-static void queue_push(Ps2Port *p, uint8_t byte)
+/* A byte behind the first @before of the queue; false: the queue is full. */
+static bool queue_insert(Ps2Port *p, unsigned before, uint8_t byte)
 {
     Ps2Queue *q = &p->queue;
-    if (q->count < PS2_QUEUE_LEN) {
-        q->data[(q->head + q->count++) % PS2_QUEUE_LEN] = byte;
+    if (q->count == PS2_QUEUE_LEN) {
+        return false;
+    }
+    for (unsigned i = q->count++; i > before; i--) {
+        q->data[(q->head + i) % PS2_QUEUE_LEN] = q->data[(q->head + i - 1) % PS2_QUEUE_LEN];
+    }
+    q->data[(q->head + before) % PS2_QUEUE_LEN] = byte;
+    return true;
+}
+
+static void queue_event(Ps2Port *p, uint8_t byte)
+{
+    queue_insert(p, p->queue.count, byte);
+}
+
+/* Answers to commands go before events that the guest has not fetched yet. */
+static void queue_answer(Ps2Port *p, uint8_t byte)
+{
+    if (queue_insert(p, p->queue.answers, byte)) {
+        p->queue.answers++;
         p->on_data(p->opaque);
     }
+}
+
+static void queue_clear(Ps2Port *p)
+{
+    p->queue = (Ps2Queue){ .last = p->queue.last };
 }
 
 /* A report is queued whole or not at all: half of one would shift all that follow. */
 static bool queue_has_room(const Ps2Port *p, unsigned bytes)
 {
-    return p->queue.count + bytes <= PS2_QUEUE_LEN;
+    return p->queue.count + bytes <= PS2_QUEUE_LEN - ANSWER_ROOM;
 }
 
 uint8_t ps2_read(Ps2Port *p)
 {
     Ps2Queue *q = &p->queue;
-    uint8_t byte = q->data[q->head];
+    q->last = q->data[q->head];
     q->head = (q->head + 1) % PS2_QUEUE_LEN;
     q->count--;
-    return byte;
+    q->answers -= q->answers != 0;
+    return q->last;
 }
 
 static void set_defaults(Ps2Port *p)
@@ -87,24 +116,27 @@ static void keyboard_argument(Ps2Port *p, uint8_t command, uint8_t value)
     switch (command) {
     case KBD_SET_LEDS:
         p->leds = value & 7;
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         break;
     case KBD_SCANCODE_SET:
         if (value > 3) {
-            queue_push(p, PS2_RESEND);
+            queue_answer(p, PS2_RESEND);
             break;
         }
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         if (value == 0) {
-            queue_push(p, p->scancode_set);
+            queue_answer(p, p->scancode_set);
         } else {
             p->scancode_set = value;
         }
         break;
     case KBD_TYPEMATIC:
         p->typematic = value & 0x7f;
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         break;
+    default:                                    /* keys whose kind KBD_KEY_FIRST ... sets, until the next command */
+        p->pending_command = command;
+        queue_answer(p, PS2_ACK);
     }
 }
 
@@ -120,37 +152,43 @@ static void keyboard_write(Ps2Port *p, uint8_t value)
     case KBD_SET_LEDS:
     case KBD_SCANCODE_SET:
     case KBD_TYPEMATIC:
+    case KBD_KEY_FIRST ... KBD_KEY_LAST:
         p->pending_command = value;
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         break;
     case KBD_ECHO:
-        queue_push(p, PS2_ECHO);
+        queue_answer(p, PS2_ECHO);
         break;
     case KBD_GET_ID:
-        queue_push(p, PS2_ACK);
-        queue_push(p, 0xab);
-        queue_push(p, 0x83);
+        queue_answer(p, PS2_ACK);
+        queue_answer(p, 0xab);
+        queue_answer(p, 0x83);
         break;
     case KBD_ENABLE:
+        queue_clear(p);
         p->enabled = true;
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         break;
     case KBD_DEFAULT_DISABLE:
     case KBD_DEFAULT_ENABLE:
+        queue_clear(p);
         set_defaults(p);
         p->enabled = value == KBD_DEFAULT_ENABLE;
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         break;
     case KBD_RESET:
         ps2_reset(p);
-        queue_push(p, PS2_ACK);
-        queue_push(p, PS2_SELF_TEST_OK);
+        queue_answer(p, PS2_ACK);
+        queue_answer(p, PS2_SELF_TEST_OK);
         break;
-    case 0xf7 ... 0xfd:                         /* key type commands of set 3: accepted, all keys stay typematic */
-        queue_push(p, PS2_ACK);
+    case KBD_ALL_KEYS_FIRST ... KBD_ALL_KEYS_LAST:      /* of set 3: accepted, all keys stay as they are */
+        queue_answer(p, PS2_ACK);
+        break;
+    case KBD_RESEND:
+        queue_answer(p, p->queue.last);
         break;
     default:
-        queue_push(p, PS2_RESEND);
+        queue_answer(p, PS2_RESEND);
     }
 }
 
@@ -161,20 +199,17 @@ static uint8_t clamp_motion(int32_t *motion, int limit)
     return (uint8_t)v;
 }
 
-static void mouse_report(Ps2Port *p)
+/* A report by @queue: an event of its own, or the answer to a poll. */
+static void mouse_report(Ps2Port *p, void (*queue)(Ps2Port *p, uint8_t byte))
 {
-    unsigned bytes = p->id == MOUSE_ID_PLAIN ? 3 : 4;
-    if (!queue_has_room(p, bytes)) {
-        return;                                 /* motion stays and goes with the next report */
-    }
     uint8_t x = clamp_motion(&p->dx, 127), y = clamp_motion(&p->dy, 127);
-    queue_push(p, 0x08 | (p->buttons & 7) | (x & 0x80 ? 0x10 : 0) | (y & 0x80 ? 0x20 : 0));
-    queue_push(p, x);
-    queue_push(p, y);
+    queue(p, 0x08 | (p->buttons & 7) | (x & 0x80 ? 0x10 : 0) | (y & 0x80 ? 0x20 : 0));
+    queue(p, x);
+    queue(p, y);
     if (p->id == MOUSE_ID_WHEEL) {
-        queue_push(p, clamp_motion(&p->dz, 127));
+        queue(p, clamp_motion(&p->dz, 127));
     } else if (p->id == MOUSE_ID_5_BUTTONS) {
-        queue_push(p, (clamp_motion(&p->dz, 7) & 0x0f) | (p->buttons & 0x18) << 1);
+        queue(p, (clamp_motion(&p->dz, 7) & 0x0f) | (p->buttons & 0x18) << 1);
     } else {
         p->dz = 0;
     }
@@ -190,7 +225,7 @@ static void mouse_sample_rate(Ps2Port *p, uint8_t rate)
     h[2] = rate;
     if (h[0] == 200 && h[1] == 100 && h[2] == 80) {
         p->id = MOUSE_ID_WHEEL;
-    } else if (h[0] == 200 && h[1] == 200 && h[2] == 80 && p->id == MOUSE_ID_WHEEL) {
+    } else if (h[0] == 200 && h[1] == 200 && h[2] == 80) {
         p->id = MOUSE_ID_5_BUTTONS;
     }
 }
@@ -205,11 +240,11 @@ static void mouse_write(Ps2Port *p, uint8_t value)
         } else {
             p->resolution = value & 3;
         }
-        queue_push(p, PS2_ACK);
+        queue_answer(p, PS2_ACK);
         return;
     }
     if (p->wrap_mode && value != MOUSE_RESET_WRAP && value != MOUSE_RESET) {
-        queue_push(p, value);
+        queue_answer(p, value);
         return;
     }
     switch (value) {
@@ -222,11 +257,11 @@ static void mouse_write(Ps2Port *p, uint8_t value)
         p->pending_command = value;
         break;
     case MOUSE_STATUS:
-        queue_push(p, PS2_ACK);
-        queue_push(p, p->status | (p->enabled ? MOUSE_STATUS_ENABLED : 0) | (p->buttons & 1) << 2 | (p->buttons & 4) >> 1 |
-                   (p->buttons & 2) >> 1);
-        queue_push(p, p->resolution);
-        queue_push(p, p->sample_rate);
+        queue_answer(p, PS2_ACK);
+        queue_answer(p, p->status | (p->enabled ? MOUSE_STATUS_ENABLED : 0) | (p->buttons & 1) << 2 |
+                     (p->buttons & 4) >> 1 | (p->buttons & 2) >> 1);
+        queue_answer(p, p->resolution);
+        queue_answer(p, p->sample_rate);
         return;
     case MOUSE_STREAM:
         p->status &= ~MOUSE_STATUS_REMOTE;
@@ -235,16 +270,16 @@ static void mouse_write(Ps2Port *p, uint8_t value)
         p->status |= MOUSE_STATUS_REMOTE;
         break;
     case MOUSE_POLL:
-        queue_push(p, PS2_ACK);
-        mouse_report(p);
+        queue_answer(p, PS2_ACK);
+        mouse_report(p, queue_answer);
         return;
     case MOUSE_RESET_WRAP:
     case MOUSE_SET_WRAP:
         p->wrap_mode = value == MOUSE_SET_WRAP;
         break;
     case MOUSE_GET_ID:
-        queue_push(p, PS2_ACK);
-        queue_push(p, p->id);
+        queue_answer(p, PS2_ACK);
+        queue_answer(p, p->id);
         return;
     case MOUSE_ENABLE:
     case MOUSE_DISABLE:
@@ -256,15 +291,15 @@ static void mouse_write(Ps2Port *p, uint8_t value)
         break;
     case MOUSE_RESET:
         ps2_reset(p);
-        queue_push(p, PS2_ACK);
-        queue_push(p, PS2_SELF_TEST_OK);
-        queue_push(p, MOUSE_ID_PLAIN);
+        queue_answer(p, PS2_ACK);
+        queue_answer(p, PS2_SELF_TEST_OK);
+        queue_answer(p, MOUSE_ID_PLAIN);
         return;
     default:
-        queue_push(p, PS2_RESEND);
+        queue_answer(p, PS2_RESEND);
         return;
     }
-    queue_push(p, PS2_ACK);
+    queue_answer(p, PS2_ACK);
 }
 
 void ps2_write(Ps2Port *p, uint8_t value)
@@ -282,46 +317,59 @@ void ps2_keyboard_key(Ps2Port *p, uint8_t set1_code, bool extended, bool down)
         return;
     }
     if (extended) {
-        queue_push(p, 0xe0);
+        queue_event(p, 0xe0);
     }
     if (p->scancode_set == 1) {
-        queue_push(p, set1_code | (down ? 0 : 0x80));
+        queue_event(p, set1_code | (down ? 0 : 0x80));
     } else {
         if (!down) {
-            queue_push(p, 0xf0);
+            queue_event(p, 0xf0);
         }
-        queue_push(p, set2_from_set1[set1_code]);
+        queue_event(p, set2_from_set1[set1_code]);
     }
+    p->on_data(p->opaque);
+}
+
+static void add_motion(int32_t *motion, int by)
+{
+    *motion = MIN(MAX((int64_t)*motion + by, -MOTION_MAX), MOTION_MAX);
 }
 
 void ps2_mouse_move(Ps2Port *p, int dx, int dy, int dz, uint8_t buttons)
 {
-    p->dx += dx;
-    p->dy += dy;
-    p->dz += dz;
+    bool streams = !(p->status & MOUSE_STATUS_REMOTE);
     p->buttons = buttons & 0x1f;
-    if (p->enabled && !(p->status & MOUSE_STATUS_REMOTE)) {
-        do {
-            int32_t before = p->dx | p->dy | p->dz;
-            mouse_report(p);
-            if (before == (p->dx | p->dy | p->dz)) {
-                break;
-            }
-        } while (p->dx || p->dy || p->dz);
+    if (streams && !p->enabled) {
+        return;
+    }
+    add_motion(&p->dx, dx);
+    add_motion(&p->dy, dy);
+    add_motion(&p->dz, dz);
+    if (streams) {
+        /* What finds no room stays and goes with a later report. */
+        for (bool more = true; more && queue_has_room(p, 4); more = p->dx || p->dy || p->dz) {
+            mouse_report(p, queue_event);
+        }
+        p->on_data(p->opaque);
     }
 }
 
 bool ps2_state_valid(const Ps2Port *p)
 {
-    return p->queue.head < PS2_QUEUE_LEN && p->queue.count <= PS2_QUEUE_LEN && p->scancode_set >= 1 && p->scancode_set <= 3;
+    return p->queue.head < PS2_QUEUE_LEN && p->queue.count <= PS2_QUEUE_LEN && p->queue.answers <= p->queue.count &&
+           p->scancode_set >= 1 && p->scancode_set <= 3;
 }
 
-static const StateField queue_state[] = { STATE_U8_ARRAY(Ps2Queue, data), STATE_U8(Ps2Queue, head), STATE_U8(Ps2Queue, count), { } };
+static const StateField queue_state[] = {
+    STATE_U8_ARRAY(Ps2Queue, data), STATE_U8(Ps2Queue, head), STATE_U8(Ps2Queue, count), STATE_U8(Ps2Queue, answers),
+    STATE_U8(Ps2Queue, last), { }
+};
 #define STATE_S32(S, f) STATE_ROW(STATE_KIND_U32, S, f, int32_t)
 const StateField ps2_state[] = {
-    STATE_STRUCT(Ps2Port, queue, Ps2Queue, queue_state), STATE_U8(Ps2Port, pending_command), STATE_BOOL(Ps2Port, is_mouse),
-    STATE_BOOL(Ps2Port, enabled), STATE_U8(Ps2Port, scancode_set), STATE_U8(Ps2Port, leds), STATE_U8(Ps2Port, typematic),
-    STATE_U8(Ps2Port, sample_rate), STATE_U8(Ps2Port, resolution), STATE_U8(Ps2Port, status), STATE_U8(Ps2Port, id),
-    STATE_U8(Ps2Port, buttons), STATE_U8_ARRAY(Ps2Port, rate_history), STATE_BOOL(Ps2Port, wrap_mode),
-    STATE_S32(Ps2Port, dx), STATE_S32(Ps2Port, dy), STATE_S32(Ps2Port, dz), { }
+    STATE_STRUCT(Ps2Port, queue, Ps2Queue, queue_state), STATE_U8(Ps2Port, pending_command),
+    STATE_BOOL(Ps2Port, is_mouse), STATE_BOOL(Ps2Port, enabled), STATE_U8(Ps2Port, scancode_set),
+    STATE_U8(Ps2Port, leds), STATE_U8(Ps2Port, typematic), STATE_U8(Ps2Port, sample_rate),
+    STATE_U8(Ps2Port, resolution), STATE_U8(Ps2Port, status), STATE_U8(Ps2Port, id), STATE_U8(Ps2Port, buttons),
+    STATE_U8_ARRAY(Ps2Port, rate_history), STATE_BOOL(Ps2Port, wrap_mode), STATE_S32(Ps2Port, dx),
+    STATE_S32(Ps2Port, dy), STATE_S32(Ps2Port, dz), { }
 };

@@ -29,6 +29,11 @@ static bool debugexit_realize(Device *dev, GError **err)
     return true;
 }
 
+static void debugexit_unrealize(Device *dev)
+{
+    memory_region_destroy(&DEVICE(DebugExit, dev)->port);
+}
+
 static const Property debugexit_properties[] = {
     PROP_UINT32("iobase", DebugExit, isa.iobase, 0x501, "first I/O port"),
     PROP_UINT32("iosize", DebugExit, size, 2, "number of ports", .min = 1, .max = 0x100),
@@ -38,7 +43,7 @@ static const StateField debugexit_state[] = { { } };
 
 static const DeviceType debugexit_type = {
     .name = "isa-debug-exit", .parent = &isa_device_type.type, .size = sizeof(DebugExit), .category = CATEGORY_MISC,
-    .description = "port that ends the emulator with a status", .properties = debugexit_properties, .state = debugexit_state,
-    .realize = debugexit_realize,
+    .description = "port that ends the emulator with a status", .properties = debugexit_properties,
+    .state = debugexit_state, .realize = debugexit_realize, .unrealize = debugexit_unrealize,
 };
 TYPE_REGISTER(debugexit_type);
