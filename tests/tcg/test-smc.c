@@ -3,6 +3,7 @@
  * Code that changes: by itself, by an alias, by another vCPU, by DMA; and data beside code, which must not cost
  * decoding.
  */
+#include "core/thread.h"
 #include "tests/check.h"
 #include "tests/tcg/bare.h"
 
@@ -264,6 +265,37 @@ static void test_dma(void)
     }
 }
 
+/* RAM goes away and other RAM comes to stand at the same guest and, as it happens, host address. */
+static void test_replaced_ram(void)
+{
+    CpuX86 *cpu = bare.cpu[0];
+    const void *first_host = NULL;
+    unsigned same = 0;
+
+    for (int round = 0; round < 20; round++) {
+        MemoryRegion *region = g_new0(MemoryRegion, 1);         /* views keep it for a while; never freed */
+        g_autofree char *name = g_strdup_printf("ram %d", round);
+        bare_reset(cpu, BARE_PROT32);
+        bql_lock();
+        check_true(memory_region_init_ram(region, NULL, name, 0x1000, NULL), "RAM");
+        memory_region_add(system_memory(), 0x90000000, region);
+        uint8_t *host = memory_region_ram_ptr(region);
+        memcpy(host, (const uint8_t[]){ 0xb0, round, 0xf4 }, 3);
+        bql_unlock();
+        same += host == first_host;
+        first_host = first_host ? first_host : host;
+        cpu->rip = 0x90000000;
+        check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
+        check_int(cpu->regs[R_RAX] & 0xff, ==, round, "the code of the RAM that is there now (round %d)", round);
+        bql_lock();
+        memory_region_del(system_memory(), region);
+        memory_region_destroy(region);
+        bql_unlock();
+        rcu_barrier();
+    }
+    g_test_message("%u of 20 at the first one's host address", same);
+}
+
 /* All blocks thrown away because the arena is full: nothing of it may show. */
 static void test_arena_full(void)
 {
@@ -303,6 +335,7 @@ int main(int argc, char **argv)
     g_test_add_func("/smc/page-given-back", test_page_given_back);
     g_test_add_func("/smc/other-cpu", test_other_cpu);
     g_test_add_func("/smc/dma", test_dma);
+    g_test_add_func("/smc/replaced-ram", test_replaced_ram);
     g_test_add_func("/smc/arena-full", test_arena_full);
     return g_test_run();
 }

@@ -243,7 +243,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
     CpuExec *exec = cpu->exec;
     Block *block = from->host ? arena_reserve(exec) : exec->transient;
 
-    *block = (Block){ .host = from->host, .key = key };
+    *block = (Block){ .host = from->host, .key = key, .layout = exec->layout };
     if (from->host) {
         block->page = code_page_open(from->ram, from->host - from->ram->host, &block->version);
         decode_run(cpu, block, from, lin, limit, key & BLOCK_SINGLE ? 1 : BLOCK_INSNS);
@@ -287,9 +287,29 @@ static bool revive(CpuX86 *cpu, Block *block, uint64_t lin)
     return true;
 }
 
-static bool same_place(CpuX86 *cpu, const Block *block, uint64_t lin)
+static bool is_page(const Fetch *from, const CodePage *page)
 {
-    return !block->page2 || fetch_host(cpu, page_after(cpu, lin)) == block->host2;
+    uint32_t version;
+    return from->host && code_page_open(from->ram, from->host - from->ram->host, &version) == page;
+}
+
+/*
+ * Is the block's code at @lin? The second page may be another than when it was made; and after a change of the memory
+ * layout, other RAM may stand at the same host address.
+ */
+static bool same_place(CpuX86 *cpu, Block *block, uint64_t lin)
+{
+    if (block->page2 && fetch_host(cpu, page_after(cpu, lin)) != block->host2) {
+        return false;
+    }
+    if (block->layout != cpu->exec->layout) {
+        Fetch first = fetch_from(cpu, lin), second = block->page2 ? fetch_from(cpu, page_after(cpu, lin)) : first;
+        if (!is_page(&first, block->page) || (block->page2 && !is_page(&second, block->page2))) {
+            return false;
+        }
+        block->layout = cpu->exec->layout;
+    }
+    return true;
 }
 
 static void code_page_add(CpuExec *exec, uint64_t lin)

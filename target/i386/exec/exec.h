@@ -63,6 +63,7 @@ struct Block {
     /* address of the first byte: the hash key, with `key`; of the second page or NULL */
     const uint8_t *host, *host2;
     Block *next;                                /* of the hash chain */
+    uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
     uint16_t bytes;                             /* length of the code */
     uint16_t count;
     Insn insns[] __attribute__((aligned(64)));
@@ -90,6 +91,7 @@ struct CpuExec {
     /* hashed set of linear pages that blocks were found in during this epoch */
     uint64_t code_pages[CODE_PAGE_BITS / 64];
     Block *block;                               /* being run; NULL between blocks */
+    uint64_t layout;                            /* moves when the physical memory layout changes */
     TcgCpu tcg;
 
     uint32_t debug_hits;                        /* DR6 bits that data or I/O breakpoints of this instruction hit */

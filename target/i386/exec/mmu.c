@@ -96,6 +96,7 @@ void cpu_pkru_changed(CpuX86 *cpu)
 void cpu_x86_tcg_flush_all(Cpu *c)
 {
     cpu_tlb_flush(CPU_X86(c), true);
+    CPU_X86(c)->exec->layout++;
     exec_end_block_soon(CPU_X86(c));
 }
 

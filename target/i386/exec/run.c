@@ -312,9 +312,9 @@ bool cpu_x86_tcg_init(Cpu *c, GError **err)
     }
     exec->stamp = exec->epoch = 1;
     exec->one_insn = tcg_one_insn_per_block();
+    cpu->exec = exec;                           /* from here on other threads may ask it for flushes */
     tcg_cpu_add(&exec->tcg, c, exec->tlb[0], TLB_COUNT, INTERRUPT_TLB);
     tcg_watch_memory(cpu_memory(cpu));
-    cpu->exec = exec;
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
     cpu_update_mode(cpu);
     cpu_select_tlb(cpu);

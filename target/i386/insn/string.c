@@ -264,6 +264,9 @@ static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, uns
         }
         if (until_poll == 0 || op == STRING_INS || op == STRING_OUTS) {
             until_poll = ELEMENTS_UNPOLLED;
+            if (cpu->exec) {
+                tcg_boundary(&cpu->exec->tcg);  /* no host address is held here */
+            }
             if (requested(cpu)) {
                 let_in(cpu, insn);
             }
