@@ -7,6 +7,10 @@
  *   the accelerator cannot give is reported and taken away (check) or refused (enforce); levels are raised so that every
  *   feature's leaf exists; the local APIC is made and the thread started.
  */
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
 #include "core/device.h"
 #include "core/option.h"
 #include "target/i386/exec/exec.h"
@@ -194,21 +198,6 @@ static bool asked_for(const CpuX86 *cpu, unsigned feature)
     return cpu->user_on[feature / 32] >> feature % 32 & 1;
 }
 
-static void apply_dependencies(CpuX86 *cpu)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(dependencies); i++) {
-        unsigned f = dependencies[i].feature, needs = dependencies[i].needs;
-        /* SYSCALL stays where the user wants it without long mode, as AMD's 32-bit processors have it. */
-        if (cpu_has(cpu, f) && !cpu_has(cpu, needs) && !(f == FEATURE_SYSCALL && !strcmp(cpu->vendor, "AuthenticAMD"))) {
-            if (asked_for(cpu, f) && cpu->cpu.index == 0) {
-                warn_report("this feature depends on other features that were not requested: %s (needs %s)", x86_feature_name(f),
-                            x86_feature_name(needs));
-            }
-            clear_feature(cpu, f);
-        }
-    }
-}
-
 typedef struct FeatureWord { const char *kind; uint32_t index; int subleaf, reg; } FeatureWord;
 static const FeatureWord feature_words[FEATURE_WORD_COUNT] = {
 #define X(word, kind_, index_, subleaf_, reg_) [FEATURE_WORD_##word] = { #kind_, index_, subleaf_, reg_ },
@@ -227,6 +216,21 @@ static char *feature_place(unsigned feature)
     }
     g_autofree char *subleaf = w->subleaf < 0 ? g_strdup("") : g_strdup_printf(",ecx=%02Xh", w->subleaf);
     return g_strdup_printf("CPUID[eax=%02Xh%s].%s.%s [bit %u]", w->index, subleaf, registers[w->reg], name, feature % 32);
+}
+
+static void apply_dependencies(CpuX86 *cpu)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(dependencies); i++) {
+        unsigned f = dependencies[i].feature, needs = dependencies[i].needs;
+        /* SYSCALL stays where the user wants it without long mode, as AMD's 32-bit processors have it. */
+        if (cpu_has(cpu, f) && !cpu_has(cpu, needs) && !(f == FEATURE_SYSCALL && !strcmp(cpu->vendor, "AuthenticAMD"))) {
+            if (asked_for(cpu, f) && cpu->cpu.index == 0) {
+                g_autofree char *place = feature_place(f);
+                warn_report("This feature depends on other features that were not requested: %s", place);
+            }
+            clear_feature(cpu, f);
+        }
+    }
 }
 
 /* Takes away what cannot be given. Reports it once, not for every vCPU of the machine. */
@@ -287,9 +291,25 @@ static void raise_levels(CpuX86 *cpu, uint32_t model_level, uint32_t model_xleve
     cpu->cpuid_xlevel = cpu->cpuid_xlevel == UINT32_MAX ? xlevel : cpu->cpuid_xlevel;
 }
 
+/* Width of the host's physical addresses; 0: it does not say. */
+static uint32_t host_phys_bits(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    uint32_t a, b, c, d;
+
+    if (__get_cpuid(0x80000008, &a, &b, &c, &d)) {
+        return a & 0xff;
+    }
+#endif
+    return 0;
+}
+
 static bool set_phys_bits(CpuX86 *cpu, GError **err)
 {
     bool lm = cpu_has(cpu, FEATURE_LM);
+    if (cpu->host_phys_bits && !cpu->phys_bits && lm) {
+        cpu->phys_bits = MIN(host_phys_bits(), 52);
+    }
     if (cpu->phys_bits && (!lm || cpu->phys_bits < 32)) {
         return error_set(err, lm ? "phys-bits is 32 to 52, not %u" : "phys-bits=%u needs a CPU model with long mode", cpu->phys_bits);
     }
@@ -354,7 +374,9 @@ static bool x86_cpu_realize(Device *dev, GError **err)
         return false;
     }
     cpu_register(&cpu->cpu);
-    cpu_start(&cpu->cpu);
+    if (current_accel) {                        /* none in unit tests */
+        cpu_start(&cpu->cpu);
+    }
     return true;
 }
 

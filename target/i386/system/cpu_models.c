@@ -208,13 +208,37 @@ static void offer_model(const Type *type, void *nearest)
     }
 }
 
+/* Properties of QEMU's that only mean something under another accelerator. */
+static const char *needs_kvm(const char *name)
+{
+    static const char *const names[] = { "xen-vapic", "kvm-pv-enforce-cpuid", "lbr-fmt", "vmware-cpuid-freq", "host-cache-info" };
+
+    if (g_str_has_prefix(name, "hv-")) {
+        return "Hyper-V enlightenments need KVM";
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(name, names[i])) {
+            return "it needs KVM";
+        }
+    }
+    return NULL;
+}
+
 /* The property that @name means: exact, or with '_' for '-'. NULL with @err. */
 static const char *property_resolve(const Type *type, const char *name, GError **err)
 {
     const Property *row = type_property(type, name);
+    g_autofree char *dashed = g_strdelimit(g_strdup(name), "_", '-');
     if (!row) {
-        g_autofree char *dashed = g_strdelimit(g_strdup(name), "_", '-');
         row = type_property(type, dashed);
+    }
+    if (!row && !*name) {
+        error_set(err, "a feature's name is empty");
+        return NULL;
+    }
+    if (!row && needs_kvm(dashed)) {
+        error_set(err, "property '%s' cannot be used: %s", name, needs_kvm(dashed));
+        return NULL;
     }
     if (!row) {
         NearestWord nearest;
@@ -264,6 +288,14 @@ bool x86_cpu_parse_model(const char *text, char **type_name, json_object **args,
             json_object_object_del(dict, property);
             json_object_object_add(dict, property, json_object_new_string(value));
         }
+    }
+    /* A trial vCPU takes the values now, where the option can still be named. */
+    Object *trial = object_new(&m->type);
+    bool valid = object_set_dict(trial, dict, NULL, err);
+    object_unref(trial);
+    if (!valid) {
+        json_object_put(dict);
+        return false;
     }
     *type_name = g_strconcat(name, X86_CPU_SUFFIX, NULL);
     *args = dict;
