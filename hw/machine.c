@@ -52,6 +52,7 @@ static void machine_finalize(Object *obj)
     g_free(m->vga);
     g_free(m->boot_order);
     g_free(m->boot_once);
+    g_free(m->boot_splash);
     g_free(m->vm_name);
     if (m->cpu_args) {
         json_object_put(m->cpu_args);

@@ -47,7 +47,7 @@ struct Machine {
     bool default_serial, default_parallel, default_floppy,
         default_cdrom; /* false under -nodefaults or if given explicitly */
     bool nographic;
-    char *boot_order, *boot_once; bool boot_menu, boot_strict; int boot_splash_time, boot_reboot_timeout;
+    char *boot_order, *boot_once, *boot_splash; bool boot_menu, boot_strict; int boot_splash_time, boot_reboot_timeout;
     uint8_t uuid[16]; bool uuid_set;
     char *vm_name;
     Chardev *serials[4];                        /* NULL: none */

@@ -28,8 +28,9 @@ typedef struct Config {
     GPtrArray *accels;          /* OptionUse * each, as are the arrays below */
     GPtrArray *objects, *chardevs, *blockdevs, *drives, *devices, *globals, *monitors;
     GPtrArray *serials;         /* const char *: text of -serial */
-    OptionUse machine, smp, memory, cpu, rtc, name;     /* merged over all occurrences; option NULL: not given */
-    const char *kernel, *initrd, *append, *bios, *vga, *uuid, *pidfile, *log_items, *log_file, *debugcon;
+    GPtrArray *firmware_items; /* -smbios, -acpitable, -fw_cfg, -option-rom */
+    OptionUse machine, smp, memory, cpu, rtc, name, boot;     /* merged over all occurrences; option NULL: not given */
+    const char *kernel, *initrd, *append, *shim, *bios, *vga, *uuid, *pidfile, *log_items, *log_file, *debugcon;
     const char *qtest, *qtest_log;
     bool nographic, no_reboot, no_shutdown, start_stopped, nodefaults;
     bool monitor_given;         /* -monitor, -mon or -qmp: no default monitor */

@@ -327,6 +327,17 @@ static const OptionRow option_rows[] = {
     { "kernel", "FILE", "boot this Linux kernel", set_text, AT(kernel) },
     { "initrd", "FILE", "initial RAM disk for -kernel", set_text, AT(initrd) },
     { "append", "TEXT", "command line for -kernel", set_text, AT(append) },
+    { "shim", "FILE", "shim.efi for -kernel under UEFI firmware with secure boot", set_text, AT(shim) },
+    { "boot", "[order=]DRIVES[,once=DRIVES][,menu=on|off][,splash=FILE][,splash-time=MS][,reboot-timeout=MS][,strict=on|off]",
+      "what firmware boots from: a floppy, c disk, d CD, n network", merge_args, AT(boot), .implied = "order",
+      .keys = KEYS("order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict") },
+    { "smbios", "file=FILE | type=N[,FIELD=VALUE...]", "SMBIOS structures, or fields of one", add_args, AT(firmware_items) },
+    { "acpitable", "file=FILE | data=FILE[,sig=TEXT][,rev=N][,oem_id=TEXT][,oem_table_id=TEXT][,oem_rev=N]"
+      "[,asl_compiler_id=TEXT][,asl_compiler_rev=N]", "add an ACPI table", add_args, AT(firmware_items) },
+    { "fw_cfg", "[name=]NAME,file=FILE | string=TEXT", "add an item for firmware and guest", add_args, AT(firmware_items),
+      .implied = "name" },
+    { "option-rom", "[romfile=]FILE[,bootindex=N]", "add an option ROM", add_args, AT(firmware_items), .implied = "romfile",
+      .keys = KEYS("romfile", "bootindex") },
     { "bios", "FILE", "system firmware instead of SeaBIOS", set_text, AT(bios) },
     { "L", "DIR", "search firmware in DIR first; help lists the directories", set_firmware_dir },
     { "hda", "FILE", "disk image of the first IDE disk; -hdb, -hdc, -hdd likewise", add_hd },
@@ -366,11 +377,11 @@ static const OptionRow option_rows[] = {
 
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
-    "acpitable", "action", "add-fd", "audio", "audiodev", "boot", "cdrom", "compat", "daemonize", "dfilter", "dtb",
-    "dump-vmstate", "echr", "enable-kvm", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "fw_cfg", "gdb",
+    "action", "add-fd", "audio", "audiodev", "cdrom", "compat", "daemonize", "dfilter", "dtb",
+    "dump-vmstate", "echr", "enable-kvm", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "gdb",
     "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
-    "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "option-rom", "overcommit", "parallel", "perfmap",
-    "pflash", "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set", "shim", "smbios",
+    "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "overcommit", "parallel", "perfmap",
+    "pflash", "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",
     "snapshot", "spice", "tpmdev", "trace", "usb", "usbdevice", "virtfs", "vnc", "watchdog-action", "win2k-hack",
     "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
 };
@@ -426,7 +437,8 @@ void options_parse(Config *config, int argc, char **argv)
 {
     *config = (Config){ 0 };
     GPtrArray **const lists[] = { &config->accels, &config->objects, &config->chardevs, &config->blockdevs, &config->drives,
-                                  &config->devices, &config->globals, &config->monitors, &config->serials };
+                                  &config->devices, &config->globals, &config->monitors, &config->serials,
+                                  &config->firmware_items };
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
         *lists[i] = g_ptr_array_new();
     }

@@ -11,6 +11,7 @@
 
 #include "core/option.h"
 #include "memory/backend.h"
+#include "system/boot_options.h"
 #include "target/i386/system/cpu_models.h"
 
 #define MIB (1ull << 20)
@@ -323,10 +324,11 @@ static void machine_fill(Config *c, Machine *m, const MachineType *type)
     text_override(&m->kernel, c->kernel);
     text_override(&m->initrd, c->initrd);
     text_override(&m->append, c->append);
+    text_override(&m->shim, c->shim);
     text_override(&m->firmware, c->bios);
     m->nographic = c->nographic;
     m->vga = g_strdup(c->vga ? c->vga : c->nodefaults ? "none" : type->default_display);
-    m->boot_splash_time = m->boot_reboot_timeout = -1;
+    boot_options_fill(c, m);
     m->vm_name = g_strdup(c->name.args ? dict_str(c->name.args, "guest") : NULL);
     if (c->uuid) {
         if (!uuid_parse(c->uuid, m->uuid)) {
@@ -335,9 +337,9 @@ static void machine_fill(Config *c, Machine *m, const MachineType *type)
         }
         m->uuid_set = true;
     }
-    if (!m->kernel && (m->initrd || m->append)) {
+    if (!m->kernel && (m->initrd || m->append || m->shim)) {
         error_set(&err, "is of use only with -kernel");
-        option_fail(&(OptionUse){ .option = m->initrd ? "-initrd" : "-append" }, err);
+        option_fail(&(OptionUse){ .option = m->initrd ? "-initrd" : m->append ? "-append" : "-shim" }, err);
     }
 }
 
@@ -415,6 +417,7 @@ void machine_setup(Config *c)
     if (!type->init_board(m, &err)) {
         error_fatal(err);
     }
+    firmware_options_apply(c);
     if (c->debugcon) {
         debugcon_setup(c->debugcon);
     }

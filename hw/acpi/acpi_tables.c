@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hw/acpi/acpi_dsdt.h"
+#include "hw/acpi/acpi_user.h"
 #include "hw/acpi/aml_internal.h"
 #include "hw/firmware/table_loader.h"
 
@@ -18,7 +19,7 @@
 #define RSDP_FILE "etc/acpi/rsdp"
 #define LOADER_FILE "etc/table-loader"
 
-enum { HEADER_BYTES = 36, CHECKSUM_AT = 9, TABLES_MAX = 16, PIC_IRQS = 16 };
+enum { HEADER_BYTES = 36, CHECKSUM_AT = 9, PIC_IRQS = 16 };
 enum { TABLES_PADDING = 128 << 10, LOADER_PADDING = 4096 };
 enum { HPET_ID = 0x8086a201, HPET_BASE = 0xfed00000 };
 enum { SPACE_ID_MEMORY = 0, SPACE_ID_IO = 1 };
@@ -26,8 +27,7 @@ enum { SPACE_ID_MEMORY = 0, SPACE_ID_IO = 1 };
 typedef struct Build {
     const AcpiMachine *m;
     GByteArray *out, *loader;
-    uint32_t listed[TABLES_MAX];                /* offsets of what RSDT lists */
-    unsigned listed_count;
+    GArray *listed;                             /* uint32_t: offsets of what RSDT lists */
     uint32_t facs, dsdt;
 } Build;
 
@@ -69,8 +69,7 @@ static void table_end(Build *b, uint32_t start)
 
 static void list_table(Build *b, uint32_t start)
 {
-    g_assert(b->listed_count < TABLES_MAX);
-    b->listed[b->listed_count++] = start;
+    g_array_append_val(b->listed, start);
 }
 
 /* A pointer of @bytes to @target, which is in the same file. */
@@ -272,12 +271,25 @@ static void waet(Build *b)                      /* Microsoft, Windows ACPI Emula
     list_table(b, start);
 }
 
+static void user_tables(Build *b)               /* -acpitable */
+{
+    const GPtrArray *tables = acpi_user_tables();
+
+    for (guint i = 0; tables && i < tables->len; i++) {
+        const GByteArray *table = g_ptr_array_index(tables, i);
+        uint32_t start = b->out->len;
+        g_byte_array_append(b->out, table->data, table->len);
+        loader_add_checksum(b->loader, TABLES_FILE, start + CHECKSUM_AT, start, table->len);
+        list_table(b, start);
+    }
+}
+
 static uint32_t root_table(Build *b, const char *signature, unsigned pointer_bytes)    /* 5.2.7, 5.2.8 */
 {
     uint32_t start = table_begin(b, signature, 1);
 
-    for (unsigned i = 0; i < b->listed_count; i++) {
-        pointer(b, b->listed[i], pointer_bytes);
+    for (unsigned i = 0; i < b->listed->len; i++) {
+        pointer(b, g_array_index(b->listed, uint32_t, i), pointer_bytes);
     }
     table_end(b, start);
     return start;
@@ -318,7 +330,8 @@ static void pad(GByteArray *a, unsigned unit)
 AcpiBlobs acpi_build(const AcpiMachine *m)
 {
     AcpiBlobs blobs = { g_byte_array_new(), g_byte_array_new(), g_byte_array_new() };
-    Build b = { .m = m, .out = blobs.tables, .loader = blobs.loader };
+    g_autoptr(GArray) listed = g_array_new(false, false, sizeof(uint32_t));
+    Build b = { .m = m, .listed = listed, .out = blobs.tables, .loader = blobs.loader };
     uint32_t rsdt, xsdt;
 
     loader_allocate(b.loader, RSDP_FILE, 16, LOADER_ZONE_FSEG);
@@ -334,6 +347,7 @@ AcpiBlobs acpi_build(const AcpiMachine *m)
         mcfg(&b);
     }
     waet(&b);
+    user_tables(&b);
     rsdt = root_table(&b, "RSDT", 4);
     xsdt = root_table(&b, "XSDT", 8);
     rsdp(blobs.rsdp, b.loader, m, rsdt, xsdt);

@@ -46,6 +46,9 @@ FwCfg *fw_cfg_find(void);                       /* the machine's; NULL: none */
  */
 void fw_cfg_add_machine(FwCfg *fw, struct Machine *machine, unsigned apic_id_limit);
 
+/** fw_cfg_add_splash: -boot splash=: "bootsplash.jpg" or "bootsplash.bmp", by what the file holds. */
+bool fw_cfg_add_splash(FwCfg *fw, struct Machine *machine, GError **err);
+
 /* fw_cfg_add_e820: one more range of "etc/e820", which tells firmware where RAM is. */
 typedef enum E820Type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 } E820Type;
 void fw_cfg_add_e820(FwCfg *fw, uint64_t address, uint64_t bytes, E820Type type);

@@ -54,13 +54,45 @@ void fw_cfg_add_machine(FwCfg *fw, Machine *machine, unsigned apic_id_limit)
     fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);
     add_numa(fw, apic_id_limit);
     fw_cfg_add_file(fw, "etc/boot-fail-wait", &fail_wait, sizeof(fail_wait));
-    if (machine->boot_splash_time >= 0 && machine->boot_menu) {
+    if (machine->boot_splash_time >= 0) {
         uint16_t wait = GUINT16_TO_LE((uint16_t)machine->boot_splash_time);
         fw_cfg_add_file(fw, "etc/boot-menu-wait", &wait, sizeof(wait));
     }
     fw_cfg_add_file(fw, "bios-geometry", NULL, 0);
     fw_cfg_add_file(fw, "bootorder", NULL, 0);
     machine_on_done(machine_done, fw);
+}
+
+bool fw_cfg_add_splash(FwCfg *fw, Machine *machine, GError **err)
+{
+    const char *name = machine->boot_splash;
+    g_autofree char *path = name ? firmware_find(name) : NULL;
+    g_autofree char *data = NULL;
+    gsize len;
+
+    if (!name) {
+        return true;
+    }
+    if (!path) {
+        return error_set(err, "-boot splash=%s: there is no such file", name);
+    }
+    if (!g_file_get_contents(path, &data, &len, err)) {
+        g_prefix_error(err, "-boot splash=%s: ", name);
+        return false;
+    }
+    bool jpeg = len > 2 && !memcmp(data, "\xff\xd8", 2), bmp = len > 29 && !memcmp(data, "BM", 2);
+    if (!jpeg && !bmp) {
+        return error_set(err, "-boot splash=%s: neither a JPEG nor a BMP picture", name);
+    }
+    if (bmp && (data[28] != 24 || data[29])) {
+        return error_set(err, "-boot splash=%s: firmware shows BMP pictures of 24 bits a pixel only", name);
+    }
+    if (len > UINT32_MAX) {
+        return error_set(err, "-boot splash=%s: the file is too large", name);
+    }
+    g_autoptr(GBytes) bytes = g_bytes_new_take(g_steal_pointer(&data), len);
+    fw_cfg_add_file_gbytes(fw, jpeg ? "bootsplash.jpg" : "bootsplash.bmp", bytes);
+    return true;
 }
 
 void fw_cfg_add_option_rom(FwCfg *fw, const char *name, GBytes *rom, int bootindex)

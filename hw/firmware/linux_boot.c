@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "core/option.h"
+#include "hw/firmware/boot_file.h"
+#include "hw/firmware/elf_boot.h"
 #include "hw/machine.h"
 
 #define LINUX_ROM_FILE "rhea-linux.bin"
@@ -66,7 +68,7 @@ static void put32(uint8_t *p, uint32_t v)
 static bool not_a_kernel(const uint8_t *data, size_t len, GError **err)
 {
     static const struct { const char *magic; unsigned len; const char *what; } known[] = {
-        { "\x7f" "ELF", 4, "an ELF file; the bzImage of the same build is needed" },
+        { "\x7f" "ELF", 4, "an ELF file without a PVH entry; the bzImage of the same build is needed" },
         { "\x1f\x8b", 2, "a gzip file; a bzImage is needed" },
         { "\x1b\x03\x03\x03", 4, "no x86 kernel" },
         { "MZ", 2, "an EFI or DOS program without a Linux boot header" },
@@ -181,7 +183,7 @@ bool linux_image_parse(const uint8_t *data, size_t len, LinuxImage *image, GErro
 
 /* Files */
 
-static GBytes *file_bytes(const char *what, const char *path, GError **err)
+GBytes *boot_file_bytes(const char *what, const char *path, GError **err)
 {
     g_autoptr(GMappedFile) mapped = NULL;
     char *data;
@@ -273,7 +275,7 @@ static bool add_initrd(FwCfg *fw, const LinuxBootConfig *config, const uint8_t *
     if (!config->initrd) {
         return true;
     }
-    initrd = file_bytes("initrd", config->initrd, err);
+    initrd = boot_file_bytes("initrd", config->initrd, err);
     if (!initrd) {
         return false;
     }
@@ -314,40 +316,65 @@ static bool fill_setup(const LinuxImage *image, const char *append, uint8_t *set
     return true;
 }
 
-static bool add_boot_rom(FwCfg *fw, GError **err)
+bool boot_rom_add(FwCfg *fw, const char *file, const char *name, GError **err)
 {
-    g_autofree char *path = firmware_find(LINUX_ROM_FILE);
+    g_autofree char *path = firmware_find(file);
     g_autoptr(GBytes) rom = NULL;
 
     if (!path) {
-        return error_set(err, "boot ROM '%s' for -kernel is not in any firmware directory (-L help lists them)",
-                         LINUX_ROM_FILE);
+        return error_set(err, "boot ROM '%s' for -kernel is not in any firmware directory (-L help lists them)", file);
     }
-    rom = file_bytes("boot ROM", path, err);
+    rom = boot_file_bytes("boot ROM", path, err);
     if (!rom) {
         return false;
     }
     if (g_bytes_get_size(rom) < SECTOR || memcmp(g_bytes_get_data(rom, NULL), "\x55\xaa", 2)) {
         return error_set(err, "boot ROM '%s' is no option ROM", path);
     }
-    fw_cfg_add_option_rom(fw, LINUX_ROM_NAME, rom, 0);
+    fw_cfg_add_option_rom(fw, name, rom, 0);
+    return true;
+}
+
+/* Secure boot wants the kernel as it was signed, and the shim that checks it. */
+static bool add_signed_files(FwCfg *fw, const LinuxBootConfig *config, GBytes *kernel, GError **err)
+{
+    fw_cfg_add_file_gbytes(fw, "etc/boot/kernel", kernel);
+    if (!config->shim) {
+        return true;
+    }
+    g_autoptr(GBytes) shim = boot_file_bytes("shim", config->shim, err);
+    if (!shim) {
+        return false;
+    }
+    if (g_bytes_get_size(shim) > UINT32_MAX) {
+        return error_set(err, "shim '%s' is too large", config->shim);
+    }
+    fw_cfg_add_file_gbytes(fw, "etc/boot/shim", shim);
     return true;
 }
 
 bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
 {
     const char *append = config->append ? config->append : "";
-    g_autoptr(GBytes) file = file_bytes("kernel", config->kernel, err);
+    g_autoptr(GBytes) file = boot_file_bytes("kernel", config->kernel, err);
     g_autoptr(GBytes) kernel = NULL;
     g_autofree uint8_t *setup = NULL;
     const uint8_t *data;
     LinuxImage image;
+    ElfImage elf;
     gsize len;
 
     if (!file) {
         return false;
     }
     data = g_bytes_get_data(file, &len);
+    if (!elf_image_parse(data, len, &elf, err)) {
+        g_prefix_error(err, "kernel '%s' ", config->kernel);
+        return false;
+    }
+    if (elf.kind != ELF_BOOT_NONE) {
+        return elf_boot_setup(fw, config, data, len, &elf, err);
+    }
     if (!linux_image_parse(data, len, &image, err)) {
         g_prefix_error(err, "kernel '%s' ", config->kernel);
         return false;
@@ -362,7 +389,7 @@ bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
     }
     setup = g_memdup2(data, image.setup_bytes);
     if (!fill_setup(&image, append, setup, err) || !add_initrd(fw, config, data, &image, setup, err) ||
-        !add_boot_rom(fw, err)) {
+        !boot_rom_add(fw, LINUX_ROM_FILE, LINUX_ROM_NAME, err) || !add_signed_files(fw, config, file, err)) {
         return false;
     }
     kernel = g_bytes_new_from_bytes(file, image.setup_bytes, image.kernel_bytes);

@@ -23,7 +23,7 @@ typedef struct PcMachine {
     char *oem_id, *oem_table_id;
     int smbios_entry_point;
     /* Made by init */
-    bool q35;
+    bool q35, booted_once;
     ChipsetMemory memory;
     MemoryRegion ram_region;                    /* unless -machine memory-backend= */
     MemoryRegion ram_below_4g, ram_above_4g, pci, smram;
@@ -63,6 +63,7 @@ void pc_cmos_init(PcMachine *pc);
 /** pc_check_boot_order: @order is one to three of a, c, d, n. */
 bool pc_check_boot_order(const char *order, GError **err);
 void pc_set_boot_order(Machine *m, const char *order);
+void pc_boot_order_init(PcMachine *pc);         /* -boot once= until the first reset, then order= */
 /** pc_ide_init: the IDE controller at @devfn with the -drive if=ide disks. */
 bool pc_ide_init(PcMachine *pc, int devfn, GError **err);
 /** pc_vga_init: the graphics card that -vga names. */

@@ -65,6 +65,34 @@ void pc_set_boot_order(Machine *m, const char *order)
     mc146818_set_cmos(pc->rtc, CMOS_BOOT_FLAGS1, number[2] << 4 | (pc->fd_bootchk ? 0 : 1));
 }
 
+static const char *lasting_order(const Machine *m)
+{
+    return m->boot_order ? m->boot_order : "cad";
+}
+
+/* The reset that starts the machine leaves once= in force; the next one ends it. */
+static void boot_once_over(void *opaque, ResetKind kind)
+{
+    PcMachine *pc = opaque;
+
+    if (!pc->booted_once) {
+        pc->booted_once = true;
+        return;
+    }
+    pc_set_boot_order(&pc->machine, lasting_order(&pc->machine));
+    reset_unregister(boot_once_over, pc);
+}
+
+void pc_boot_order_init(PcMachine *pc)
+{
+    Machine *m = &pc->machine;
+
+    pc_set_boot_order(m, m->boot_once ? m->boot_once : lasting_order(m));
+    if (m->boot_once) {
+        reset_register(boot_once_over, pc);
+    }
+}
+
 void pc_cmos_init(PcMachine *pc)
 {
     uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
@@ -79,5 +107,5 @@ void pc_cmos_init(PcMachine *pc)
     mc146818_set_cmos(pc->rtc, CMOS_CPUS, pc->machine.smp.cpus - 1);
     mc146818_set_cmos(pc->rtc, CMOS_FLOPPY_TYPES, 0);
     mc146818_set_cmos(pc->rtc, CMOS_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_PS2_MOUSE);
-    pc_set_boot_order(&pc->machine, pc->machine.boot_order ? pc->machine.boot_order : "cad");
+    pc_boot_order_init(pc);
 }

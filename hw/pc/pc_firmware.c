@@ -185,7 +185,8 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
             CPU_X86(cpu)->smm_as = &pc->smm_as;
         }
     }
-    if (m->boot_order && !pc_check_boot_order(m->boot_order, err)) {
+    if ((m->boot_order && !pc_check_boot_order(m->boot_order, err)) ||
+        (m->boot_once && !pc_check_boot_order(m->boot_once, err))) {
         return false;
     }
     pc_cmos_init(pc);
@@ -195,11 +196,14 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
     pc->apic_id_limit = pc_apic_id(&m->smp, m->smp.max_cpus - 1) + 1;
     pc->fw_cfg = fw_cfg_create(address_space_memory());
     fw_cfg_add_machine(pc->fw_cfg, m, pc->apic_id_limit);
+    if (!fw_cfg_add_splash(pc->fw_cfg, m, err)) {
+        return false;
+    }
     add_e820(pc);
     add_sleep_states(pc);
     add_hpet(pc);
     if (m->kernel) {
-        LinuxBootConfig boot = { .kernel = m->kernel, .initrd = m->initrd, .append = m->append,
+        LinuxBootConfig boot = { .kernel = m->kernel, .initrd = m->initrd, .append = m->append, .shim = m->shim,
             .low_ram_bytes = pc->memory.below_4g_bytes };
         if (!linux_boot_setup(pc->fw_cfg, &boot, err)) {
             return false;
