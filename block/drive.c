@@ -233,7 +233,9 @@ static bool split(json_object *args, const char *format, json_object *ours, json
 {
     NearestWord near;
 
-    json_object_object_foreach(args, key, value) {
+    json_object_object_foreach(args, written, value) {
+        const char *key = strcmp(written, "readonly") ? written : "read-only";      /* its old name */
+
         if (!strcmp(key, "cache") && json_object_is_type(value, json_type_object)) {
             json_object_object_foreach(value, inner, inner_value) {
                 g_autofree char *name = g_strconcat("cache.", inner, NULL);

@@ -277,6 +277,15 @@ static void add_hd(Config *c, const OptionRow *row, const char *text)
     g_ptr_array_add(c->drives, use_new(row, text, args));
 }
 
+/* The other short forms, whose row says the rest of the -drive in `implied`. */
+static void add_file_drive(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    json_object *args = keyval_parse(row->implied, NULL, false, NULL, &err);
+    json_object_object_add(args, "file", json_object_new_string(text));
+    g_ptr_array_add(c->drives, use_new(row, text, args));
+}
+
 static void add_drive(Config *c, const OptionRow *row, const char *text)
 {
     GError *err = NULL;
@@ -344,6 +353,7 @@ static const OptionRow option_rows[] = {
     { "hdb", "FILE", NULL, add_hd },
     { "hdc", "FILE", NULL, add_hd },
     { "hdd", "FILE", NULL, add_hd },
+    { "pflash", "FILE", "firmware in flash: code, and given again, variables", add_file_drive, .implied = "if=pflash" },
     { "drive", "file=FILE[,if=ide|none][,format=raw][,id=ID][,KEY=VALUE...]", "add a drive", add_drive },
     { "blockdev", "driver=NAME,node-name=ID[,KEY=VALUE...]", "add a node to the block graph", add_args, AT(blockdevs), .implied = "driver" },
     { "chardev", "BACKEND,id=ID[,KEY=VALUE...]", "add a character device", add_chardev },
@@ -381,7 +391,7 @@ static const char *const options_not_yet[] = {
     "dump-vmstate", "echr", "enable-kvm", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "gdb",
     "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
     "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "overcommit", "parallel", "perfmap",
-    "pflash", "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",
+    "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",
     "snapshot", "spice", "tpmdev", "trace", "usb", "usbdevice", "virtfs", "vnc", "watchdog-action", "win2k-hack",
     "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
 };

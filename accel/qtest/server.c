@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
+#include "block/block.h"
 #include "chardev/chardev.h"
 #include "core/option.h"
 
@@ -335,6 +336,44 @@ static bool run_module_load(Server *s, char **words, const uint64_t *numbers, GE
     return error_set(err, "there is no module '%s%s': everything is linked in", words[1], words[2]);
 }
 
+/* State of devices */
+
+static bool collect_device(Object *obj, void *list)
+{
+    if (object_is_a(obj, &device_type.type) && ((Device *)obj)->realized) {
+        g_ptr_array_add(list, obj);
+    }
+    object_foreach_child(obj, collect_device, list);
+    return true;
+}
+
+/* What a migration does to devices: saves all, resets the machine, loads all. Memory stays as it is. */
+static bool run_state_cycle(Server *s, char **words, const uint64_t *numbers, GError **err)
+{
+    g_autoptr(GPtrArray) devices = g_ptr_array_new();
+    g_autoptr(GPtrArray) saved = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+
+    block_drain_all();
+    object_foreach_child(object_root(), collect_device, devices);
+    for (guint i = 0; i < devices->len; i++) {
+        GByteArray *bytes = g_byte_array_new();
+        device_save(devices->pdata[i], bytes);
+        g_ptr_array_add(saved, bytes);
+    }
+    reset_all(RESET_COLD);
+    for (guint i = 0; i < devices->len; i++) {
+        const GByteArray *bytes = saved->pdata[i];
+        size_t used;
+        if (!device_load(devices->pdata[i], bytes->data, bytes->len, &used, err)) {
+            g_autofree char *path = object_path(devices->pdata[i]);
+            g_prefix_error(err, "%s: ", path);
+            return false;
+        }
+    }
+    reply(s, "OK %u", devices->len);
+    return true;
+}
+
 /* Commands */
 
 typedef struct QtestCommand {
@@ -354,6 +393,7 @@ static const QtestCommand commands[] = {
     { "readb", 1, 1, run_load }, { "readw", 1, 1, run_load }, { "readl", 1, 1, run_load }, { "readq", 1, 1, run_load },
     { "read", 2, 2, run_read }, { "b64read", 2, 2, run_read }, { "write", 3, 2, run_write }, { "b64write", 3, 2, run_write },
     { "memset", 3, 3, run_memset }, { "endianness", 0, 0, run_endianness }, { "module_load", 2, 0, run_module_load },
+    { "state_cycle", 0, 0, run_state_cycle },
 };
 
 static bool run_command(Server *s, const QtestCommand *c, char **words, GError **err)

@@ -85,6 +85,8 @@ static const Property pc_properties[] = {
     PROP_STR("x-oem-id", PcMachine, oem_id, "OEM ID in ACPI tables, at most 6 characters", .set = set_oem),
     PROP_STR("x-oem-table-id", PcMachine, oem_table_id, "OEM table ID in ACPI tables, at most 8 characters",
              .set = set_oem),
+    PROP_DRIVE("pflash0", PcMachine, flash_drives[0], "Drive or node with the firmware's code, for flash"),
+    PROP_DRIVE("pflash1", PcMachine, flash_drives[1], "Drive or node with the firmware's variables, for flash"),
     PROP_VIRTUAL("smbios-entry-point-type", "str", get_entry_point, set_entry_point,
                  "SMBIOS entry point: 32, 64 or auto"),
     { }

@@ -9,9 +9,12 @@
 #ifndef HW_PC_PC_H
 #define HW_PC_PC_H
 
+#include "block/block.h"
 #include "hw/acpi/acpi_tables.h"
 #include "hw/machine.h"
 #include "hw/pc/chipset.h"
+
+#define PC_FLASHES 2                            /* 0: code, ending at 4 GiB; 1: variables, below it */
 
 typedef struct PcMachine {
     Machine machine;
@@ -22,6 +25,7 @@ typedef struct PcMachine {
     uint64_t max_fw_size;
     char *oem_id, *oem_table_id;
     int smbios_entry_point;
+    BlockBackend *flash_drives[PC_FLASHES];     /* pflash0=, pflash1=; later also those of -drive if=pflash */
     /* Made by init */
     bool q35, booted_once;
     ChipsetMemory memory;
@@ -53,6 +57,8 @@ static inline bool pc_on(OnOffAuto value, bool automatic)
 
 /** pc_memory_init: @below_4g: RAM below the hole; fills pc->memory. Errors name the firmware file. */
 bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err);
+/** pc_flash_init: flash below 4 GiB from the flash drives; *@code gets the memory of the first, NULL if there is none. */
+bool pc_flash_init(PcMachine *pc, MemoryRegion **code, GError **err);
 /** pc_devices_init: interrupt controllers, timers, RTC, keyboard, serial ports, VGA on pc->isa_bus and pc->pci_bus. */
 bool pc_devices_init(PcMachine *pc, GError **err);
 void pc_gsis_init(PcMachine *pc);               /* pc->gsis, for the chip set to drive */

@@ -52,6 +52,16 @@ static bool ram_init(PcMachine *pc, GError **err)
     return true;
 }
 
+/* The last 128 KiB of the firmware also end at 1 MiB, where the CPU starts in real mode's reach. */
+static void map_isa_bios(PcMachine *pc, MemoryRegion *firmware)
+{
+    uint64_t len = memory_region_size(firmware), isa_bytes = MIN(len, ISA_BIOS_BYTES);
+
+    memory_region_init_alias(&pc->isa_bios, &pc->machine.object, "isa-bios", firmware, len - isa_bytes, isa_bytes);
+    memory_region_set_readonly(&pc->isa_bios, true);
+    memory_region_add_overlap(&pc->pci, (1 << 20) - isa_bytes, &pc->isa_bios, 1);
+}
+
 static bool load_firmware(PcMachine *pc, GError **err)
 {
     const char *name = pc->machine.firmware ? pc->machine.firmware : DEFAULT_FIRMWARE;
@@ -81,11 +91,26 @@ static bool load_firmware(PcMachine *pc, GError **err)
         return false;
     }
     memcpy(memory_region_ram_ptr(&pc->bios), data, len);
-    uint64_t isa_bytes = MIN(len, ISA_BIOS_BYTES);
-    memory_region_init_alias(&pc->isa_bios, &pc->machine.object, "isa-bios", &pc->bios, len - isa_bytes, isa_bytes);
-    memory_region_set_readonly(&pc->isa_bios, true);
-    memory_region_add_overlap(&pc->pci, (1 << 20) - isa_bytes, &pc->isa_bios, 1);
+    map_isa_bios(pc, &pc->bios);
     memory_region_add(&pc->pci, FOUR_GIB - len, &pc->bios);
+    return true;
+}
+
+/* Firmware is in flash if there are flash drives, else in a ROM. */
+static bool firmware_init(PcMachine *pc, GError **err)
+{
+    MemoryRegion *flash;
+
+    if (!pc_flash_init(pc, &flash, err)) {
+        return false;
+    }
+    if (!flash) {
+        return load_firmware(pc, err);
+    }
+    if (pc->machine.firmware) {
+        warn_report("-bios %s is not used: the firmware is in flash", pc->machine.firmware);
+    }
+    map_isa_bios(pc, flash);
     return true;
 }
 
@@ -111,7 +136,7 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
     }
     memory_region_init(&pc->pci, obj, "pci", REGION_SIZE_MAX);
     memory_region_add_overlap(system, 0, &pc->pci, -1);
-    bool ok = load_firmware(pc, err) && memory_region_init_rom(&pc->option_roms, obj, "pc.rom", OPTION_ROMS_BYTES, err);
+    bool ok = firmware_init(pc, err) && memory_region_init_rom(&pc->option_roms, obj, "pc.rom", OPTION_ROMS_BYTES, err);
     if (ok) {
         memory_region_add_overlap(&pc->pci, OPTION_ROMS_BASE, &pc->option_roms, 1);
         memory_region_init_io(&pc->msi_window, obj, &msi_ops, pc, "apic-msi", MSI_BYTES);

@@ -303,6 +303,10 @@ class Machine:
     def set_irq_in(self, path, name, number, level):
         self.command('set_irq_in', path, name or 'unnamed-gpio-in', number, level)
 
+    def state_cycle(self):
+        """What migration does to devices, in place: all are saved, reset, and loaded again."""
+        return int(self.command('state_cycle')[0])
+
     # Helpers for devices on PCI: configuration mechanism #1
 
     def pci_select(self, slot, function, offset, bus=0):
