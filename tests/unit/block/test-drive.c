@@ -6,8 +6,6 @@ static void test_wrong(void)
 {
     static const struct { const char *claim, *json, *error; } rows[] = {
         { "an unknown option names the nearest", "{'file':'@/a.img','formt':'raw'}", "did you mean 'format'" },
-        { "the removed spelling readonly finds the new one", "{'file':'@/a.img','readonly':'on'}",
-          "did you mean 'read-only'" },
         { "a node's option misspelt finds it too", "{'file':'@/a.img','format':'raw','ofset':'0'}",
           "did you mean 'offset'" },
         { "an unknown interface", "{'file':'@/a.img','if':'idee','format':'raw'}", "idee" },
@@ -101,6 +99,8 @@ static void test_settings(void)
         { "a switch of its own", "{'if':'none','id':'t','format':'raw','file':'@/b.img','cache':{'no-flush':'on'}}",
           .no_flush = true, .write_cache = true, .driver = "raw" },
         { "read-only", "{'if':'none','id':'t','format':'raw','file':'@/b.img','read-only':'on'}", .write_cache = true,
+          .read_only = true, .driver = "raw" },
+        { "its old name", "{'if':'none','id':'t','format':'raw','file':'@/b.img','readonly':'on'}", .write_cache = true,
           .read_only = true, .driver = "raw" },
         { "a cdrom is read-only", "{'if':'none','id':'t','format':'raw','file':'@/b.img','media':'cdrom'}",
           .write_cache = true, .read_only = true, .driver = "raw" },
