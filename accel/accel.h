@@ -17,6 +17,7 @@
 
 typedef struct Cpu Cpu;
 typedef struct Accel Accel;
+struct CodePage;
 
 typedef struct CpuOps {
     bool (*has_work)(Cpu *cpu);                 /* halted vCPU: is there something that ends HLT? */
@@ -25,6 +26,8 @@ typedef struct CpuOps {
     void (*tcg_run)(Cpu *cpu);
     bool (*tcg_init)(Cpu *cpu, GError **err);   /* per-vCPU TLBs, caches; in the vCPU thread before its first run */
     void (*tcg_tlb_flush_all)(Cpu *cpu);        /* in the vCPU's own thread */
+    void (*tcg_kick)(Cpu *cpu);                 /* makes it look at its requests soon; any thread. NULL: it does */
+    void (*tcg_page_changed)(Cpu *cpu, struct CodePage *page);  /* code in it was overwritten; any thread. NULL: nothing to do */
 } CpuOps;
 
 struct Cpu {

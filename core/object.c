@@ -102,9 +102,16 @@ static void object_init(Object *obj, const Type *type)
     globals_apply(obj);
 }
 
+#define OBJECT_ALIGN 64
+
 Object *object_new(const Type *type)
 {
-    Object *obj = g_malloc0(type_size(type));
+    /* A cache line's alignment: a vCPU's vector state wants it. Freed by g_free(), which is free(). */
+    size_t size = (type_size(type) + OBJECT_ALIGN - 1) & ~(size_t)(OBJECT_ALIGN - 1);
+    Object *obj = aligned_alloc(OBJECT_ALIGN, size);
+
+    g_assert(obj);
+    memset(obj, 0, size);
     object_init(obj, type);
     return obj;
 }

@@ -88,6 +88,10 @@ static inline bool bit_clear(const unsigned long *map, uint64_t page)
     return !(__atomic_load_n(&map[page / WORD_BITS], __ATOMIC_RELAXED) >> page % WORD_BITS & 1);
 }
 
+/* Translated code may have the guest's values in vector registers when it gets here. */
+#ifdef __x86_64__
+__attribute__((target("general-regs-only")))
+#endif
 bool ram_page_needs_slow_write(const RamBlock *ram, uint64_t offset)
 {
     uint64_t page = offset >> GUEST_PAGE_BITS;

@@ -101,6 +101,8 @@ static void page_written(RamBlock *ram, uint64_t index, CodePage *page, unsigned
     unsigned first = start >> CODE_CHUNK_BITS, last = (start + len - 1) >> CODE_CHUNK_BITS;
     uint64_t mask = (~0ull << first) & (~0ull >> (63 - last));
 
+    bool changed = false;
+
     __atomic_thread_fence(__ATOMIC_SEQ_CST);    /* the store is visible before the marks are looked at */
     if (!(__atomic_load_n(&page->chunks, __ATOMIC_SEQ_CST) & mask) && page->chunks) {
         return;
@@ -111,14 +113,19 @@ static void page_written(RamBlock *ram, uint64_t index, CodePage *page, unsigned
         __atomic_store_n(&page->chunks, 0, __ATOMIC_SEQ_CST);
         __atomic_store_n(&page->version, page->version + 1, __ATOMIC_SEQ_CST);
         page->idle_writes = 0;
+        changed = true;
     } else if (!page->chunks && ++page->idle_writes >= IDLE_WRITES) {
         unsigned long bit, *bits = code_bits(ram, index, &bit);
         __atomic_store_n(&page->guarded, false, __ATOMIC_SEQ_CST);
         /* A decoder may have opened the page and not marked it yet: its block must not live. */
         __atomic_store_n(&page->version, page->version + 1, __ATOMIC_SEQ_CST);
         __atomic_or_fetch(bits, bit, __ATOMIC_SEQ_CST);
+        changed = true;
     }
     tcg_unlock(&page->lock);
+    if (changed) {
+        tcg_page_changed(page);
+    }
 }
 
 void code_written(RamBlock *ram, uint64_t offset, uint64_t len)

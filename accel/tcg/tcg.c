@@ -3,8 +3,8 @@
  * The TCG accelerator: guest code runs in this process, one thread a vCPU.
  *
  * Thread of a vCPU: wait for work (big lock) -> ops->tcg_run() (no lock) until it is kicked, halts or is reset ->
- * again. A kick only sets Cpu.exit_request, which the run loop reads between blocks: there is nothing to interrupt by a
- * signal.
+ * again. A kick sets Cpu.exit_request, which the run loop reads between blocks, and has the target end a chain of
+ * translated blocks.
  */
 #include "accel/tcg/tcg.h"
 
@@ -88,6 +88,18 @@ bool tcg_one_insn_per_block(void)
     return current_accel && accel_is("tcg") && TCG(current_accel)->one_insn_per_tb;
 }
 
+bool tcg_translates(void)
+{
+    return !(current_accel && accel_is("tcg")) || g_strcmp0(TCG(current_accel)->jit, "off");
+}
+
+static void tcg_kick(Cpu *cpu)
+{
+    if (cpu->ops->tcg_kick) {
+        cpu->ops->tcg_kick(cpu);
+    }
+}
+
 static void *tcg_vcpu_thread(void *arg)
 {
     Cpu *cpu = arg;
@@ -140,10 +152,11 @@ const AccelType tcg_accel_type = {
     .name = "tcg-accel",
     .parent = &accel_type.type,
     .size = sizeof(TcgAccel),
-    .description = "run guest code by interpretation",
+    .description = "run guest code by translation or interpretation",
     .properties = tcg_properties,
     .finalize = tcg_finalize,
     .init_machine = tcg_init_machine,
     .vcpu_thread = tcg_vcpu_thread,
+    .kick = tcg_kick,
 };
 TYPE_REGISTER(tcg_accel_type);

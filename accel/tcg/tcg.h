@@ -24,6 +24,7 @@ extern const AccelType tcg_accel_type;
 /** tcg_code_bytes: each vCPU's share of tb-size. */
 size_t tcg_code_bytes(void);
 bool tcg_one_insn_per_block(void);
+bool tcg_translates(void);                      /* jit is not off */
 
 typedef struct TcgCpu TcgCpu;
 struct TcgCpu {
@@ -34,6 +35,7 @@ struct TcgCpu {
     uint32_t lock;                              /* spin lock of the tables: fill, withdrawal */
     uint32_t outside, flush_pending;            /* atomic */
     uint64_t boundaries;                        /* written by its thread only */
+    pthread_t thread;
     TcgCpu *next;
 };
 
@@ -70,6 +72,8 @@ void tcg_protect(RamBlock *ram, uint64_t offset, uint64_t len);
  * thread.
  */
 void tcg_flush_all(void);
+/** tcg_page_changed: decoded code in @page was overwritten: vCPUs that keep more than its version are told. Any thread. */
+void tcg_page_changed(struct CodePage *page);
 /** tcg_watch_memory: has layout changes of @as flush TLBs. Big lock held. */
 void tcg_watch_memory(AddressSpace *as);
 

@@ -25,12 +25,12 @@
 
 typedef struct TlbEntry {
     uint64_t read_tag, write_tag, exec_tag;     /* linear page, or tlb_no_tag() */
-    uintptr_t addend;                           /* host address = linear address + addend */
+    uintptr_t host;                             /* host address of the page */
 } TlbEntry;
 
 static inline unsigned tlb_slot(uint64_t lin)
 {
-    return (lin >> GUEST_PAGE_BITS ^ lin >> (GUEST_PAGE_BITS + TLB_BITS)) & (TLB_ENTRIES - 1);
+    return (lin ^ lin >> TLB_BITS) >> GUEST_PAGE_BITS & (TLB_ENTRIES - 1);
 }
 
 /* A tag that no address of this slot can match: it belongs to another slot. */
@@ -42,6 +42,12 @@ static inline uint64_t tlb_no_tag(unsigned slot)
 static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned size)
 {
     return __builtin_expect((lin ^ tag) <= GUEST_PAGE_SIZE - size, 1);
+}
+
+/* Of an entry that @lin hit. */
+static inline void *tlb_host(const TlbEntry *e, uint64_t lin)
+{
+    return (void *)(e->host + (lin & (GUEST_PAGE_SIZE - 1)));
 }
 
 static inline void tlb_entry_clear(TlbEntry *table, unsigned slot)

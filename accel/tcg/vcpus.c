@@ -34,7 +34,8 @@ static void bql_blocking(bool blocking)
 void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, uint32_t flush_request)
 {
     *t = (TcgCpu){
-        .cpu = cpu, .tables = tables, .table_count = table_count, .flush_request = flush_request, .outside = 1 };
+        .cpu = cpu, .tables = tables, .table_count = table_count, .flush_request = flush_request, .outside = 1,
+        .thread = pthread_self() };
     for (unsigned i = 0; i < table_count; i++) {
         tlb_table_clear(tables + (size_t)i * TLB_ENTRIES);
     }
@@ -93,11 +94,30 @@ static void withdraw(TcgCpu *t, uintptr_t start, uint64_t len)
     tcg_lock(&t->lock);
     for (size_t i = 0; i < (size_t)t->table_count * TLB_ENTRIES; i++) {
         TlbEntry *e = &t->tables[i];
-        if (e->addend + e->write_tag - start < len) {
+        if (e->host - start < len) {
             __atomic_store_n(&e->write_tag, tlb_no_tag(i % TLB_ENTRIES), __ATOMIC_RELAXED);
         }
     }
     tcg_unlock(&t->lock);
+}
+
+/* Has @t come to a block boundary soon. */
+static void call_out(TcgCpu *t)
+{
+    __atomic_or_fetch(&t->cpu->interrupt_request, t->flush_request, __ATOMIC_SEQ_CST);
+    if (t != self && !is_outside(t) && t->cpu->ops->tcg_kick) {
+        t->cpu->ops->tcg_kick(t->cpu);
+    }
+}
+
+void tcg_page_changed(CodePage *page)
+{
+    for (TcgCpu *t = __atomic_load_n(&vcpus, __ATOMIC_ACQUIRE); t; t = t->next) {
+        if (t->cpu->ops->tcg_page_changed) {
+            t->cpu->ops->tcg_page_changed(t->cpu, page);
+            call_out(t);
+        }
+    }
 }
 
 void tcg_protect(RamBlock *ram, uint64_t offset, uint64_t len)
@@ -124,6 +144,9 @@ void tcg_protect(RamBlock *ram, uint64_t offset, uint64_t len)
         uint64_t seen = __atomic_load_n(&t->boundaries, __ATOMIC_ACQUIRE);
         uint64_t wanted = seen + (have_membarrier ? 1 : 2);     /* without the barrier one more for stores under way */
         unsigned spins = 0;
+        if (t != self) {
+            call_out(t);
+        }
         while (t != self && !is_outside(t) && __atomic_load_n(&t->boundaries, __ATOMIC_ACQUIRE) < wanted) {
             pause_while_waiting(&spins);
         }
@@ -139,7 +162,7 @@ void tcg_flush_all(void)
 
     for (TcgCpu *t = first; t; t = t->next) {
         __atomic_store_n(&t->flush_pending, 1, __ATOMIC_SEQ_CST);
-        __atomic_or_fetch(&t->cpu->interrupt_request, t->flush_request, __ATOMIC_SEQ_CST);
+        call_out(t);
     }
     if (self) {
         tcg_run_pending_flush(self);

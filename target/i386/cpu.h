@@ -94,6 +94,7 @@ typedef struct __attribute__((aligned(64))) FpuState {
         uint8_t xmm_low_unused[16][16];         /* never used: vector registers live in zmm below */
         uint8_t pad[96];
     } fx;
+    uint64_t xsave_header[8];                   /* fx is the legacy region of an XSAVE area */
     uint8_t zmm[32][64];                        /* full registers; xmm and ymm are their low parts */
     uint64_t k[8];
     uint32_t mxcsr;                             /* the guest's; fx.mxcsr is scratch */

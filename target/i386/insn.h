@@ -125,6 +125,7 @@ enum {
 #define ROW_E2 (1ull << 35)
 #define ROW_E4 (1ull << 36)
 #define ROW_E8 (1ull << 37)
+#define ROW_REPEAT (1ull << 38)                         /* the memory operand is repeated over the vector */
 extern const InsnRow insn_rows[];
 extern const unsigned insn_row_count;
 

@@ -345,7 +345,9 @@ static uint64_t pop_frame(uint64_t *at, unsigned size)
 {
     uint64_t v = 0;
 
-    memcpy(&v, bare_at(*at), size);
+    if (*at <= BARE_RAM_BYTES - size) {         /* a frame in no RAM reads as nothing */
+        memcpy(&v, bare_at(*at), size);
+    }
     *at += size;
     return v;
 }
@@ -358,6 +360,9 @@ static void read_trap(CpuX86 *cpu, int vector)
     unsigned size = bare.mode == BARE_REAL || bare.mode == BARE_PROT16 ? 2 : is_long() ? 8 : 4;
     uint64_t at = cpu->regs[R_RSP];
 
+    if (!is_long()) {
+        at = cpu->seg[R_SS].base + (cpu->mode_flags & MODE_SS32 ? (uint32_t)at : (uint16_t)at);
+    }
     bare.trap = (BareTrap){ .vector = vector };
     if (bare.mode != BARE_REAL && vector < 32 && with_error >> vector & 1) {
         bare.trap.has_error = true;
@@ -375,7 +380,7 @@ static void read_trap(CpuX86 *cpu, int vector)
 int bare_run(CpuX86 *cpu)
 {
     for (unsigned round = 0; !__atomic_load_n(&cpu->cpu.halted, __ATOMIC_SEQ_CST); round++) {
-        if (round == 100000000) {
+        if (round == 100000000 || __atomic_exchange_n(&bare.stop, false, __ATOMIC_SEQ_CST)) {
             return -2;
         }
         cpu_guest_enter();
@@ -394,6 +399,14 @@ int bare_run(CpuX86 *cpu)
     return VECTOR_NONE;
 }
 
+
+bool bare_jit(CpuX86 *cpu, bool on)
+{
+    Translator *jit = &cpu->exec->jit;
+
+    jit->enabled = on && jit->enter;
+    return jit->enabled == on;
+}
 int bare_go(CpuX86 *cpu, BareMode mode, const void *code, size_t len)
 {
     bare_reset(cpu, mode);

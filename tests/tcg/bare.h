@@ -63,6 +63,7 @@ typedef struct Bare {
     BareMode mode;
     BareTrap trap;
     uint64_t next_table;                        /* page tables handed out from BARE_TABLES up */
+    bool stop;                                  /* set with Cpu.exit_request, even by a signal handler: ends bare_run() */
 } Bare;
 extern Bare bare;
 
@@ -85,13 +86,17 @@ void bare_code(uint64_t addr, const void *code, size_t len);
 #define BARE_CODE_AT(addr, ...) bare_code(addr, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 /**
  * bare_run: runs until HLT; VECTOR_NONE, or the vector of the exception whose handler halted. -2: neither within 1e8
- * rounds.
+ * rounds, or stopped.
  */
 int bare_run(CpuX86 *cpu);
 /**
  * bare_run_all: the first @cpus vCPUs at once, each as bare_run(); returns when all have halted. `trap` is vCPU 0's.
  */
 void bare_run_all(unsigned cpus, int vectors[4]);
+/**
+ * bare_jit: which engine runs @cpu from now on: the translator or the interpreter. False: there is no such engine here.
+ */
+bool bare_jit(CpuX86 *cpu, bool on);
 /** bare_go: bare_reset() to @mode, @code at BARE_CODE followed by HLT, bare_run(). */
 int bare_go(CpuX86 *cpu, BareMode mode, const void *code, size_t len);
 /**

@@ -110,6 +110,7 @@ static void put_operand(Rng *r, const InsnRow *row, uint8_t modrm, unsigned addr
 {
     unsigned mod = modrm >> 6, rm = modrm & 7, displacement = 0;
 
+    e->modrm_at = e->length;
     put(e, modrm);
     if (mod == 3) {
         return;
@@ -263,10 +264,12 @@ bool encode_row(Rng *r, unsigned number, unsigned bits, bool reach, Encoding *e)
             length &= 1;
             if (row->map == 1 && !(rex & 3) && !w && rng_chance(r, 50)) {
                 put(e, 0xc5);
+                e->vvvv_at = e->length;
                 put(e, (rex & 4 ? 0 : 0x80) | (~vvvv & 15) << 3 | length << 2 | p);
             } else {
                 put(e, 0xc4);
                 put(e, (~rex & 7) << 5 | row->map);
+                e->vvvv_at = e->length;
                 put(e, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | length << 2 | p);
             }
         } else {
@@ -280,10 +283,12 @@ bool encode_row(Rng *r, unsigned number, unsigned bits, bool reach, Encoding *e)
             length = length == 3 && !(b && modrm >= 0xc0) ? 2 : length;
             put(e, 0x62);
             put(e, (~rex & 7) << 5 | (high ? 0 : 0x10) | row->map);
+            e->vvvv_at = e->length;
             put(e, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | p);
             put(e, zero << 7 | length << 5 | b << 4 | (vhigh ? 0 : 8) | mask);
         }
     }
+    e->opcode_at = e->length;
     put(e, opcode);
     if (row->properties & ROW_MODRM) {
         put_operand(r, row, modrm, addr_bits, e);

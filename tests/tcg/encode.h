@@ -22,6 +22,7 @@ typedef struct Encoding {
     unsigned length;
     unsigned displacement_at, displacement_bytes;       /* of a ModRM memory operand */
     unsigned immediate_at;
+    unsigned opcode_at, modrm_at, vvvv_at;              /* 0 where there is no such byte; vvvv in bits 3-6, inverted */
 } Encoding;
 
 /**

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 
 enum { PAGE = 4096, LONG_CODE_SELECTOR = 0x33, FLAT_CODE32_SELECTOR = 0x23, FLAT_DATA_SELECTOR = 0x2b };
@@ -17,7 +18,7 @@ enum { PAGE = 4096, LONG_CODE_SELECTOR = 0x33, FLAT_CODE32_SELECTOR = 0x23, FLAT
  */
 void host_enter(const HostState *in, HostState *out, const void *target, uint64_t xsave_mask);
 void host_enter_far(const HostState *in, HostState *out, const void *target, uint64_t xsave_mask);
-extern const char host_back[], host_back_taken[];
+extern const char host_back[], host_back_taken[], host_end[];
 struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) host_far;
 uint64_t host_rsp, host_out, host_target, host_mask, host_save_rsp, host_save_rdi, host_taken;
 
@@ -77,7 +78,8 @@ __asm__(
     "    ldmxcsr (%rsp)\n"
     "    pop %rax\n"
     "    pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-    "    ret\n");
+    "    ret\n"
+    "host_end:\n");
 
 static uint8_t *data, *code, *thunks;
 static sigjmp_buf fault_jmp;
@@ -86,13 +88,64 @@ static volatile bool fault_integer;
 static struct sigaction old_actions[64];
 static HostSegments segments;
 static bool can_run_32;
+static HostState *volatile entered;             /* where native_enter() wants the state of a fault; NULL: elsewhere */
+static NativeFault *entered_fault;
+static volatile unsigned ticks;
+static void (*on_tick)(unsigned ticks);
+
+/* The state that the signal interrupted, in our order. Extended state lies there as XSAVE stored it. */
+static void save_context(const ucontext_t *context, HostState *out)
+{
+    static const int order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                   REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+    enum { XSTATE_SIZE_AT = 464 + 16 };         /* software-reserved bytes of the FXSAVE area: magic, extended size, */
+    uint32_t size;                              /* features, size of the XSAVE area */
+
+    for (unsigned i = 0; i < 16; i++) {
+        out->gpr[i] = context->uc_mcontext.gregs[order[i]];
+    }
+    out->rflags = context->uc_mcontext.gregs[REG_EFL];
+    out->rip = context->uc_mcontext.gregs[REG_RIP];
+    memcpy(&size, (const uint8_t *)context->uc_mcontext.fpregs + XSTATE_SIZE_AT, 4);
+    memcpy(out->xsave, context->uc_mcontext.fpregs, MIN(size, sizeof out->xsave));
+}
+
+static void come_back(int signal, const ucontext_t *context)
+{
+    HostState *out = entered;
+
+    entered = NULL;
+    save_context(context, out);
+    *entered_fault = (NativeFault){ .signal = signal, .vector = context->uc_mcontext.gregs[REG_TRAPNO],
+                                    .error = context->uc_mcontext.gregs[REG_ERR],
+                                    .address = context->uc_mcontext.gregs[REG_CR2] };
+    siglongjmp(fault_jmp, 1);
+}
+
+static void on_timer(int signal, siginfo_t *info, void *context)
+{
+    uintptr_t rip = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+
+    ticks++;
+    if (!entered) {
+        if (on_tick) {
+            on_tick(ticks);
+        }
+    } else if (ticks >= 2 && (rip < (uintptr_t)host_enter || rip >= (uintptr_t)host_end)) {
+        come_back(signal, context);
+    }
+}
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
     uintptr_t rip = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
     const struct sigaction *old = &old_actions[signal];
 
-    if (rip - (uintptr_t)code < 2 * PAGE || (rip - (uintptr_t)thunks < PAGE)) {
+    if (entered) {
+        come_back(signal, context);
+    }
+    bool entering = rip >= (uintptr_t)host_enter_far && rip < (uintptr_t)host_end;     /* no 32-bit code segment here */
+    if (entering || rip - (uintptr_t)code < 2 * PAGE || (rip - (uintptr_t)thunks < PAGE)) {
         fault_signal = signal;
         fault_integer = signal == SIGFPE && info->si_code == FPE_INTDIV;
         siglongjmp(fault_jmp, 1);
@@ -152,7 +205,7 @@ void native_put_code(const uint8_t *bytes, unsigned length, bool mode32)
     put_exit(at + TAKEN_OFFSET, host_back_taken, 1, mode32);
 }
 
-int native_run(const HostState *in, HostState *out, bool mode32, bool *integer_division)
+static int run_once(const HostState *in, HostState *out, bool mode32)
 {
     fault_signal = 0;
     if (!sigsetjmp(fault_jmp, 0)) {
@@ -164,10 +217,61 @@ int native_run(const HostState *in, HostState *out, bool mode32, bool *integer_d
             host_enter(in, out, native_code(), native_xcr0());
         }
     }
+    return fault_signal;
+}
+
+/*
+ * A hypervisor that must emulate an access to memory which it has not mapped yet may not know the instruction, and answer
+ * with #UD: only one that stays is the CPU's.
+ */
+int native_run(const HostState *in, HostState *out, bool mode32, bool *integer_division)
+{
+    enum { TRIES = 4 };
+
+    for (unsigned i = 0; i < TRIES && run_once(in, out, mode32) == SIGILL; i++) {
+        continue;
+    }
     *integer_division = fault_integer;
     return fault_signal;
 }
 
+int native_enter(const HostState *in, HostState *out, const void *target, bool mode32, NativeFault *fault)
+{
+    *fault = (NativeFault){ .vector = -1 };
+    ticks = 0;
+    if (!sigsetjmp(fault_jmp, 0)) {
+        entered_fault = fault;
+        entered = out;
+        if (mode32) {
+            host_far.offset = (uint32_t)(uintptr_t)target;
+            host_far.selector = FLAT_CODE32_SELECTOR;
+            host_enter_far(in, out, target, native_xcr0());
+        } else {
+            host_enter(in, out, target, native_xcr0());
+        }
+        entered = NULL;
+    }
+    return fault->signal;
+}
+
+const void *native_exit(bool mode32, uint16_t *selector)
+{
+    *selector = LONG_CODE_SELECTOR;
+    return mode32 ? (const void *)thunks : host_back;
+}
+
+void native_timer(unsigned period_ms, void (*tick)(unsigned ticks))
+{
+    struct sigaction action = { .sa_sigaction = on_timer,
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER };
+    struct itimerval every = { { 0, period_ms * 1000 }, { 0, period_ms * 1000 } };
+
+    on_tick = tick;
+    sigaction(SIGVTALRM, &action, NULL);
+    setitimer(ITIMER_VIRTUAL, &every, NULL);
+}
+
+void native_timer_reset(void) { ticks = 0; }
 bool native_can_run_32(void) { return can_run_32; }
 const HostSegments *native_segments(void) { return &segments; }
 uint8_t *native_data(void) { return data; }

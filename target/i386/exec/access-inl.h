@@ -66,7 +66,7 @@ static inline uint64_t cpu_linear(CpuX86 *cpu, int seg, uint64_t off, unsigned l
     { \
         const TlbEntry *e = &cpu->tlb[tlb_slot(lin)]; \
         if (tlb_hit(e->read_tag, lin, bits / 8)) { \
-            return *(const HostU##bits *)(e->addend + lin); \
+            return *(const HostU##bits *)tlb_host(e, lin); \
         } \
         return cpu_slow_load(cpu, lin, bits / 8, seg, cpu->tlb_index); \
     } \
@@ -74,7 +74,7 @@ static inline uint64_t cpu_linear(CpuX86 *cpu, int seg, uint64_t off, unsigned l
     { \
         const TlbEntry *e = &cpu->tlb[tlb_slot(lin)]; \
         if (tlb_hit(e->write_tag, lin, bits / 8)) { \
-            *(HostU##bits *)(e->addend + lin) = v; \
+            *(HostU##bits *)tlb_host(e, lin) = v; \
             return; \
         } \
         cpu_slow_store(cpu, lin, bits / 8, v, seg, cpu->tlb_index); \
@@ -115,7 +115,7 @@ static inline void *cpu_rmw_begin(CpuX86 *cpu, uint64_t lin, unsigned size, int 
 
     place->ram = NULL;
     if (tlb_hit(e->write_tag, lin, size)) {
-        return (void *)(e->addend + lin);
+        return tlb_host(e, lin);
     }
     return cpu_slow_rmw(cpu, lin, size, seg, place);
 }

@@ -212,7 +212,7 @@ static void bytes_load(CpuX86 *cpu, uint64_t lin, void *buf, unsigned len, int s
         unsigned part = MIN(len, left_in_page(lin));
         const TlbEntry *e = &cpu->exec->tlb[index][tlb_slot(lin)];
         if (tlb_hit(e->read_tag, lin, part)) {
-            memcpy(out, (const void *)(e->addend + lin), part);
+            memcpy(out, tlb_host(e, lin), part);
         } else {
             const TlbPage *page = mmu_page(cpu, lin, ACCESS_READ, index);
             mmu_fill(cpu, lin, page, index);
@@ -230,7 +230,7 @@ void cpu_ld_bytes(CpuX86 *cpu, int seg, uint64_t off, void *buf, unsigned len)
     const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
 
     if (tlb_hit(e->read_tag, lin, len)) {
-        memcpy(buf, (const void *)(e->addend + lin), len);
+        memcpy(buf, tlb_host(e, lin), len);
     } else {
         bytes_load(cpu, lin, buf, len, seg, cpu->tlb_index);
     }
@@ -243,7 +243,7 @@ void cpu_st_bytes(CpuX86 *cpu, int seg, uint64_t off, const void *buf, unsigned 
     unsigned index = cpu->tlb_index, left = left_in_page(lin);
 
     if (tlb_hit(e->write_tag, lin, len)) {
-        memcpy((void *)(e->addend + lin), buf, len);
+        memcpy(tlb_host(e, lin), buf, len);
         return;
     }
     check_address(cpu, lin, len, seg, index);
@@ -350,7 +350,7 @@ void cpu_rmw_exclusive_end(CpuX86 *cpu)
     { \
         unsigned index = mmu_system_index(cpu); \
         const TlbEntry *e = &cpu->exec->tlb[index][tlb_slot(lin)]; \
-        return tlb_hit(e->read_tag, lin, bits / 8) ? *(const HostU##bits *)(e->addend + lin) \
+        return tlb_hit(e->read_tag, lin, bits / 8) ? *(const HostU##bits *)tlb_host(e, lin) \
                                                    : cpu_slow_load(cpu, lin, bits / 8, -1, index); \
     } \
     void cpu_sys_st##bits(CpuX86 *cpu, uint64_t lin, uint##bits##_t value) \
@@ -358,7 +358,7 @@ void cpu_rmw_exclusive_end(CpuX86 *cpu)
         unsigned index = mmu_system_index(cpu); \
         const TlbEntry *e = &cpu->exec->tlb[index][tlb_slot(lin)]; \
         if (tlb_hit(e->write_tag, lin, bits / 8)) { \
-            *(HostU##bits *)(e->addend + lin) = value; \
+            *(HostU##bits *)tlb_host(e, lin) = value; \
         } else { \
             cpu_slow_store(cpu, lin, bits / 8, value, -1, index); \
         } \

@@ -16,7 +16,9 @@
 #include <sys/mman.h>
 
 #include "target/i386/exec/exec.h"
+#include "target/i386/insn-gen.h"
 #include "target/i386/system/system.h"
+#include "target/i386/translate/translate.h"
 
 #include <capstone/capstone.h>
 
@@ -30,22 +32,28 @@ static unsigned block_hash(const uint8_t *host, uint32_t key)
     return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) % HASH_ENTRIES;
 }
 
-static size_t block_size(unsigned insns)
+static size_t block_size(unsigned insns, unsigned exits)
 {
-    return (sizeof(Block) + insns * sizeof(Insn) + 63) & ~(size_t)63;
+    size_t translated = exits * sizeof(BlockExit) + (insns + 1) * sizeof(uint32_t);
+    return (sizeof(Block) + insns * sizeof(Insn) + translated + 63) & ~(size_t)63;
 }
+#define EXITS_MAX (BLOCK_INSNS + 2)
 
 Block block_none = { .lin = 1, .key = UINT32_MAX };
 
-void exec_new_epoch(CpuExec *exec)
+void exec_new_epoch(CpuExec *exec, bool global)
 {
     exec->epoch++;
+    exec->jit.user_epoch = ++exec->jit.last_epoch;
+    if (global) {
+        exec->jit.global_epoch = exec->jit.last_epoch;
+    }
     memset(exec->code_pages, 0, sizeof exec->code_pages);
 }
 
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
-    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1);
+    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
     uint8_t *map =
         mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -54,7 +62,7 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
         return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);
     }
     exec->transient = (Block *)map;
-    exec->blocks = (Block **)(map + block_size(1));
+    exec->blocks = (Block **)(map + block_size(1, 0));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
@@ -63,16 +71,22 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     return true;
 }
 
+static void forget_blocks(CpuExec *exec)
+{
+    memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
+    exec->arena_used = 0;
+    exec->arena_flushes++;
+    exec_new_epoch(exec, true);
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        exec->jump[i] = &block_none;
+    }
+    cache_reset(exec);
+}
+
 static Block *arena_reserve(CpuExec *exec)
 {
-    if (exec->arena_used + block_size(BLOCK_INSNS) > exec->arena_bytes) {
-        memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
-        exec->arena_used = 0;
-        exec->arena_flushes++;
-        exec_new_epoch(exec);
-        for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-            exec->jump[i] = &block_none;
-        }
+    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX) > exec->arena_bytes) {
+        forget_blocks(exec);
     }
     return (Block *)(exec->arena + exec->arena_used);
 }
@@ -96,7 +110,7 @@ static Fetch fetch_from(CpuX86 *cpu, uint64_t lin)
 static const uint8_t *fetch_host(CpuX86 *cpu, uint64_t lin)
 {
     const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
-    return tlb_hit(e->exec_tag, lin, 1) ? (const uint8_t *)(e->addend + lin) : fetch_from(cpu, lin).host;
+    return tlb_hit(e->exec_tag, lin, 1) ? tlb_host(e, lin) : fetch_from(cpu, lin).host;
 }
 
 static uint64_t page_after(const CpuX86 *cpu, uint64_t lin)
@@ -117,10 +131,16 @@ static uint64_t code_limit(CpuX86 *cpu)
     return (uint64_t)cpu->seg[R_CS].limit - cpu->rip + 1;
 }
 
-static bool ends_block(const Insn *insn)
+/* Translated blocks go on where a conditional branch is not taken. */
+static bool ends_block(const Insn *insn, bool translated)
 {
+    const InsnRow *row = insn_row(insn);
+
+    if (translated && (row->op == OP_Jcc || row->op == OP_LOOP || row->op == OP_JCXZ) && insn->fn != insn_ud) {
+        return false;
+    }
     return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0 ||
-           (insn_row(insn)->properties & (ROW_BRANCH | ROW_ENDS_BLOCK));
+           (row->properties & (ROW_BRANCH | ROW_ENDS_BLOCK));
 }
 
 static void fetch_device(CpuX86 *cpu, const Fetch *from, uint8_t *bytes, unsigned len)
@@ -184,7 +204,7 @@ static void decode_run(CpuX86 *cpu, Block *block, const Fetch *from, uint64_t li
         }
         off += length;
         count++;
-        if (ends_block(insn)) {
+        if (ends_block(insn, block->key & BLOCK_TRANSLATED)) {
             break;
         }
     }
@@ -205,7 +225,7 @@ static void finish_block(Block *block)
     block->linked = block->page && !block->changes_mode && (!block->branches || insn_row(last)->imm_kind[0]);
     block->end = last + 1;
     block->link[0] = block->link[1] = &block_none;
-    if (block->count >= 2 && block->branches) {
+    if (block->count >= 2 && block->branches && !(block->key & BLOCK_TRANSLATED)) {
         InsnFn *fused = insn_fuse(last - 1, last);
         if (fused) {
             last[-1].fn = fused;
@@ -254,9 +274,17 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
     if (log_enabled(LOG_IN_ASM)) {
         log_asm(cpu, block);
     }
+    block->lin = lin;
+    if (key & BLOCK_TRANSLATED && block->page && !block->page2) {
+        if (!translate_block(cpu, block)) {
+            forget_blocks(exec);                /* the code memory is full */
+            return make_block(cpu, key, lin, limit, from);
+        }
+        page_blocks_add(exec, block);
+    }
     if (block->page) {
         Block **head = &exec->blocks[block_hash(block->host, key)];
-        exec->arena_used += block_size(block->count);
+        exec->arena_used += block_size(block->count, block->exit_count);
         exec->blocks_made++;
         block->next = *head;
         *head = block;
@@ -326,7 +354,8 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     Block *block = NULL, **link = &exec->blocks[block_hash(host, key)];
 
     for (; host && (block = *link) != NULL; link = &block->next) {
-        if (block->host == host && block->key == key && block->bytes <= limit && same_place(cpu, block, lin)) {
+        if (block->host == host && block->key == key && (!(key & BLOCK_TRANSLATED) || block->lin == lin) &&
+            block->bytes <= limit && same_place(cpu, block, lin)) {
             if (block_current(block) || revive(cpu, block, lin)) {
                 break;
             }
@@ -342,7 +371,11 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     block->lin = lin;
     if (block->page) {
         block->epoch = exec->epoch;
-        exec->jump[jump_slot(lin)] = block;
+        if (key & BLOCK_TRANSLATED) {
+            block->global = mmu_page(cpu, lin, ACCESS_FETCH, cpu->tlb_index)->rights & PAGE_GLOBAL;
+        } else {
+            exec->jump[jump_slot(lin)] = block;
+        }
         code_page_add(exec, lin);
         if (block->page2) {
             code_page_add(exec, page_after(cpu, lin));

@@ -18,6 +18,7 @@
 #include "target/i386/access.h"
 #include "target/i386/exec/flags.h"
 #include "target/i386/exec/walk.h"
+#include "target/i386/translate/translator.h"
 
 /* First-level TLB tables: what an access may do depends on these alone. */
 enum {
@@ -63,12 +64,25 @@ struct Block {
     /* address of the first byte: the hash key, with `key`; of the second page or NULL */
     const uint8_t *host, *host2;
     Block *next;                                /* of the hash chain */
+    /* Host code, if the block is translated: target/i386/translate/translate.h */
+    struct CodeHeader { uint64_t negative_key; const void *code; } header;
+    const void *warm_code;                      /* entry for who knows vector and x87 state to be loaded */
+    struct BlockExit *exits;
+    uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
+    struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
+    Block *next_in_page;
+    uint32_t code_start, code_bytes;            /* offset in the code memory */
+    uint8_t exit_count;
+    uint8_t fpu_need, fpu_leaves;               /* FPU_* that the code wants loaded, and that are loaded at every exit */
+    bool global;                                /* its page is mapped alike in all address spaces */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
-    uint16_t bytes;                             /* length of the code */
+    uint16_t bytes;                             /* length of the guest's code */
     uint16_t count;
     Insn insns[] __attribute__((aligned(64)));
 };
 #define BLOCK_SINGLE (1u << 31)                 /* key: one instruction a block (single step, shadows, breakpoints) */
+#define BLOCK_TRANSLATED (1u << 30)             /* key: host code, for one linear address and one TLB table */
+#define BLOCK_TLB_SHIFT 28                      /* key of a translated block: CpuX86.tlb_index */
 #define BLOCK_INSNS 64
 
 static inline bool block_current(const Block *b)
@@ -86,6 +100,7 @@ static inline bool block_fits(const Block *b, uint64_t lin, uint32_t key, uint64
 
 struct CpuExec {
     TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
+    Translator jit;
     Block *jump[JUMP_ENTRIES];                  /* never NULL */
     uint64_t epoch;                             /* moves with every flush that blocks may depend on */
     /* hashed set of linear pages that blocks were found in during this epoch */
@@ -116,6 +131,7 @@ struct CpuExec {
     size_t arena_bytes, arena_used;
     uint64_t blocks_made, blocks_revived, arena_flushes;    /* for info jit */
     Block *transient;                           /* one instruction fetched from a device; run once */
+    struct CodeHeader *dispatch[DISPATCH_ENTRIES];  /* never NULL once the translator is on */
 };
 
 /* CpuOps of the TCG accelerator. */
@@ -155,6 +171,8 @@ static inline bool mmu_is_user(unsigned index) { return index == TLB_USER || ind
 const TlbPage *mmu_page(CpuX86 *cpu, uint64_t lin, Access access, unsigned index);
 /** mmu_fill: enters @page into table @index with every permission it has there. */
 void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index);
+/** mmu_refill: enters @lin into the first level if the second knows it as plain RAM that may be accessed so. */
+bool mmu_refill(CpuX86 *cpu, uint64_t lin, bool write);
 /** mmu_host: host address of physical @addr if it is RAM or ROM, else NULL. Own thread. */
 uint8_t *mmu_host(CpuX86 *cpu, GuestAddr addr, RamBlock **ram, bool *read_only);
 /** mmu_ram_written: [@offset, +@len) of @ram was stored to by this vCPU: dirty logs, decoded code. */
@@ -175,9 +193,22 @@ static inline void exec_end_block_soon(CpuX86 *cpu)
 {
     if (cpu->insn) {
         cpu->block_end = cpu->insn + 1;
+        cpu->exec->jit.leave = true;
     }
 }
 
+/**
+ * exec_requested: does anybody want the run loop? What the vCPU's state holds back (cpu_service_interrupts()) does not:
+ * what changes that state ends the block.
+ */
+static inline bool exec_requested(const CpuX86 *cpu)
+{
+    uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED);
+    uint32_t held = (cpu->rflags & RFLAGS_IF ? 0 : INTERRUPT_HARD) | (cpu->nmi_blocked ? INTERRUPT_NMI : 0) |
+                    (cpu->smm ? INTERRUPT_SMI | INTERRUPT_INIT : 0);
+    return ((requests & ~held) |
+            __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
+}
 /**
  * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.
  */
@@ -190,7 +221,7 @@ static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
 }
 extern Block block_none;                        /* fits nowhere */
 /** exec_new_epoch: blocks must be found anew. */
-void exec_new_epoch(CpuExec *exec);
+void exec_new_epoch(CpuExec *exec, bool global);
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }
 static inline unsigned jump_slot(uint64_t lin) { return (lin ^ lin >> 12) % JUMP_ENTRIES; }

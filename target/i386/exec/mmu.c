@@ -47,7 +47,7 @@ void cpu_tlb_flush(CpuX86 *cpu, bool global)
     }
     memset(exec->phys, 0, sizeof exec->phys);
     first_level_clear(cpu);
-    exec_new_epoch(exec);
+    exec_new_epoch(exec, global);
 }
 
 void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
@@ -62,14 +62,14 @@ void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
         exec->floor_global = exec->stamp;
     }
     first_level_clear(cpu);
-    exec_new_epoch(exec);
+    exec_new_epoch(exec, global);
 }
 
 void cpu_tlb_switch(CpuX86 *cpu)
 {
     if (cpu->exec) {
         first_level_clear(cpu);
-        exec_new_epoch(cpu->exec);
+        exec_new_epoch(cpu->exec, false);
     }
 }
 
@@ -173,12 +173,12 @@ void cpu_tlb_flush_page(CpuX86 *cpu, uint64_t addr)
         bool four_mib = !(cpu->cr4 & CR4_PAE);
         uint64_t bytes = four_mib ? 4 << 20 : 2 << 20;
         drop_range(cpu, addr & ~(bytes - 1), bytes);
-        exec_new_epoch(exec);
+        exec_new_epoch(exec, true);
     } else {
         unsigned n = code_page_bit(addr);
         drop_page(cpu, addr & TLB_PAGE_MASK);
         if (exec->code_pages[n / 64] >> n % 64 & 1) {
-            exec_new_epoch(exec);
+            exec_new_epoch(exec, true);
         }
     }
 }
@@ -303,12 +303,27 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
     tcg_lock(&exec->tcg.lock);
     /* Under the lock: who makes writes slow clears a dirty bit first and then looks at the tables. */
     write = write && !ram_page_needs_slow_write(page->ram, page->host - page->ram->host);
-    *e = (TlbEntry){ read ? tag : none, write ? tag : none, fetch ? tag : none, (uintptr_t)page->host - tag };
+    *e = (TlbEntry){ read ? tag : none, write ? tag : none, fetch ? tag : none, (uintptr_t)page->host };
     tcg_unlock(&exec->tcg.lock);
     exec->tables_used |= 1u << index;
     if (page->rights & PAGE_USER) {
         exec->pkeys_used |= 1u << page->pkey;
     }
+}
+
+bool mmu_refill(CpuX86 *cpu, uint64_t lin, bool write)
+{
+    const TlbPage *page = second_level_find(cpu, lin & TLB_PAGE_MASK);
+    const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
+    bool user = mmu_is_user(cpu->tlb_index), smap = cpu->tlb_index == TLB_SUPER_SMAP;
+
+    /* What may not be accessed is the walk's to judge: the tables may have changed since. */
+    if (!page || !page->host || (write && !(page->rights & PAGE_DIRTY)) ||
+        cpu_access_error(cpu, page->rights, page->pkey, write ? ACCESS_WRITE : ACCESS_READ, user, smap)) {
+        return false;
+    }
+    mmu_fill(cpu, lin, page, cpu->tlb_index);
+    return tlb_hit(write ? e->write_tag : e->read_tag, lin, 1);
 }
 
 /* Data breakpoints (SDM vol. 3, 17.2) */

@@ -15,6 +15,8 @@
 #include "core/thread.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
+#include "target/i386/system/system.h"
+#include "target/i386/translate/translate.h"
 
 enum { JUMPED_RAISE = 1, JUMPED_LEAVE };
 enum { DR6_BS = 1 << 14 };
@@ -158,11 +160,6 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
     return true;
 }
 
-static inline bool requested(const CpuX86 *cpu)
-{
-    return (__atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED) |
-            __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
-}
 
 /*
  * State of the vCPU's own that no ordinary instruction changes: looked at after those that do, and after every longjmp.
@@ -200,17 +197,86 @@ static inline void run_block(CpuX86 *cpu, Block *block)
     cpu->insn = NULL;
 }
 
+/* The chain of blocks that @block begins; @exit: the jump by which the last chain ended, or NULL. Returns the next such. */
+static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    const Insn *last;
+
+    if (exit && exit->rip == cpu->rip) {
+        block_chain(cpu, exit, block);
+    }
+    jit->block = block;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);    /* from here on a kick takes effect on this block */
+    if (exec_requested(cpu)) {
+        return exit;
+    }
+    flags_to_slot(cpu);
+    jit->enter(cpu, block->header.code);
+    translator_note_x87(cpu);
+    block = jit->exit_block;
+    if (!block) {                               /* slow_interpret(): everything is in its place */
+        return NULL;
+    }
+    flags_from_slot(cpu);
+    if (jit->exit_index != EXIT_INDIRECT) {
+        exit = &block->exits[jit->exit_index];
+        cpu->rip = exit->rip;
+        return exit;
+    }
+    cpu->rip = jit->spare[SPARE_TARGET];
+    if (UNLIKELY(!cpu_is_canonical(cpu, cpu->rip)) && cpu->mode_flags & MODE_CS64) {
+        last = block->insns + block->count - 1; /* a near CALL, JMP or RET, which should not have moved the stack */
+        cpu->regs[R_RSP] += insn_row(last)->op == OP_CALL ? last->size
+                          : insn_row(last)->op == OP_RET ? -(int64_t)(last->size + (uint16_t)last->imm)
+                                                         : 0;
+        cpu->block_rip = block->lin;
+        cpu->insn = last;
+        cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_NOT_CANONICAL, jit->spare[SPARE_TARGET], 0);
+    }
+    return NULL;
+}
+
+/* What runs at cpu->rip with @key. *@forgot: all blocks that were known are gone. */
+static Block *find_translated(CpuX86 *cpu, uint32_t key, bool *forgot)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    uint64_t flushes = exec->arena_flushes;
+
+    if (UNLIKELY(jit->stale_count)) {
+        translator_drop_stale(cpu);
+    }
+    context_select(cpu, key);
+    struct CodeHeader *header = exec->dispatch[cpu->rip & (DISPATCH_ENTRIES - 1)];
+    if (LIKELY(header->negative_key == -(cpu->rip + jit->mix))) {
+        *forgot = false;
+        return (Block *)((char *)header - offsetof(Block, header));
+    }
+    Block *block = block_find(cpu, key);
+    *forgot = flushes != exec->arena_flushes;
+    if (*forgot) {
+        context_select(cpu, key);
+    }
+    if (block->header.code) {
+        dispatch_enter(cpu, block, key);
+    }
+    return block;
+}
+
 static void run_blocks(CpuX86 *cpu)
 {
     CpuExec *exec = cpu->exec;
     Block *last = NULL;                         /* what ran before, if its links may be used */
+    BlockExit *exit = NULL;                     /* the same of translated blocks */
 
     exec->attention = needs_attention(cpu);
     for (;;) {
         uint32_t key = cpu->mode_flags;
 
         tcg_boundary(&exec->tcg);
-        if (UNLIKELY(exec->attention | requested(cpu))) {
+        if (UNLIKELY(exec->attention | exec_requested(cpu))) {
             last = NULL;
             exec->block = NULL;
             if (!between_blocks(cpu, &key)) {
@@ -219,6 +285,27 @@ static void run_blocks(CpuX86 *cpu)
         }
         uint64_t lin = cpu_code_linear(cpu), epoch = exec->epoch;
         Block *block;
+        if (exec->jit.enabled && !exec->attention && (key = translator_key(cpu)) & BLOCK_TRANSLATED) {
+            bool forgot;
+            block = find_translated(cpu, key, &forgot);
+            if (LIKELY(block->header.code != NULL)) {
+                exit = run_translated(cpu, block, forgot ? NULL : exit);
+                if (!exec->jit.exit_block) {
+                    exec->attention = needs_attention(cpu);
+                }
+                exec->block = NULL;
+                last = NULL;
+                continue;
+            }
+            exit = NULL;
+            run_block(cpu, block);              /* from a device, or over a page end */
+            last = NULL;
+            if (block->changes_mode) {
+                exec->attention = needs_attention(cpu);
+            }
+            continue;
+        }
+        exit = NULL;
         if (UNLIKELY(!(key & (MODE_CS64 | MODE_FLAT_CODE)))) {
             last = NULL;                        /* the segment limit is checked on the long way only */
         }
@@ -267,6 +354,9 @@ void cpu_x86_tcg_run(Cpu *c)
         tcg_watch_memory(cpu->smm_as);
         exec->watches_smm = true;
     }
+    if (exec->jit.enabled) {
+        signal_thread(exec);
+    }
     tcg_inside(&exec->tcg);
     int jumped = sigsetjmp(cpu->run_jmp, 0);
     if (exec->in_exclusive) {
@@ -306,7 +396,9 @@ bool cpu_x86_tcg_init(Cpu *c, GError **err)
     if (exec == MAP_FAILED) {
         return error_set_errno(err, errno, "no %zu bytes for TLBs", sizeof *exec);
     }
-    if (!block_cache_init(exec, tcg_code_bytes(), err)) {
+    bool translate = tcg_translates();
+    size_t bytes = translate ? tcg_code_bytes() / 2 : tcg_code_bytes();
+    if (!block_cache_init(exec, bytes, err)) {
         munmap(exec, sizeof *exec);
         return false;
     }
@@ -318,5 +410,8 @@ bool cpu_x86_tcg_init(Cpu *c, GError **err)
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
     cpu_update_mode(cpu);
     cpu_select_tlb(cpu);
+    if (translate && !translator_init(cpu, bytes)) {
+        warn_report("no code memory for vCPU %d: its code is interpreted", c->index);
+    }
     return true;
 }

@@ -142,7 +142,7 @@ static void ret(CpuX86 *cpu, const Insn *insn)
             return; \
         } \
         uint64_t target = flat_target(cpu, target_); \
-        host_store(bits, (void *)(e->addend + sp), after(cpu, insn)); \
+        host_store(bits, tlb_host(e, sp), after(cpu, insn)); \
         cpu->regs[R_RSP] = sp; \
         cpu->rip = target; \
     }
@@ -155,7 +155,7 @@ static void ret(CpuX86 *cpu, const Insn *insn)
             ret(cpu, insn); \
             return; \
         } \
-        cpu->rip = flat_target(cpu, host_load(bits, (void *)(e->addend + sp))); \
+        cpu->rip = flat_target(cpu, host_load(bits, tlb_host(e, sp))); \
         cpu->regs[R_RSP] = (sp + bits / 8 + (uint16_t)insn->imm) & cpu->flat_mask; \
     }
 FLAT_CALL(32, call_rel_flat, call_rel, after(cpu, insn) + insn->imm)

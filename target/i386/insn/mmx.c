@@ -36,6 +36,7 @@ static void to_mmx(CpuX86 *cpu, const Insn *insn)
     unsigned bytes = insn_operand_bytes(cpu, insn, 1);
     uint64_t value = 0;
 
+    x87_check_pending(cpu);                     /* comes before faults of the operand */
     if (insn_has_mem(insn)) {
         uint64_t off = insn_ea(cpu, insn);
 
@@ -56,6 +57,7 @@ static void from_mmx(CpuX86 *cpu, const Insn *insn)
     unsigned bytes = insn_operand_bytes(cpu, insn, 0);
     uint64_t value, off = 0;
 
+    x87_check_pending(cpu);
     if (insn_has_mem(insn)) {
         off = insn_ea(cpu, insn);
         cpu_probe_write(cpu, insn->seg, off, bytes);

@@ -96,7 +96,7 @@ static ALWAYS_INLINE uint64_t flat_linear(const CpuX86 *cpu, const Insn *insn)
         general(cpu, insn); \
         return; \
     } \
-    void *host = (void *)(entry_->addend + lin_)
+    void *host = tlb_host(entry_, lin_)
 
 static ALWAYS_INLINE uint64_t mem_linear(CpuX86 *cpu, const Insn *insn, unsigned len, bool write)
 {

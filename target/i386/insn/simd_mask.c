@@ -148,8 +148,8 @@ static void gather(CpuX86 *cpu, const Insn *insn)
             uint64_t value = load_element(cpu, insn, element_address(cpu, insn, i), bytes);
 
             memcpy(to + i * bytes, &value, bytes);
-            memset(mask + i * bytes, 0, bytes);
         }
+        memset(mask + i * bytes, 0, bytes);     /* also of elements that were not asked for: a later one may fault */
     }
     memset(mask, 0, 64);
     memset(to + count * bytes, 0, 64 - count * bytes);
@@ -167,6 +167,7 @@ static void gather_opmask(CpuX86 *cpu, const Insn *insn)
             uint64_t value = load_element(cpu, insn, element_address(cpu, insn, i), bytes);
 
             memcpy(to + i * bytes, &value, bytes);
+            memset(to + insn->size, 0, 64 - insn->size);    /* a write of the register, though a later one may fault */
             *mask &= ~(1ull << i);
         }
     }

@@ -28,7 +28,7 @@ static ALWAYS_INLINE void push(CpuX86 *cpu, unsigned bits, uint64_t v)
         general(cpu, insn); \
         return; \
     } \
-    void *host = (void *)(entry_->addend + sp)
+    void *host = tlb_host(entry_, sp)
 
 #define PUSH_FNS(bits, name, value) \
     static void name##_##bits(CpuX86 *cpu, const Insn *insn) { push(cpu, bits, value); } \

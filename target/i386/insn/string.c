@@ -124,7 +124,7 @@ static uint64_t run_length(const CpuX86 *cpu, int seg, uint64_t off, uint64_t ma
 static const uint8_t *read_host(const CpuX86 *cpu, uint64_t lin)
 {
     const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
-    return tlb_hit(e->read_tag, lin, 1) ? (const uint8_t *)(e->addend + lin) : NULL;
+    return tlb_hit(e->read_tag, lin, 1) ? tlb_host(e, lin) : NULL;
 }
 
 /* Forward copy in elements: where the ranges overlap with the target above, what was written is read again. */

@@ -9,7 +9,7 @@
 #include "target/i386/insn-gen.h"
 #include "target/i386/native/x87_state.h"
 
-enum { FOP_MASK = 0x7ff, FCW_FIXED = 0x40, FCW_WRITABLE = 0x1f3f, ST_BYTES = 10 };
+enum { FCW_FIXED = 0x40, FCW_WRITABLE = 0x1f3f, ST_BYTES = 10 };
 
 static void put16(uint8_t *p, uint16_t value) { memcpy(p, &value, 2); }
 static void put32(uint8_t *p, uint32_t value) { memcpy(p, &value, 4); }

@@ -39,19 +39,15 @@ typedef struct CpuidWord { bool msr; uint32_t leaf; int32_t subleaf; uint8_t reg
 static const CpuidWord words[] = { { 0 }, FEATURE_WORDS(X) };
 #undef X
 
-static uint32_t available[FEATURE_WORD_COUNT];
+static uint32_t available[FEATURE_WORD_COUNT], host_words[FEATURE_WORD_COUNT];
 static uint64_t host_xcr0;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-bool native_cpuid_bit(unsigned feature)
+static uint32_t cpuid_word(const CpuidWord *w)
 {
-    const CpuidWord *w = &words[feature / 32];
     uint32_t r[4];
-
-    if (w->msr || !__get_cpuid_count(w->leaf, w->subleaf < 0 ? 0 : w->subleaf, &r[0], &r[1], &r[2], &r[3])) {
-        return false;
-    }
-    return r[w->reg] >> (feature % 32) & 1;
+    bool there = !w->msr && __get_cpuid_count(w->leaf, w->subleaf < 0 ? 0 : w->subleaf, &r[0], &r[1], &r[2], &r[3]);
+    return there ? r[w->reg] : 0;
 }
 
 static void probe(void)
@@ -63,16 +59,25 @@ static void probe(void)
         __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
         host_xcr0 = a | (uint64_t)d << 32;
     }
+    for (unsigned i = 0; i < FEATURE_WORD_COUNT; i++) {
+        host_words[i] = cpuid_word(&words[i]);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(host_features); i++) {
         unsigned feature = host_features[i].feature, xcr0 = host_features[i].xcr0;
 
-        if (!native_cpuid_bit(feature) || (host_xcr0 & xcr0) != xcr0) {
+        if (!(host_words[feature / 32] >> (feature % 32) & 1) || (host_xcr0 & xcr0) != xcr0) {
             available[feature / 32] &= ~(1u << (feature % 32));
         }
     }
     for (size_t i = 0; i < G_N_ELEMENTS(absent_features); i++) {
         available[absent_features[i] / 32] &= ~(1u << (absent_features[i] % 32));
     }
+}
+
+bool native_cpuid_bit(unsigned feature)
+{
+    pthread_once(&once, probe);
+    return feature / 32 < FEATURE_WORD_COUNT && host_words[feature / 32] >> (feature % 32) & 1;
 }
 
 bool native_host_has(unsigned feature)

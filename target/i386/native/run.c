@@ -116,23 +116,30 @@ static uint64_t wrap(const Insn *insn, uint64_t off)
 
 /*
  * Which bytes of the operand the instruction touches: @length of them from the start, in elements of @element bytes by
- * @mask. Expansion and compression touch as many elements as the mask selects, in a row; a broadcast touches its one
- * element if the mask selects any.
+ * @mask. Expansion and compression touch as many elements as the mask selects, in a row; a broadcast
+ * touches its one element if the mask selects any; of a repeated operand, an element is touched if any copy is selected.
  */
 typedef struct Touched { unsigned length, element; uint64_t mask; } Touched;
 
-static Touched touched_bytes(CpuX86 *cpu, const Insn *insn)
+static Touched touched_bytes(CpuX86 *cpu, const Insn *insn, bool write)
 {
     uint64_t properties = insn_row(insn)->properties;
     Touched t = { insn->imm2, insn_element_bytes(insn), UINT64_MAX };
 
-    if (properties & ROW_NF || !t.element || !(insn->evex & 7)) {
+    if ((properties & ROW_NF && !write) || !t.element || !(insn->evex & 7)) {
         return t;
     }
     if (properties & ROW_TUPLE1) {
         t.length = t.element * __builtin_popcountll(selected_elements(cpu, insn, insn->size / t.element));
     } else if (insn->evex & 0x10) {
         t.length = selected_elements(cpu, insn, insn->size / t.element) ? t.element : 0;
+    } else if (properties & ROW_REPEAT) {
+        unsigned count = t.length / t.element;
+        uint64_t selected = selected_elements(cpu, insn, insn->size / t.element);
+
+        for (t.mask = 0; selected; selected >>= count) {
+            t.mask |= selected & ((1ull << count) - 1);
+        }
     } else {
         t.mask = selected_elements(cpu, insn, t.length / t.element);
     }
@@ -153,7 +160,7 @@ static void *plain_ram(CpuX86 *cpu, const Insn *insn, uint64_t off, bool write)
     if (insn_row(insn)->properties & ROW_ALIGNED) {
         vector_check_aligned(cpu, linear, insn->imm2);
     }
-    return tlb_hit(write ? e->write_tag : e->read_tag, linear, insn->imm2) ? (void *)(e->addend + linear) : NULL;
+    return tlb_hit(write ? e->write_tag : e->read_tag, linear, insn->imm2) ? tlb_host(e, linear) : NULL;
 }
 
 static void run_evex_load(CpuX86 *cpu, const Insn *insn)
@@ -167,7 +174,7 @@ static void run_evex_load(CpuX86 *cpu, const Insn *insn)
         check_status(cpu, call(cpu, insn, host));
         return;
     }
-    t = touched_bytes(cpu, insn);
+    t = touched_bytes(cpu, insn, false);
     if (t.mask == UINT64_MAX) {
         if (t.length) {
             cpu_ld_bytes(cpu, insn->seg, off, buffer.bytes, t.length);
@@ -193,7 +200,10 @@ static void run_evex_store(CpuX86 *cpu, const Insn *insn)
         check_status(cpu, call(cpu, insn, host));       /* the instruction itself honours the mask */
         return;
     }
-    t = touched_bytes(cpu, insn);
+    if (insn_row(insn)->properties & ROW_NF) {  /* all must be writable, though the mask tells what is written */
+        cpu_probe_write(cpu, insn->seg, off, insn->imm2);
+    }
+    t = touched_bytes(cpu, insn, true);
     if (t.mask == UINT64_MAX) {
         if (t.length) {
             cpu_probe_write(cpu, insn->seg, off, t.length);
@@ -233,11 +243,15 @@ static void run_mmx(CpuX86 *cpu, const Insn *insn)
     const InsnRow *row = insn_row(insn);
     VectorBuffer buffer;
     bool memory = insn_has_mem(insn);
-    void *mem = memory ? load_operand(cpu, insn, &buffer, row->properties & ROW_ALIGNED) : NULL;
     unsigned group = operand_kinds[row->operands[0]].group;
+    bool touches_mmx = group != GROUP_V || !memory;     /* not CVTPI2PS, CVTPI2PD from memory: no change of x87 state */
+    void *mem;
 
-    if (group == GROUP_V && memory) {
-        /* CVTPI2PS, CVTPI2PD: no MMX register, no change of x87 state */
+    if (touches_mmx) {
+        x87_check_pending(cpu);                 /* comes before faults of the operand */
+    }
+    mem = memory ? load_operand(cpu, insn, &buffer, row->properties & ROW_ALIGNED) : NULL;
+    if (!touches_mmx) {
         check_status(cpu, call(cpu, insn, mem));
         return;
     }

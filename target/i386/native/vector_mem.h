@@ -28,7 +28,7 @@ static ALWAYS_INLINE const void *vector_load(CpuX86 *cpu, const Insn *insn, unsi
         vector_check_aligned(cpu, linear, bytes);
     }
     if (tlb_hit(e->read_tag, linear, bytes)) {
-        return (const void *)(e->addend + linear);
+        return tlb_host(e, linear);
     }
     cpu_ld_bytes(cpu, insn->seg, off, buffer->bytes, bytes);
     return buffer->bytes;
@@ -44,7 +44,7 @@ static ALWAYS_INLINE void vector_store(CpuX86 *cpu, const Insn *insn, const void
         vector_check_aligned(cpu, linear, bytes);
     }
     if (tlb_hit(e->write_tag, linear, bytes)) {
-        memcpy((void *)(e->addend + linear), from, bytes);
+        memcpy(tlb_host(e, linear), from, bytes);
         return;
     }
     cpu_st_bytes(cpu, insn->seg, off, from, bytes);

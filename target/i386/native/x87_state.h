@@ -11,7 +11,7 @@
 enum {
     FSW_IE = 1 << 0, FSW_DE = 1 << 1, FSW_ZE = 1 << 2, FSW_OE = 1 << 3, FSW_UE = 1 << 4, FSW_PE = 1 << 5,
     FSW_SF = 1 << 6, FSW_ES = 1 << 7, FSW_TOP_SHIFT = 11, FSW_TOP = 7 << 11, FSW_B = 1 << 15,
-    FSW_EXCEPTIONS = 0x3f, FCW_MASKS = 0x3f, FCW_INIT = 0x37f
+    FSW_EXCEPTIONS = 0x3f, FOP_MASK = 0x7ff, FCW_MASKS = 0x3f, FCW_INIT = 0x37f
 };
 
 static inline unsigned x87_top(const CpuX86 *cpu) { return (cpu->fpu.fx.fsw & FSW_TOP) >> FSW_TOP_SHIFT; }

@@ -14,6 +14,7 @@
 #include "core/device.h"
 #include "core/option.h"
 #include "target/i386/exec/exec.h"
+#include "target/i386/translate/translate.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/cpu_models.h"
 #include "target/i386/system/death.h"
@@ -329,7 +330,8 @@ static void x86_cpu_reset_op(Cpu *cpu)
 
 static const CpuOps x86_cpu_ops = {
     .has_work = cpu_x86_has_work, .reset = x86_cpu_reset_op, .tcg_run = cpu_x86_tcg_run, .tcg_init = cpu_x86_tcg_init,
-    .tcg_tlb_flush_all = cpu_x86_tcg_flush_all,
+    .tcg_tlb_flush_all = cpu_x86_tcg_flush_all, .tcg_kick = translator_kick,
+    .tcg_page_changed = translator_page_changed,
 };
 
 static void x86_cpu_init(Object *obj)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A block being translated: what translate.c and operand.c share. */
+#ifndef TARGET_I386_TRANSLATE_BLOCK_CODE_H
+#define TARGET_I386_TRANSLATE_BLOCK_CODE_H
+
+#include "target/i386/insn-gen.h"
+#include "target/i386/translate/flags.h"
+
+/* A failed check, to be dealt with behind the block's code. */
+typedef struct SlowPath {
+    uint8_t *from, *retry;
+    uint32_t info;
+    int32_t tag;                                /* offset of the tag that was compared: gives the address back */
+    FlagState flags;                            /* as after the check */
+} SlowPath;
+
+typedef struct BlockCode {
+    CpuX86 *cpu;
+    Block *block;
+    Emitter e;
+    FlagState flags;
+    bool mode64;
+    const Insn *insn;                           /* being translated, and which one it is */
+    unsigned number;
+    SlowPath slow[BLOCK_INSNS * 2];
+    unsigned slow_count;
+    BlockExit exits[BLOCK_INSNS + 2];
+    unsigned exit_count;
+    uint32_t starts[BLOCK_INSNS + 1];
+    struct { uint8_t *from; uint64_t rip; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
+    unsigned far_count;
+    uint8_t *dispatch_miss, *tail_exit, *tail_slow, *tail_interpret;
+    bool ended;                                 /* nothing after this instruction can be reached */
+} BlockCode;
+
+/* Guest registers: host register of the same name, or H_NONE: in memory at guest_slot(). */
+static inline unsigned guest_host(unsigned r)
+{
+    static const uint8_t host[16] = { H_RAX, H_RCX, H_RDX, H_RBX, H_R15, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_NONE, H_NONE,
+                                      H_R12, H_R13, H_R14, H_NONE };
+    return host[r & 15];
+}
+static inline HostMem guest_slot(unsigned r)
+{
+    return HOST_GS(JIT_OFF(regs) + 8 * (r == R_R15 ? 2 : (int)r - R_R10));
+}
+
+/** check_address: r10 is a linear address; r10 becomes the host address of the operand there. Spoils r11 and EFLAGS. */
+void check_address(BlockCode *b, unsigned size, bool write);
+/** operand_address: flags made safe, then the linear address of the memory operand in r10. */
+void operand_address(BlockCode *b, const Insn *insn);
+/** operand_usual: can the memory operand be addressed by translated code in this mode? */
+bool operand_usual(const BlockCode *b, const Insn *insn);
+/** translate_operands: the instruction itself, with its operands moved to where the translator keeps them. */
+bool translate_operands(BlockCode *b, const Insn *insn);
+/** emit_guest_to: host register @to = guest register @r. */
+static inline void emit_guest_to(BlockCode *b, unsigned to, unsigned r)
+{
+    unsigned host = guest_host(r);
+    if (host == H_NONE) {
+        emit_load64(&b->e, to, guest_slot(r));
+    } else {
+        emit_mov64(&b->e, to, host);
+    }
+}
+static inline uint16_t host_bit(unsigned host) { return host == H_NONE ? 0 : 1u << host; }
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code memory of a vCPU, and what leads from one block to another.
+ *
+ *   chained jump   within a page: always true, as long as the block it leads to is; across pages: while `serial` is that
+ *                  of the context in which it was chained
+ *   dispatch table low 16 bits of a linear address -> CodeHeader of the block last found there; its key holds address and
+ *                  context, so a look-up cannot succeed in another
+ *
+ * A block whose page was written to is dropped: jumps that lead to it go to their stubs again, its header matches nothing.
+ * Only the vCPU's own thread changes any of this. Code memory is one memfd mapped twice; no address is writable and
+ * executable.
+ */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "target/i386/native/native.h"
+#include "target/i386/translate/translate.h"
+
+#define PAGE_HASH 4096
+
+/* In the place of a header where the table has none: matches no key (mix is a multiple of 2^58, addresses are canonical). */
+static struct CodeHeader no_header = { .negative_key = (uint64_t)1 << 57 };
+
+static unsigned page_hash(const CodePage *page)
+{
+    return ((uintptr_t)page >> 5 ^ (uintptr_t)page >> 17) % PAGE_HASH;
+}
+
+void cache_reset(CpuExec *exec)
+{
+    Translator *jit = &exec->jit;
+
+    jit->code_used = jit->code_first;
+    jit->order_count = 0;
+    jit->block = jit->exit_block = NULL;
+    if (jit->page_blocks) {
+        memset(jit->page_blocks, 0, PAGE_HASH * sizeof(Block *));
+    }
+    for (unsigned i = 0; i < DISPATCH_ENTRIES; i++) {
+        exec->dispatch[i] = &no_header;
+    }
+}
+
+static bool host_suits(void)
+{
+#ifdef __x86_64__
+    unsigned a, b, c = 0, d;
+    __asm__("cpuid" : "=a"(a), "=b"(b), "+c"(c), "=d"(d) : "a"(1));
+    return c & 1 << 27;                         /* OSXSAVE: x87 state goes by XSAVE */
+#else
+    return false;
+#endif
+}
+
+bool translator_init(CpuX86 *cpu, size_t code_bytes)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    int fd;
+
+    if (!host_suits()) {
+        return false;
+    }
+    code_bytes = MIN(code_bytes, 1u << 30);     /* jumps reach 2 GiB */
+    fd = memfd_create("rhea-translated", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, code_bytes)) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    void *write = mmap(NULL, code_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    void *run = mmap(NULL, code_bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    close(fd);
+    if (write == MAP_FAILED || run == MAP_FAILED) {
+        return false;
+    }
+    jit->cpu = cpu;
+    jit->write = write;
+    jit->run = run;
+    jit->code_size = code_bytes;
+    jit->helper[0] = slow_refill;
+    jit->helper[1] = slow_interpret;
+    jit->user_epoch = jit->global_epoch = jit->last_epoch = 1;
+    Emitter e = { .at = write, .limit = (uint8_t *)write + code_bytes };
+    if (!stubs_emit(jit, &e)) {
+        return false;
+    }
+    jit->code_first = (e.at - jit->write + 63) & ~(size_t)63;
+    jit->page_blocks = g_new0(Block *, PAGE_HASH);
+    cache_reset(exec);
+    signal_init();
+    jit->enabled = true;
+    return true;
+}
+
+Block *cache_find(const Translator *jit, uintptr_t host)
+{
+    uintptr_t offset = host - (uintptr_t)jit->run;
+    unsigned low = 0, high = jit->order_count;
+
+    if (offset < jit->code_first || offset >= jit->code_used) {
+        return NULL;
+    }
+    while (high - low > 1) {
+        unsigned middle = (low + high) / 2;
+        if (jit->order[middle]->code_start <= offset) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return high ? jit->order[low] : NULL;
+}
+
+int cache_insn(const Translator *jit, const Block *block, uintptr_t host)
+{
+    uint32_t offset = host - (uintptr_t)jit->run;
+    int found = -1;
+
+    for (unsigned i = 0; i < block->count && (block->starts[i] & ~STARTS_FLAGS_SAVED) <= offset; i++) {
+        found = i;
+    }
+    return found;
+}
+
+/* Contexts */
+
+static void table_clear(CpuExec *exec)
+{
+    for (unsigned i = 0; i < DISPATCH_ENTRIES; i++) {
+        exec->dispatch[i] = &no_header;
+    }
+}
+
+void context_select(CpuX86 *cpu, uint32_t key)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    bool user = cpu_cpl(cpu) == 3;
+    CodeContext *c = &jit->context[user];
+    /* Supervisor's blocks are entered in its context only if they lie in global pages, where those exist. */
+    uint64_t user_epoch = user || !(cpu->cr4 & CR4_PGE) ? jit->user_epoch : 0;
+
+    if (c->key != key || c->user_epoch != user_epoch || c->global_epoch != jit->global_epoch) {
+        if (++jit->last_number >= CONTEXT_NUMBERS) {
+            table_clear(exec);
+            jit->last_number = 1;
+            jit->context[!user] = (CodeContext){ .key = UINT32_MAX };
+        }
+        *c = (CodeContext){ key, ++jit->last_serial, user_epoch, jit->global_epoch, jit->last_number };
+    }
+    jit->mix = (uint64_t)c->number << CONTEXT_MIX_SHIFT;
+    jit->serial = c->serial;
+}
+
+void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (cpu_cpl(cpu) == 3 || !(cpu->cr4 & CR4_PGE) || block->global) {
+        block->header.negative_key = -(block->lin + exec->jit.mix);
+        exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
+    }
+}
+
+/* Chaining */
+
+static uint8_t *place_of(Translator *jit, uint32_t offset) { return jit->write + offset; }
+
+void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
+{
+    Translator *jit = &cpu->exec->jit;
+    bool warm = (to->fpu_need & FPU_LEVEL) <= (exit->fpu & FPU_LEVEL) && !(to->fpu_need & ~exit->fpu & FPU_X87);
+    const uint8_t *code = warm ? to->warm_code : to->header.code;
+
+    if (exit->context) {
+        if (cpu_cpl(cpu) != 3 && cpu->cr4 & CR4_PGE && !to->global) {
+            return;
+        }
+        uint32_t negative = -jit->serial;
+        memcpy(place_of(jit, exit->context), &negative, 4);
+    }
+    if (exit->to == to) {
+        if (exit->parted) {
+            exit->parted = false;
+            emit_patch32(place_of(jit, exit->place), code - jit->run + jit->write);
+        }
+        return;                                 /* perhaps only the context was another */
+    }
+    if (exit->to) {
+        BlockExit **link = &exit->to->incoming;
+        while (*link != exit) {
+            link = &(*link)->next;
+        }
+        *link = exit->next;
+    }
+    exit->to = to;
+    exit->parted = false;
+    exit->next = to->incoming;
+    to->incoming = exit;
+    emit_patch32(place_of(jit, exit->place), code - jit->run + jit->write);
+    jit->links++;
+}
+
+static void unchain(Translator *jit, BlockExit *exit)
+{
+    emit_patch32(place_of(jit, exit->place), place_of(jit, exit->stub));
+    exit->to = NULL;
+}
+
+void block_drop(CpuExec *exec, Block *block)
+{
+    Translator *jit = &exec->jit;
+
+    for (BlockExit *exit = block->incoming; exit; exit = exit->next) {
+        unchain(jit, exit);
+    }
+    block->incoming = NULL;
+    block->header.negative_key = no_header.negative_key;
+    jit->drops++;
+}
+
+/* Pages that were written to */
+
+void page_blocks_add(CpuExec *exec, Block *block)
+{
+    Block **head = &exec->jit.page_blocks[page_hash(block->page)];
+    block->next_in_page = *head;
+    *head = block;
+}
+
+static void drop_page(CpuExec *exec, CodePage *page)
+{
+    for (Block *b = exec->jit.page_blocks[page_hash(page)]; b; b = b->next_in_page) {
+        if (b->page == page && !code_page_current(page, b->version)) {
+            block_drop(exec, b);
+        }
+    }
+}
+
+void translator_drop_stale(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+
+    while (__atomic_load_n(&jit->stale_count, __ATOMIC_ACQUIRE)) {
+        CodePage *pages[G_N_ELEMENTS(jit->stale)];
+        tcg_lock(&exec->tcg.lock);
+        unsigned count = jit->stale_count;
+        memcpy(pages, jit->stale, MIN(count, G_N_ELEMENTS(pages)) * sizeof pages[0]);
+        jit->stale_count = 0;
+        tcg_unlock(&exec->tcg.lock);
+        if (count > G_N_ELEMENTS(pages)) {
+            for (unsigned i = 0; i < jit->order_count; i++) {
+                if (!block_current(jit->order[i])) {
+                    block_drop(exec, jit->order[i]);
+                }
+            }
+        }
+        for (unsigned i = 0; i < MIN(count, G_N_ELEMENTS(pages)); i++) {
+            drop_page(exec, pages[i]);
+        }
+    }
+}
+
+void translator_page_changed(Cpu *cpu, CodePage *page)
+{
+    CpuExec *exec = CPU_X86(cpu)->exec;
+    Translator *jit = &exec->jit;
+    TcgCpu *t = &exec->tcg;
+
+    if (!jit->enter) {
+        return;
+    }
+    tcg_lock(&t->lock);
+    unsigned count = jit->stale_count;
+    if (count < G_N_ELEMENTS(jit->stale)) {
+        jit->stale[count] = page;
+    }
+    if (count <= G_N_ELEMENTS(jit->stale)) {
+        __atomic_store_n(&jit->stale_count, count + 1, __ATOMIC_RELEASE);
+    }
+    tcg_unlock(&t->lock);
+    if (pthread_equal(t->thread, pthread_self())) {
+        exec_end_block_soon(CPU_X86(cpu));      /* jumps of other blocks may lead there */
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals in translated code.
+ *
+ * Chained code never looks whether somebody wants the vCPU: who does sends SIG_KICK. The handler, in the vCPU's own
+ * thread, sees to it that whatever block is being run, or is about to be, is left at its end: its jumps within the page
+ * lead to their stubs again, and `mix` and `serial` match nothing. C puts them right before the next entry.
+ *
+ * An instruction that faults by itself (an unmasked floating-point exception, a division, a misaligned vector operand)
+ * is run again by the interpreter, which raises what the guest is to see.
+ */
+#include <asm/prctl.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "core/thread.h"
+#include "target/i386/insn-gen.h"
+#include "target/i386/translate/translate.h"
+
+#define MACHINE_RIP 16                          /* insn.h has another REG_RIP */
+
+static __thread CpuExec *thread_exec;
+static struct sigaction old_fpe, old_segv, old_bus;
+
+void signal_thread(CpuExec *exec)
+{
+    if (thread_exec != exec) {
+        thread_exec = exec;
+        syscall(SYS_arch_prctl, ARCH_SET_GS, exec);
+    }
+}
+
+static bool in_code(const Translator *jit, uintptr_t host)
+{
+    return host - (uintptr_t)jit->run < jit->code_size;
+}
+
+static void unchain_exits(Translator *jit, Block *block)
+{
+    for (unsigned i = 0; block && i < block->exit_count; i++) {
+        BlockExit *exit = &block->exits[i];
+        if (exit->to && !exit->context) {
+            /* It stays in the target's list, which block_chain() and block_drop() expect: only the jump changes. */
+            emit_patch32(jit->write + exit->place, jit->write + exit->stub);
+            exit->parted = true;
+        }
+    }
+}
+
+static void on_kick(int signal, siginfo_t *info, void *context)
+{
+    const greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    CpuExec *exec = thread_exec;
+    Translator *jit = exec ? &exec->jit : NULL;
+    uintptr_t rip;
+
+    if (!jit || !jit->enabled) {
+        return;
+    }
+    rip = regs[MACHINE_RIP];
+    jit->mix = 0;
+    jit->serial = 0;
+    Block *block = cache_find(jit, rip);
+    if (!block && in_code(jit, rip)) {
+        /* A gate, called by a block; other stubs are on their way to or from C, which knows the block. */
+        block = cache_find(jit, *(const uintptr_t *)regs[REG_RSP]);
+    }
+    unchain_exits(jit, block ? block : jit->block);
+}
+
+static bool may_misalign(const Insn *insn)
+{
+    return insn_row(insn)->properties & ROW_ALIGNED || insn_row(insn)->op == OP_CMPXCHG16B;
+}
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+    const struct sigaction *old = signal == SIGFPE ? &old_fpe : signal == SIGSEGV ? &old_segv : &old_bus;
+
+    if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(signal, info, context);
+    } else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN) {
+        old->sa_handler(signal);
+    } else {
+        struct sigaction fatal = { .sa_handler = SIG_DFL };
+        sigaction(signal, &fatal, NULL);        /* it faults again, and this time ends the process */
+    }
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    CpuExec *exec = thread_exec;
+    Translator *jit = exec ? &exec->jit : NULL;
+    Block *block = jit && jit->enabled ? cache_find(jit, regs[MACHINE_RIP]) : NULL;
+    int number = block ? cache_insn(jit, block, regs[MACHINE_RIP]) : -1;
+
+    if (number < 0 || (signal != SIGFPE && !may_misalign(&block->insns[number]))) {
+        pass_on(signal, info, context);
+        return;
+    }
+    if (!(block->starts[number] & STARTS_FLAGS_SAVED)) {
+        uint64_t f = regs[REG_EFL];
+        jit->flags = (f & 0xd5) << 8 | (f >> 11 & 1);
+    }
+    /* As if the block had called the interpreter: it goes on at the return address + 5. */
+    uintptr_t next = (uintptr_t)jit->run + (block->starts[number + 1] & ~STARTS_FLAGS_SAVED);
+    regs[REG_RSP] -= 8;
+    *(uintptr_t *)regs[REG_RSP] = next - 5;
+    regs[REG_R11] = (greg_t)number << INFO_INSN_SHIFT;
+    jit->block = block;
+    regs[MACHINE_RIP] = (greg_t)(uintptr_t)jit->interpret_stub;
+}
+
+static void *install(void *unused)
+{
+    struct sigaction kick = { .sa_sigaction = on_kick, .sa_flags = SA_SIGINFO | SA_RESTART };
+    struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+
+    sigemptyset(&kick.sa_mask);
+    sigemptyset(&fault.sa_mask);
+    sigaction(SIG_KICK, &kick, NULL);
+    sigaction(SIGFPE, &fault, &old_fpe);
+    sigaction(SIGSEGV, &fault, &old_segv);
+    sigaction(SIGBUS, &fault, &old_bus);
+    return NULL;
+}
+
+void signal_init(void)
+{
+    static GOnce once = G_ONCE_INIT;
+    g_once(&once, install, NULL);
+}
+
+void translator_kick(Cpu *cpu)
+{
+    CpuExec *exec = CPU_X86(cpu)->exec;
+    TcgCpu *t = exec ? &exec->tcg : NULL;
+
+    if (t && exec->jit.enabled && !pthread_equal(t->thread, pthread_self())) {
+        pthread_kill(t->thread, SIG_KICK);
+    }
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code that all blocks of a vCPU share.
+ *
+ *   enter      C -> block: guest registers and flags into the host's
+ *   exit       block -> C: and back; r10: the block, r11d: number of its exit
+ *   slow       a check failed. r11d: INFO_*; return address + 0 checks again, + 5 goes on after the instruction
+ *   interpret  the instruction runs in C; goes on at return address + 5, or leaves to who called enter
+ *   gates      one for each state of vector and x87 registers that a block may want; they keep everything
+ *
+ * slow and interpret find the flags in Translator.flags and leave them both there and in EFLAGS.
+ */
+#include "target/i386/native/native.h"
+#include "target/i386/native/x87_state.h"
+#include "target/i386/translate/translate.h"
+
+#define CPU_OFF(field) ((int32_t)offsetof(CpuX86, field))
+#define CPU(field) HOST_BASE(H_R10, CPU_OFF(field))
+#define GS(field) HOST_GS(JIT_OFF(field))
+
+typedef struct Stubs {
+    Emitter *e;
+    Translator *jit;
+    uint8_t *save_vectors, *spill, *gate_tables, *load_gates;
+} Stubs;
+
+static const uint8_t caller_saved[] = { H_RAX, H_RCX, H_RDX, H_RSI, H_RDI, H_R8, H_R9 };
+static const uint8_t callee_saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14 };
+static const uint8_t in_memory[] = { R_R10, R_R11, R_R15 };
+
+static void move_registers(Emitter *e, const uint8_t *which, unsigned count, bool store)
+{
+    for (unsigned i = 0; i < count; i++) {
+        HostMem at = HOST_BASE(H_R10, CPU_OFF(regs) + 8 * which[i]);
+        (store ? emit_store64 : emit_load64)(e, which[i], at);
+    }
+}
+
+/* r10: the vCPU. What is called by C's rules is stored already or not. Spoils r11. */
+static void store_rest(Emitter *e)
+{
+    move_registers(e, callee_saved, sizeof callee_saved, true);
+    emit_store64(e, H_R15, CPU(regs[R_RSP]));
+    for (unsigned i = 0; i < 3; i++) {
+        emit_load64(e, H_R11, HOST_GS(JIT_OFF(regs) + 8 * (int)i));
+        emit_store64(e, H_R11, HOST_BASE(H_R10, CPU_OFF(regs) + 8 * in_memory[i]));
+    }
+}
+
+static void load_all(Emitter *e)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        emit_load64(e, H_R11, HOST_BASE(H_R10, CPU_OFF(regs) + 8 * in_memory[i]));
+        emit_store64(e, H_R11, HOST_GS(JIT_OFF(regs) + 8 * (int)i));
+    }
+    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_RAX, GS(flags));     /* movzx eax; add al, 7f; sahf */
+    EMIT(e, 0x04, 0x7f, 0x9e);
+    move_registers(e, caller_saved, sizeof caller_saved, false);
+    move_registers(e, callee_saved, sizeof callee_saved, false);
+    emit_load64(e, H_R15, CPU(regs[R_RSP]));
+}
+
+static void emit_return_to_c(Emitter *e)
+{
+    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
+}
+
+static void emit_call_to(Emitter *e, const uint8_t *target)
+{
+    emit_patch32(emit_call(e), target);
+}
+
+/* Short forward jumps inside stubs. */
+static uint8_t *jump_short(Emitter *e, uint8_t opcode)
+{
+    EMIT(e, opcode, 0);
+    return e->at - 1;
+}
+static void land(Emitter *e, uint8_t *place)
+{
+    *place = e->at - (place + 1);
+}
+enum { JE = 0x74, JNE = 0x75 };
+
+static void compare_byte(Emitter *e, int32_t offset, uint8_t value)
+{
+    EMIT(e, 0x65, 0x80, 0x3c, 0x25);            /* cmp byte [gs:offset], value */
+    emit32(e, offset);
+    emit8(e, value);
+}
+static void set_byte(Emitter *e, int32_t offset, uint8_t value)
+{
+    EMIT(e, 0x65, 0xc6, 0x04, 0x25);
+    emit32(e, offset);
+    emit8(e, value);
+}
+
+/* Vector registers of one level, to or from CpuX86.fpu. */
+static void move_vectors(Emitter *e, unsigned level, bool store)
+{
+    unsigned count = level == FPU_ZMM ? 32 : 16;
+
+    for (unsigned i = 0; i < count; i++) {
+        HostMem at = HOST_BASE(H_R10, CPU_OFF(fpu.zmm) + 64 * (int)i);
+        uint8_t opcode = store ? 0x11 : 0x10;
+        if (level == FPU_XMM) {
+            emit_op_mem(e, (HostOp){ .opcode = opcode, .map = 1 }, i, at);
+        } else if (level == FPU_YMM) {
+            EMIT(e, 0xc4, (i & 8 ? 0 : 0x80) | 0x40 | 1, 0x7c, opcode);         /* B is for r10 */
+            emit_modrm_mem(e, i, &at, true);
+        } else {
+            EMIT(e, 0x62, (i & 8 ? 0 : 0x80) | 0x40 | (i & 16 ? 0 : 0x10) | 1, 0x7c, 0x48, opcode);
+            emit_modrm_mem(e, i, &at, true);
+        }
+    }
+    for (unsigned i = 0; level == FPU_ZMM && i < 8; i++) {
+        HostMem at = HOST_BASE(H_R10, CPU_OFF(fpu.k) + 8 * (int)i);
+        EMIT(e, 0xc4, 0xc1, native_host_has(FEATURE_AVX512BW) ? 0xf8 : 0x78, store ? 0x91 : 0x90);
+        emit_modrm_mem(e, i, &at, true);
+    }
+}
+
+static bool level_exists(unsigned level)
+{
+    return level <= FPU_XMM || (level == FPU_YMM && native_host_has(FEATURE_AVX)) ||
+           (level == FPU_ZMM && native_host_has(FEATURE_AVX512F));
+}
+
+/* Stores the level that is loaded. r10: the vCPU; spoils flags. */
+static void emit_save_vectors(Stubs *s)
+{
+    Emitter *e = s->e;
+
+    s->save_vectors = e->at;
+    for (unsigned level = FPU_XMM; level <= FPU_ZMM; level++) {
+        if (level_exists(level)) {
+            uint8_t *other;
+            compare_byte(e, JIT_OFF(fpu_loaded), level);
+            other = emit_jcc(e, 5);
+            move_vectors(e, level, true);
+            emit8(e, 0xc3);
+            emit_patch32(other, e->at);
+        }
+    }
+    emit8(e, 0xc3);
+}
+
+/* xsave64 or xrstor64 of the x87 component; spoils rax, rdx. */
+static void emit_x87_state(Emitter *e, bool store)
+{
+    EMIT(e, 0x31, 0xd2, 0xb8, 1, 0, 0, 0);
+    emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1, .w = true }, store ? 4 : 5, CPU(fpu.fx));
+}
+
+/* All of it to CpuX86.fpu, and the host's own control words. r10: the vCPU; spoils rax, rdx, r11, flags. */
+static void emit_spill(Stubs *s)
+{
+    Emitter *e = s->e;
+    uint8_t *none;
+
+    s->spill = e->at;
+    EMIT(e, 0x65, 0xf6, 0x04, 0x25);            /* test byte [gs:fpu_loaded], FPU_LEVEL */
+    emit32(e, JIT_OFF(fpu_loaded));
+    emit8(e, FPU_LEVEL);
+    none = jump_short(e, JE);
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, HOST_GS(JIT_OFF(fpu_loaded)));
+    EMIT(e, 0x65, 0x80, 0x24, 0x25);            /* and byte [gs:fpu_loaded], FPU_LEVEL: to compare */
+    emit32(e, JIT_OFF(fpu_loaded));
+    emit8(e, FPU_LEVEL);
+    emit_call_to(e, s->save_vectors);
+    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, HOST_GS(JIT_OFF(fpu_loaded)));
+    emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 3, CPU(fpu.mxcsr));
+    emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 2, GS(host_mxcsr));
+    if (level_exists(FPU_YMM)) {
+        EMIT(e, 0xc5, 0xf8, 0x77);              /* vzeroupper */
+    }
+    land(e, none);
+    EMIT(e, 0x65, 0xf6, 0x04, 0x25);
+    emit32(e, JIT_OFF(fpu_loaded));
+    emit8(e, FPU_X87);
+    none = emit_jcc(e, 4);
+    /* The pointers that hardware keeps are host addresses: the guest's stay what they were. */
+    emit_load64(e, H_R11, CPU(fpu.fx.fip));
+    emit_store64(e, H_R11, HOST_GS(JIT_OFF(spare[4])));
+    emit_load64(e, H_R11, CPU(fpu.fx.fdp));
+    emit_store64(e, H_R11, HOST_GS(JIT_OFF(spare[5])));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R11, CPU(fpu.fx.fop));
+    emit_x87_state(e, true);
+    EMIT(e, 0xdb, 0xe3);                        /* fninit */
+    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_R11, CPU(fpu.fx.fop));
+    emit_load64(e, H_R11, HOST_GS(JIT_OFF(spare[4])));
+    emit_store64(e, H_R11, CPU(fpu.fx.fip));
+    emit_load64(e, H_R11, HOST_GS(JIT_OFF(spare[5])));
+    emit_store64(e, H_R11, CPU(fpu.fx.fdp));
+    emit_patch32(none, e->at);
+    set_byte(e, JIT_OFF(fpu_loaded), 0);
+    /* falls into: gates for the state in fpu_loaded */
+    s->load_gates = e->at;
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
+    EMIT(e, 0xc1, 0xe0, 6);                     /* shl eax, 6 */
+    EMIT(e, 0x4c, 0x8d, 0x1d);                  /* lea r11, [rip + gate_tables] */
+    emit32(e, s->gate_tables - (e->at + 4));
+    EMIT(e, 0x49, 0x01, 0xc3);                  /* add r11, rax */
+    for (unsigned i = 0; i < FPU_STATES; i++) {
+        emit_load64(e, H_RAX, HOST_BASE(H_R11, 8 * (int)i));
+        emit_store64(e, H_RAX, HOST_GS(JIT_OFF(gate) + 8 * (int)i));
+    }
+    emit8(e, 0xc3);
+}
+
+/* The gate of @need when it is not satisfied. Keeps all but r10, r11. */
+static uint8_t *emit_gate(Stubs *s, unsigned need)
+{
+    Emitter *e = s->e;
+    uint8_t *start = e->at, *skip;
+    unsigned level = need & FPU_LEVEL;
+
+    emit_store64(e, H_RAX, GS(spare[0]));
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);            /* lahf; seto al */
+    emit_store32(e, H_RAX, GS(spare[1]));
+    emit_store64(e, H_RDX, GS(spare[2]));
+    emit_load64(e, H_R10, GS(cpu));
+    if (level) {
+        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
+        EMIT(e, 0x83, 0xe0, FPU_LEVEL, 0x83, 0xf8, level);      /* and eax, FPU_LEVEL; cmp eax, level */
+        skip = emit_jcc(e, 3);
+        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, GS(fpu_loaded));
+        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, GS(fpu_loaded));      /* the level alone, for the comparisons */
+        emit_call_to(e, s->save_vectors);
+        compare_byte(e, JIT_OFF(fpu_loaded), 0);        /* MXCSR is loaded with any level */
+        uint8_t *loaded = jump_short(e, JNE);
+        emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 2, CPU(fpu.mxcsr));
+        land(e, loaded);
+        move_vectors(e, level, false);
+        EMIT(e, 0x41, 0x83, 0xe3, FPU_X87, 0x41, 0x83, 0xcb, level);    /* and r11d, FPU_X87; or r11d, level */
+        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, GS(fpu_loaded));
+        emit_patch32(skip, e->at);
+    }
+    if (need & FPU_X87) {
+        EMIT(e, 0x65, 0xf6, 0x04, 0x25);
+        emit32(e, JIT_OFF(fpu_loaded));
+        emit8(e, FPU_X87);
+        skip = emit_jcc(e, 5);
+        EMIT(e, 0x49, 0xc7, 0x82);              /* mov qword [r10 + xsave_header], 1: the component is there */
+        emit32(e, CPU_OFF(fpu.xsave_header));
+        emit32(e, 1);
+        emit_x87_state(e, false);
+        EMIT(e, 0x65, 0x80, 0x0c, 0x25);        /* or byte [gs:fpu_loaded], FPU_X87 */
+        emit32(e, JIT_OFF(fpu_loaded));
+        emit8(e, FPU_X87);
+        emit_patch32(skip, e->at);
+    }
+    emit_call_to(e, s->load_gates);
+    emit_load32(e, H_RAX, GS(spare[1]));
+    EMIT(e, 0x04, 0x7f, 0x9e);                  /* add al, 7f; sahf */
+    emit_load64(e, H_RAX, GS(spare[0]));
+    emit_load64(e, H_RDX, GS(spare[2]));
+    emit8(e, 0xc3);
+    return start;
+}
+
+static void emit_gates(Stubs *s)
+{
+    Emitter *e = s->e;
+    Translator *jit = s->jit;
+    const ptrdiff_t to_run = jit->run - jit->write;
+    uint8_t *tables = e->at, *satisfied, *gate[FPU_STATES];
+
+    s->gate_tables = tables;
+    e->at += FPU_STATES * FPU_STATES * sizeof(void *);
+    satisfied = e->at;
+    emit8(e, 0xc3);
+    emit_save_vectors(s);
+    emit_spill(s);
+    for (unsigned need = 0; need < FPU_STATES; need++) {
+        gate[need] = need && level_exists(need & FPU_LEVEL) ? emit_gate(s, need) : satisfied;
+    }
+    for (unsigned state = 0; state < FPU_STATES; state++) {
+        for (unsigned need = 0; need < FPU_STATES; need++) {
+            bool ok = (need & FPU_LEVEL) <= (state & FPU_LEVEL) && (need & FPU_X87) <= (state & FPU_X87);
+            void *at = (ok ? satisfied : gate[need]) + to_run;
+            memcpy(tables + (state * FPU_STATES + need) * sizeof at, &at, sizeof at);
+            if (state == FPU_NONE) {
+                jit->gate[need] = at;
+            }
+        }
+    }
+}
+
+/* void enter(CpuX86 *cpu, const void *code) */
+static void emit_enter(Emitter *e)
+{
+    EMIT(e, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x48, 0x83, 0xec, 8);
+    emit_mov64(e, H_R10, H_RDI);
+    emit_store64(e, H_RSI, GS(spare[3]));
+    load_all(e);
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(spare[3]));        /* jmp [gs:spare3] */
+}
+
+static void emit_exit(Stubs *s)
+{
+    Emitter *e = s->e;
+
+    emit_store64(e, H_R10, GS(exit_block));
+    emit_store32(e, H_R11, GS(exit_index));
+    emit_load64(e, H_R10, GS(cpu));
+    move_registers(e, caller_saved, sizeof caller_saved, true);
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
+    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, GS(flags));
+    store_rest(e);
+    emit_call_to(e, s->spill);
+    emit_return_to_c(e);
+}
+
+static void emit_slow(Stubs *s, const ptrdiff_t to_run)
+{
+    Emitter *e = s->e;
+    uint8_t *interpret, *leave;
+
+    s->jit->slow_stub = e->at + to_run;
+    emit_store32(e, H_R11, GS(info));
+    emit_load64(e, H_R10, GS(cpu));
+    move_registers(e, caller_saved, sizeof caller_saved, true);
+    EMIT(e, 0x48, 0x83, 0xec, 8);
+    emit_mov64(e, H_RDI, H_R10);
+    emit_load64(e, H_RSI, GS(linear));
+    emit_mov32(e, H_RDX, H_R11);
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[0])));
+    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x85, 0xc0);   /* add rsp, 8; test eax, eax */
+    interpret = emit_jcc(e, 4);
+    emit_load64(e, H_R10, GS(cpu));
+    move_registers(e, caller_saved, sizeof caller_saved, false);
+    emit_load64(e, H_R10, GS(linear));
+    emit8(e, 0xc3);
+
+    s->jit->interpret_stub = e->at + to_run;
+    emit_store32(e, H_R11, GS(info));
+    emit_load64(e, H_R10, GS(cpu));
+    move_registers(e, caller_saved, sizeof caller_saved, true);
+    emit_patch32(interpret, e->at);
+    emit_load64(e, H_R10, GS(cpu));
+    store_rest(e);
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
+    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, GS(fpu_before));
+    EMIT(e, 0x48, 0x83, 0xec, 8);
+    EMIT(e, 0x85, 0xc0);
+    uint8_t *nothing = jump_short(e, JE);
+    emit_call_to(e, s->spill);
+    land(e, nothing);
+    emit_load64(e, H_RDI, GS(cpu));
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[1])));
+    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x85, 0xc0);
+    leave = emit_jcc(e, 5);
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_before));
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2,
+                (HostMem){ .base = H_NONE, .index = H_RAX, .scale = 3, .gs = true, .disp = JIT_OFF(gate) });
+    emit_load64(e, H_R10, GS(cpu));
+    load_all(e);
+    /* pop r11; lea r11, [r11 + 5]; jmp r11 */
+    EMIT(e, 0x41, 0x5b, 0x4d, 0x8d, 0x5b, 5, 0x41, 0xff, 0xe3);
+    emit_patch32(leave, e->at);
+    EMIT(e, 0x65, 0x48, 0xc7, 0x04, 0x25);      /* mov qword [gs:exit_block], 0 */
+    emit32(e, JIT_OFF(exit_block));
+    emit32(e, 0);
+    EMIT(e, 0x48, 0x83, 0xc4, 8);               /* the block's return address */
+    emit_return_to_c(e);
+}
+
+bool stubs_emit(Translator *jit, Emitter *e)
+{
+    Stubs s = { .e = e, .jit = jit };
+    const ptrdiff_t to_run = jit->run - jit->write;
+
+    jit->host_mxcsr = HOST_MXCSR;
+    emit_gates(&s);
+    jit->enter = (void (*)(CpuX86 *, const void *))(e->at + to_run);
+    emit_enter(e);
+    jit->exit_stub = e->at + to_run;
+    emit_exit(&s);
+    emit_slow(&s, to_run);
+    jit->stubs_end = e->at + to_run;
+    return !e->overflow;
+}

@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A decoded block to host code.
+ *
+ *   [gate: vector and x87 state] [instruction]... [exit]   slow paths, far jumps and stubs of exits behind them
+ *
+ * An instruction becomes: itself with other operands (operand.c); a few of ours (stack, branches); or a call of the
+ * function that interprets it. What ends the block's world (modes, far transfers, what only raises) is interpreted and
+ * the block left. A conditional jump that is not taken goes on inside the block.
+ */
+#include "target/i386/translate/translate.h"
+
+#include <capstone/capstone.h>
+
+#include "core/log.h"
+#include "target/i386/native/native.h"
+#include "target/i386/translate/block_code.h"
+
+#define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
+
+static uint64_t next_rip(const BlockCode *b, const Insn *insn)
+{
+    uint64_t rip = b->block->lin + insn->offset + insn->length;
+    return b->mode64 ? rip : (uint32_t)rip;
+}
+
+static bool same_page(const BlockCode *b, uint64_t rip)
+{
+    return (rip & TLB_PAGE_MASK) == (b->block->lin & TLB_PAGE_MASK);
+}
+
+/* Calls of the interpreter */
+
+static void emit_interpret(BlockCode *b)
+{
+    Emitter *e = &b->e;
+
+    flags_save(&b->flags, e);
+    emit_imm32(e, H_R11, b->number << INFO_INSN_SHIFT);
+    emit_patch32(emit_call(e), b->tail_interpret);
+    EMIT(e, 0x0f, 0x1f, 0x44, 0, 0);                            /* five bytes: goes on behind them */
+    b->flags = (FlagState){ .in_eflags = true, .saved = true };
+}
+
+/* Exits */
+
+static BlockExit *new_exit(BlockCode *b, uint64_t rip)
+{
+    BlockExit *exit = &b->exits[b->exit_count++];
+
+    *exit = (BlockExit){ .from = b->block, .rip = rip, .fpu = b->block->fpu_need };
+    return exit;
+}
+
+static uint32_t code_offset(const BlockCode *b, const uint8_t *at)
+{
+    return at - b->cpu->exec->jit.write;
+}
+
+/* To another page: only while the context is the one in which that page was looked up. */
+static void emit_far_exit(BlockCode *b, uint64_t rip)
+{
+    Emitter *e = &b->e;
+    BlockExit *exit = new_exit(b, rip);
+
+    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    emit_load32(e, H_RCX, HOST_GS(JIT_OFF(serial)));
+    EMIT(e, 0x8d, 0x89);                                        /* lea ecx, [rcx + disp32] */
+    exit->context = code_offset(b, e->at);
+    emit32(e, 0);
+    EMIT(e, 0xe3, 5);                                           /* jrcxz over the jump */
+    uint8_t *miss = emit_jmp(e);
+    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+    exit->place = code_offset(b, emit_jmp(e));
+    exit->stub = code_offset(b, miss);                          /* for now: where to come from */
+}
+
+static void emit_exit(BlockCode *b, uint64_t rip)
+{
+    flags_need(&b->flags, &b->e);
+    if (same_page(b, rip)) {
+        new_exit(b, rip)->place = code_offset(b, emit_jmp(&b->e));
+    } else {
+        emit_far_exit(b, rip);
+    }
+    b->ended = true;
+}
+
+/* To the linear address in r10. */
+static void emit_dispatch(BlockCode *b)
+{
+    Emitter *e = &b->e;
+
+    emit_store64(e, H_R10, SPARE(SPARE_TARGET));
+    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R11, H_R10);         /* movzx r11d, r10w */
+    emit_load64(e, H_R11, (HostMem){ .base = H_NONE, .index = H_R11, .scale = 3, .gs = true,
+                                     .disp = offsetof(CpuExec, dispatch) });
+    emit_load64(e, H_RCX, HOST_GS(JIT_OFF(mix)));
+    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
+    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, negative_key)));
+    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
+    EMIT(e, 0xe3, 5);
+    b->dispatch_miss = emit_jmp(e);
+    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, HOST_BASE(H_R11, offsetof(struct CodeHeader, code)));
+    b->ended = true;
+}
+
+/* The stack */
+
+static void stack_address(BlockCode *b, int offset)
+{
+    flags_spoil(&b->flags, &b->e);
+    emit_op_mem(&b->e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R15, offset));
+}
+
+static void move_stack_pointer(BlockCode *b, int by)
+{
+    flags_register_changes(&b->flags, &b->e, 1u << H_R15);
+    emit_op_mem(&b->e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R15, HOST_BASE(H_R15, by));
+}
+
+static HostOp word_op(const BlockCode *b, uint8_t opcode) { return (HostOp){ .opcode = opcode, .w = b->mode64 }; }
+
+/* [r10] = a constant of stack width. Uses r11. */
+static void store_constant(BlockCode *b, uint64_t value)
+{
+    Emitter *e = &b->e;
+
+    if (!b->mode64 || (int64_t)value == (int32_t)value) {
+        emit_op_mem(e, word_op(b, 0xc7), 0, HOST_BASE(H_R10, 0));
+        emit32(e, value);
+    } else {
+        emit_imm64(e, H_R11, value);
+        emit_store64(e, H_R11, HOST_BASE(H_R10, 0));
+    }
+}
+
+static bool translate_stack(BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    Emitter *e = &b->e;
+    const int word = b->mode64 ? 8 : 4;
+    unsigned group = operand_kinds[row->operands[0]].group, host;
+
+    if (insn->size != word) {
+        return false;
+    }
+    switch (row->op) {
+    case OP_PUSH:
+        if (group == GROUP_E && insn_has_mem(insn)) {
+            if (!operand_usual(b, insn)) {
+                return false;
+            }
+            operand_address(b, insn);
+            check_address(b, word, false);
+            emit_op_mem(e, word_op(b, 0x8b), H_R10, HOST_BASE(H_R10, 0));
+            emit_store64(e, H_R10, SPARE(SPARE_TARGET));
+        }
+        if (group != GROUP_Z && group != GROUP_E && group != GROUP_I) {
+            return false;
+        }
+        stack_address(b, -word);
+        check_address(b, word, true);
+        if (group == GROUP_I) {
+            store_constant(b, insn->imm);
+        } else {
+            host = H_R11;
+            if (group == GROUP_E && insn_has_mem(insn)) {
+                emit_load64(e, H_R11, SPARE(SPARE_TARGET));
+            } else if ((host = guest_host(insn->rm)) == H_NONE) {
+                host = H_R11;
+                emit_load64(e, H_R11, guest_slot(insn->rm));
+            }
+            emit_op_mem(e, word_op(b, 0x89), host, HOST_BASE(H_R10, 0));
+        }
+        move_stack_pointer(b, -word);
+        return true;
+    case OP_POP:
+        if (group != GROUP_Z) {
+            return false;
+        }
+        stack_address(b, 0);
+        check_address(b, word, false);
+        host = guest_host(insn->rm);
+        flags_register_changes(&b->flags, e, host_bit(host));
+        if (host == H_NONE) {
+            emit_op_mem(e, word_op(b, 0x8b), H_R11, HOST_BASE(H_R10, 0));
+            emit_store64(e, H_R11, guest_slot(insn->rm));
+        } else {
+            emit_op_mem(e, word_op(b, 0x8b), host, HOST_BASE(H_R10, 0));
+        }
+        if (host != H_R15) {                    /* POP rSP: the value wins */
+            move_stack_pointer(b, word);
+        }
+        return true;
+    case OP_LEAVE:
+        flags_spoil(&b->flags, e);
+        emit_op_reg(e, word_op(b, 0x8b), H_R10, H_RBP);
+        check_address(b, word, false);
+        flags_register_changes(&b->flags, e, 1u << H_R15 | 1u << H_RBP);
+        emit_op_mem(e, word_op(b, 0x8d), H_R15, HOST_BASE(H_RBP, word));
+        emit_op_mem(e, word_op(b, 0x8b), H_RBP, HOST_BASE(H_R10, 0));
+        return true;
+    }
+    return false;
+}
+
+/* Branches */
+
+static void push_return(BlockCode *b, const Insn *insn)
+{
+    const int word = b->mode64 ? 8 : 4;
+
+    stack_address(b, -word);
+    check_address(b, word, true);
+    store_constant(b, next_rip(b, insn));
+    move_stack_pointer(b, -word);
+}
+
+/* Target of an indirect branch to r10. */
+static bool load_target(BlockCode *b, const Insn *insn)
+{
+    if (insn_has_mem(insn)) {
+        if (!operand_usual(b, insn)) {
+            return false;
+        }
+        operand_address(b, insn);
+        check_address(b, insn->size, false);
+        emit_op_mem(&b->e, word_op(b, 0x8b), H_R10, HOST_BASE(H_R10, 0));
+    } else {
+        emit_guest_to(b, H_R10, insn->rm);
+        if (!b->mode64) {
+            emit_mov32(&b->e, H_R10, H_R10);
+        }
+    }
+    return true;
+}
+
+/* jrcxz or jecxz: to @rip if the count is zero. */
+static void emit_count_branch(BlockCode *b, const Insn *insn, uint64_t rip, bool if_zero)
+{
+    Emitter *e = &b->e;
+
+    flags_need(&b->flags, e);
+    if (insn->addr_size == 4) {
+        emit8(e, 0x67);
+    }
+    if (if_zero) {
+        EMIT(e, 0xe3, 2, 0xeb, 5);
+    } else {
+        EMIT(e, 0xe3, 5);
+    }
+    uint8_t *jump = emit_jmp(e);
+    if (same_page(b, rip)) {
+        new_exit(b, rip)->place = code_offset(b, jump);
+    } else {
+        b->far_taken[b->far_count].rip = rip;
+        b->far_taken[b->far_count++].from = jump;
+    }
+}
+
+static bool translate_branch(BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    Emitter *e = &b->e;
+    uint64_t rip = next_rip(b, insn) + insn->imm;
+    bool relative = row->imm_kind[0] && row->op != OP_RET;
+
+    rip = b->mode64 ? rip : (uint32_t)rip;
+    if ((!b->mode64 && insn->size != 4) || (b->mode64 && relative && !cpu_is_canonical(b->cpu, rip))) {
+        return false;
+    }
+    switch (row->op) {
+    case OP_Jcc: {
+        flags_need(&b->flags, e);
+        uint8_t *jump = emit_jcc(e, row->opcode & 15);
+        if (same_page(b, rip)) {
+            new_exit(b, rip)->place = code_offset(b, jump);
+        } else {
+            b->far_taken[b->far_count].rip = rip;
+            b->far_taken[b->far_count++].from = jump;
+        }
+        return true;
+    }
+    case OP_JMP:
+        if (relative) {
+            emit_exit(b, rip);
+            return true;
+        }
+        if (!load_target(b, insn)) {
+            return false;
+        }
+        flags_need(&b->flags, e);
+        emit_dispatch(b);
+        return true;
+    case OP_CALL:
+        if (relative) {
+            push_return(b, insn);
+            emit_exit(b, rip);
+            return true;
+        }
+        if (!load_target(b, insn)) {
+            return false;
+        }
+        emit_store64(e, H_R10, SPARE(SPARE_TARGET));
+        push_return(b, insn);
+        flags_need(&b->flags, e);
+        emit_load64(e, H_R10, SPARE(SPARE_TARGET));
+        emit_dispatch(b);
+        return true;
+    case OP_RET:
+        stack_address(b, 0);
+        check_address(b, insn->size, false);
+        emit_op_mem(e, word_op(b, 0x8b), H_R10, HOST_BASE(H_R10, 0));
+        move_stack_pointer(b, insn->size + (uint16_t)insn->imm);
+        flags_need(&b->flags, e);
+        emit_dispatch(b);
+        return true;
+    case OP_LOOP:
+        if (insn->addr_size < 4) {
+            return false;
+        }
+        flags_need(&b->flags, e);
+        flags_register_changes(&b->flags, e, 1u << H_RCX);
+        emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = insn->addr_size == 8 }, H_RCX, HOST_BASE(H_RCX, -1));
+        emit_count_branch(b, insn, rip, false);
+        return true;
+    case OP_JCXZ:
+        if (insn->addr_size < 4) {
+            return false;
+        }
+        emit_count_branch(b, insn, rip, true);
+        return true;
+    }
+    return false;
+}
+
+/* Others of our own */
+
+static bool translate_mov(BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    Emitter *e = &b->e;
+
+    if (row->op == OP_LEA) {
+        unsigned to = guest_host(insn->reg), dst = to == H_NONE ? H_R11 : to;
+        HostMem m = { .base = H_NONE, .index = H_NONE, .scale = insn->scale, .disp = insn->disp };
+
+        if (insn->addr_size == 2) {
+            return false;
+        }
+        flags_register_changes(&b->flags, e, host_bit(to));
+        if (insn->base == REG_RIP || (insn->base == REG_NONE && insn->index == REG_NONE)) {
+            uint64_t at = insn->disp + (insn->base == REG_RIP ? next_rip(b, insn) : 0);
+            at = insn->addr_size == 4 ? (uint32_t)at : at;
+            if (insn->size == 2) {
+                return false;
+            }
+            emit_imm64(e, dst, insn->size == 4 ? (uint32_t)at : at);
+        } else {
+            if (insn->base != REG_NONE && (m.base = guest_host(insn->base)) == H_NONE) {
+                emit_load64(e, H_R10, guest_slot(insn->base));
+                m.base = H_R10;
+            }
+            if (insn->index != REG_NONE && (m.index = guest_host(insn->index)) == H_NONE) {
+                emit_load64(e, H_R11, guest_slot(insn->index));
+                m.index = H_R11;
+            }
+            if (insn->size == 2) {              /* the upper bits of the destination stay */
+                emit_lea64(e, H_R10, m);
+                if (to == H_NONE) {
+                    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_R10, guest_slot(insn->reg));
+                } else {
+                    emit_op_reg(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_R10, to);
+                }
+                return true;
+            }
+            if (insn->addr_size == 4) {
+                emit_op_mem(e, OP32(0x8d), dst, m);
+            } else {
+                emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = insn->size == 8 }, dst, m);
+            }
+        }
+        if (to == H_NONE) {
+            emit_store64(e, H_R11, guest_slot(insn->reg));
+        }
+        return true;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if (operand_kinds[row->operands[i]].group == GROUP_O) {
+            bool store = i == 0;
+            HostOp op = { .opcode = (store ? 0x88 : 0x8a) | (insn->size > 1), .opsize = insn->size == 2,
+                          .w = insn->size == 8 };
+            Insn at = *insn;
+
+            if (insn->addr_size == 2 || insn->seg >= R_FS || !operand_usual(b, insn)) {
+                return false;
+            }
+            at.base = at.index = REG_NONE;
+            flags_spoil(&b->flags, e);
+            emit_imm64(e, H_R10, insn->addr_size == 4 ? (uint32_t)insn->imm : insn->imm);
+            check_address(b, insn->size, store);
+            if (!store) {
+                flags_register_changes(&b->flags, e, 1u << H_RAX);
+            }
+            emit_op_mem(e, op, H_RAX, HOST_BASE(H_R10, 0));
+            return true;
+        }
+    }
+    if (row->op == OP_XLAT || row->op == OP_SALC || ((row->op == OP_LAHF || row->op == OP_SAHF) && !b->mode64)) {
+        return false;
+    }
+    return translate_operands(b, insn);
+}
+
+/* What of vector and x87 state an instruction that is emitted wants loaded. */
+static unsigned fpu_need(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    uint64_t p = row->properties;
+    unsigned need = p & (ROW_X87 | ROW_MMX) ? FPU_X87 : 0;
+
+    if (row->encoding == ENCODING_EVEX || p & ROW_OPMASK) {
+        return need | FPU_ZMM;
+    }
+    if (row->encoding == ENCODING_VEX && p & ROW_SSE) {
+        return need | (b->cpu->mode_flags & MODE_AVX512 ? FPU_ZMM : FPU_YMM);
+    }
+    return need | (p & ROW_SSE ? FPU_XMM : 0);
+}
+
+/* Families that translate_operands() does. */
+static bool is_plain(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+
+    if (row->bind == bind_alu || row->bind == bind_shift || row->bind == bind_muldiv || row->bind == bind_atomic ||
+        row->bind == bind_fence || row->bind == bind_emms || row->bind == bind_vector || row->bind == bind_vmove ||
+        row->bind == bind_x87) {
+        return true;
+    }
+    if (row->bind == bind_vzero) {
+        return b->mode64;
+    }
+    if (row->bind == bind_bit) {
+        bool offset = row->op == OP_BT || row->op == OP_BTS || row->op == OP_BTR || row->op == OP_BTC;
+        return !(offset && insn_has_mem(insn) && !row->imm_kind[0]);
+    }
+    if (row->bind == bind_flagop) {
+        return row->op == OP_CMC || row->op == OP_CLC || row->op == OP_STC;
+    }
+    if (row->bind == bind_x87control) {
+        return row->op == OP_FLDCW || row->op == OP_FNSTCW || row->op == OP_FNSTSW || row->op == OP_FNCLEX ||
+               row->op == OP_FNINIT;
+    }
+    return false;
+}
+
+static bool is_forbidden(const Insn *insn)
+{
+    return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0;
+}
+
+static bool is_translated(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+
+    if (row->properties & ROW_NO_64 && row->op != OP_INC && row->op != OP_DEC && row->bind != bind_stack) {
+        return false;                           /* its bytes mean nothing here */
+    }
+    if (row->feature && !native_cpuid_bit(row->feature)) {
+        return false;                           /* the interpreter has what the host lacks */
+    }
+    return !is_forbidden(insn) && !(row->properties & ROW_ENDS_BLOCK) &&
+           (is_plain(b, insn) || row->bind == bind_mov || row->bind == bind_stack || row->bind == bind_branch ||
+            row->bind == bind_nop);
+}
+
+static void translate_insn(BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    bool done = false;
+
+    if (is_translated(b, insn)) {
+        unsigned slow = b->slow_count, exits = b->exit_count, far = b->far_count;
+        done = row->bind == bind_nop ? true
+             : row->bind == bind_mov ? translate_mov(b, insn)
+             : row->bind == bind_stack ? translate_stack(b, insn)
+             : row->bind == bind_branch ? translate_branch(b, insn)
+             : translate_operands(b, insn);
+        if (!done) {
+            g_assert(b->slow_count == slow && b->exit_count == exits && b->far_count == far);
+        }
+    }
+    if (!done) {
+        emit_interpret(b);
+        if (is_forbidden(insn) || row->properties & (ROW_BRANCH | ROW_ENDS_BLOCK)) {
+            EMIT(&b->e, 0x0f, 0x0b);            /* the interpreter leaves the block */
+            b->ended = true;
+        }
+    }
+}
+
+/* Behind the block */
+
+static void emit_slow_paths(BlockCode *b)
+{
+    Emitter *e = &b->e;
+    Translator *jit = &b->cpu->exec->jit;
+
+    for (unsigned i = 0; i < b->slow_count; i++) {
+        SlowPath *s = &b->slow[i];
+        unsigned number = s->info >> INFO_INSN_SHIFT;
+        uint8_t *next = jit->write + (b->starts[number + 1] & ~STARTS_FLAGS_SAVED);
+
+        emit_patch32(s->from, e->at);
+        emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, s->tag));
+        emit_store64(e, H_R10, HOST_GS(JIT_OFF(linear)));
+        flags_save(&s->flags, e);
+        emit_imm32(e, H_R11, s->info);
+        emit_patch32(emit_call(e), b->tail_slow);
+        emit_patch32(emit_jmp(e), s->retry);
+        emit_patch32(emit_jmp(e), next);
+    }
+}
+
+static void emit_exit_stubs(BlockCode *b)
+{
+    Emitter *e = &b->e;
+    Translator *jit = &b->cpu->exec->jit;
+
+    for (unsigned i = 0; i < b->far_count; i++) {
+        emit_patch32(b->far_taken[i].from, e->at);
+        emit_far_exit(b, b->far_taken[i].rip);
+    }
+    for (unsigned i = 0; i < b->exit_count; i++) {
+        BlockExit *exit = &b->exits[i];
+        if (exit->context) {
+            emit_patch32(jit->write + exit->stub, e->at);
+            emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+        }
+        exit->stub = code_offset(b, e->at);
+        emit_patch32(jit->write + exit->place, e->at);
+        emit_imm32(e, H_R11, i);
+        emit_patch32(emit_jmp(e), b->tail_exit);
+    }
+    if (b->dispatch_miss) {
+        emit_patch32(b->dispatch_miss, e->at);
+        emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+        emit_imm32(e, H_R11, EXIT_INDIRECT);
+        emit_patch32(emit_jmp(e), b->tail_exit);
+    }
+}
+
+/* mov r10, [rip to the block's address]; mov [gs:block], r10; jmp stub */
+static uint8_t *emit_tail(BlockCode *b, const uint8_t *block_address, const void *stub)
+{
+    Emitter *e = &b->e;
+    const Translator *jit = &b->cpu->exec->jit;
+    uint8_t *start = e->at;
+
+    EMIT(e, 0x4c, 0x8b, 0x15);
+    emit32(e, block_address - (e->at + 4));
+    emit_store64(e, H_R10, HOST_GS(JIT_OFF(block)));
+    emit_patch32(emit_jmp(e), (const uint8_t *)stub - jit->run + jit->write);
+    return start;
+}
+
+static void log_code(const BlockCode *b, const uint8_t *from, const uint8_t *to)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const Translator *jit = &b->cpu->exec->jit;
+    csh handle;
+    cs_insn *d = NULL;
+
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
+        return;
+    }
+    g_string_append_printf(text, "OUT: [size=%zu]\n", (size_t)(to - from));
+    size_t count = cs_disasm(handle, from, to - from, (uintptr_t)from - (uintptr_t)jit->write + (uintptr_t)jit->run, 0, &d);
+    for (size_t i = 0; i < count; i++) {
+        g_string_append_printf(text, "0x%08" PRIx64 ":  %-8s %s\n", d[i].address, d[i].mnemonic, d[i].op_str);
+    }
+    cs_free(d, count);
+    cs_close(&handle);
+    log_printf("%s\n", text->str);
+}
+
+static void add_to_order(Translator *jit, Block *block)
+{
+    if (jit->order_count == jit->order_room) {
+        jit->order_room = jit->order_room ? 2 * jit->order_room : 1024;
+        jit->order = g_renew(Block *, jit->order, jit->order_room);
+    }
+    jit->order[jit->order_count++] = block;
+}
+
+bool translate_block(CpuX86 *cpu, Block *block)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    static __thread BlockCode code;
+    BlockCode *b = &code;
+    uint8_t *block_address, *entry, *warm;
+
+    b->cpu = cpu;
+    b->block = block;
+    b->mode64 = cpu->mode_flags & MODE_CS64;
+    b->slow_count = b->exit_count = b->far_count = 0;
+    b->dispatch_miss = NULL;
+    b->ended = false;
+    b->e = (Emitter){ .at = jit->write + jit->code_used, .limit = jit->write + jit->code_size };
+    flags_begin(&b->flags);
+    block->fpu_need = 0;
+    for (unsigned i = 0; i < block->count; i++) {
+        unsigned need = is_translated(b, &block->insns[i]) ? fpu_need(b, &block->insns[i]) : 0;
+        block->fpu_need = MAX(block->fpu_need & FPU_LEVEL, need & FPU_LEVEL) | ((block->fpu_need | need) & FPU_X87);
+    }
+
+    /* Before the code: the block's address, and the tails that its slow paths share. */
+    block_address = b->e.at;
+    emit64(&b->e, (uintptr_t)block);
+    b->tail_exit = emit_tail(b, block_address, jit->exit_stub);
+    b->tail_slow = emit_tail(b, block_address, jit->slow_stub);
+    b->tail_interpret = emit_tail(b, block_address, jit->interpret_stub);
+
+    entry = b->e.at;
+    if (block->fpu_need) {
+        emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * block->fpu_need));
+    }
+    warm = b->e.at;
+    for (unsigned i = 0; i < block->count; i++) {
+        b->insn = &block->insns[i];
+        b->number = i;
+        b->starts[i] = code_offset(b, b->e.at);
+        translate_insn(b, b->insn);
+    }
+    b->starts[block->count] = code_offset(b, b->e.at);
+    if (!b->ended) {
+        emit_exit(b, next_rip(b, &block->insns[block->count - 1]));
+    }
+    emit_slow_paths(b);
+    emit_exit_stubs(b);
+    if (b->e.overflow) {
+        return false;
+    }
+
+    jit->code_used = (code_offset(b, b->e.at) + 15) & ~(size_t)15;
+    block->header = (struct CodeHeader){ .code = entry - jit->write + jit->run };
+    block->warm_code = warm - jit->write + jit->run;
+    block->code_start = code_offset(b, block_address);
+    block->code_bytes = b->e.at - block_address;
+    /* In the arena behind the decoded instructions: block.c keeps room there. */
+    block->exits = (BlockExit *)(block->insns + block->count);
+    block->starts = (uint32_t *)(block->exits + b->exit_count);
+    block->exit_count = b->exit_count;
+    memcpy(block->exits, b->exits, b->exit_count * sizeof(BlockExit));
+    memcpy(block->starts, b->starts, (block->count + 1) * sizeof(uint32_t));
+    add_to_order(jit, block);
+    jit->translated++;
+    if (log_enabled(LOG_OUT_ASM)) {
+        log_code(b, entry, b->e.at);
+    }
+    return true;
+}

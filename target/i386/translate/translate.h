@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The translator: blocks of guest instructions to host code, and how that code and C meet.
+ *
+ *   translate.c   a decoded block -> host code            operand.c  one instruction re-emitted with other operands
+ *   flags.c       where the guest's flags are             stubs.c    code that all blocks share: in, out, slow paths
+ *   slow.c        C called from translated code           cache.c    code memory, contexts, chaining, unchaining
+ *   signal.c      leaving a chain, faults inside it
+ *
+ * docs/devel/translator.rst follows a block through all of it.
+ */
+#ifndef TARGET_I386_TRANSLATE_TRANSLATE_H
+#define TARGET_I386_TRANSLATE_TRANSLATE_H
+
+#include "target/i386/exec/exec.h"
+#include "target/i386/translate/emit.h"
+
+/* A jump out of a block to an address that never changes. */
+typedef struct BlockExit {
+    Block *from, *to;                           /* to: what it is chained to, or NULL */
+    struct BlockExit *next;                     /* in to->incoming */
+    uint64_t rip;
+    uint32_t place;                             /* of the jump's displacement in the code memory */
+    uint32_t stub;                              /* where it leads while unchained */
+    uint32_t context;                           /* of the immediate that is compared with the context; 0: same page */
+    uint8_t fpu;                                /* FPU_* surely loaded there */
+    bool parted;                                /* chained, but a kick made the jump lead to the stub */
+} BlockExit;
+
+enum { STARTS_FLAGS_SAVED = 1u << 31 };         /* with the offset: at what may fault there, flags are in Translator */
+
+/** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */
+bool translator_init(CpuX86 *cpu, size_t code_bytes);
+/** translator_key: key of the block to run now; without BLOCK_TRANSLATED if this mode is interpreted. */
+static inline uint32_t translator_key(const CpuX86 *cpu)
+{
+    const uint32_t flat32 = MODE_CS32 | MODE_SS32 | MODE_PE | MODE_FLAT_DATA | MODE_FLAT_CODE;
+    uint32_t mode = cpu->mode_flags;
+
+    if (!(mode & MODE_CS64) && ((mode & flat32) != flat32 || mode & MODE_VM86)) {
+        return mode;
+    }
+    return mode | BLOCK_TRANSLATED | cpu->tlb_index << BLOCK_TLB_SHIFT;
+}
+/** translate_block: gives the decoded @block host code. False: no room; forget everything and try again. */
+bool translate_block(CpuX86 *cpu, Block *block);
+
+/* stubs.c */
+bool stubs_emit(Translator *jit, Emitter *e);
+
+/* cache.c */
+void cache_reset(CpuExec *exec);                /* no block has code any more */
+/** context_select: makes `mix` and `serial` those of @key in the current mappings. */
+void context_select(CpuX86 *cpu, uint32_t key);
+void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key);
+/** block_chain: leads @exit to @to, which was found to be what runs there. */
+void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to);
+/** block_drop: nothing leads to @block any more. */
+void block_drop(CpuExec *exec, Block *block);
+void page_blocks_add(CpuExec *exec, Block *block);
+/** cache_find: the block whose code @host is in, or NULL. Async-signal-safe in the vCPU's thread. */
+Block *cache_find(const Translator *jit, uintptr_t host);
+/** cache_insn: which instruction of @block begins at or before @host, or -1. Async-signal-safe. */
+int cache_insn(const Translator *jit, const Block *block, uintptr_t host);
+/** translator_drop_stale: acts on pages that were written to. */
+void translator_drop_stale(CpuX86 *cpu);
+/** translator_page_changed: @page's version has moved. Any thread. */
+void translator_page_changed(Cpu *cpu, struct CodePage *page);
+
+/* slow.c: called by stubs */
+uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info);
+uint32_t slow_interpret(CpuX86 *cpu);
+enum { INFO_SIZE = 0x7f, INFO_WRITE = 0x80, INFO_INSN_SHIFT = 8 };
+/** translator_note_x87: FIP, FOP and FDP as the x87 instructions that translated code ran have left them. */
+void translator_x87_pointers(CpuX86 *cpu);
+static inline void translator_note_x87(CpuX86 *cpu)
+{
+    if (UNLIKELY(cpu->exec->jit.x87_at)) {
+        translator_x87_pointers(cpu);
+    }
+}
+void flags_to_slot(CpuX86 *cpu);
+void flags_from_slot(CpuX86 *cpu);
+
+/* signal.c */
+void signal_init(void);
+/** signal_thread: GS base of this thread is @exec from now on. */
+void signal_thread(CpuExec *exec);
+/* CpuOps */
+void translator_kick(Cpu *cpu);
+
+enum { EXIT_INDIRECT = UINT16_MAX };            /* exit_index: by a computed branch, to spare[SPARE_TARGET] */
+enum { SPARE_RCX = 0, SPARE_TARGET = 3 };       /* gates use the first three, spilling the last two */
+
+#define JIT_OFF(field) ((int32_t)offsetof(CpuExec, jit.field))
+
+#endif
