@@ -233,6 +233,9 @@ static bool split(json_object *args, const char *format, json_object *ours, json
 {
     NearestWord near;
 
+    if (json_object_object_get_ex(args, "readonly", NULL) && json_object_object_get_ex(args, "read-only", NULL)) {
+        return error_set(err, "'read-only' and its old name 'readonly' cannot be used at the same time");
+    }
     json_object_object_foreach(args, written, value) {
         const char *key = strcmp(written, "readonly") ? written : "read-only";      /* its old name */
 

@@ -29,6 +29,8 @@ static void test_wrong(void)
         { "a unit too big", "{'if':'ide','unit':2}", "unit 2 too big (max is 1)" },
         { "a negative index", "{'if':'ide','index':-5}", "negative" },
         { "an index that is no number", "{'if':'ide','index':'a'}", "index" },
+        { "read-only by both of its names", "{'file':'@/a.img','format':'raw','readonly':'on','read-only':'on'}",
+          "old name 'readonly'" },
         { "snapshot", "{'file':'@/a.img','format':'raw','snapshot':'on'}", "snapshot=on is not supported yet" },
         { "copy-on-read", "{'file':'@/a.img','format':'raw','copy-on-read':'on'}", "not supported yet" },
         { "throttling", "{'file':'@/a.img','format':'raw','throttling':{'iops-total':5}}", "not supported yet" },
