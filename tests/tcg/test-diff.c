@@ -502,11 +502,13 @@ static int run_translated(const Case *c)
         return cpu->exception_vector;
     }
     jit->block = block;
+    jit->code_page = block->lin & TLB_PAGE_MASK;
     flags_to_slot(cpu);
     jit->enter(cpu, block->header.code);
     translator_note_x87(cpu);
     if (jit->exit_block) {
-        uint64_t rip = jit->exit_index == EXIT_INDIRECT ? jit->spare[SPARE_TARGET] : block->exits[jit->exit_index].rip;
+        uint64_t rip = jit->exit_index == EXIT_INDIRECT ? jit->spare[SPARE_TARGET]
+                     : jit->code_page + block->exits[jit->exit_index].offset;
 
         flags_from_slot(cpu);
         cpu->rip = row_of(c)->properties & ROW_BRANCH ? rip : ~0ull;

@@ -354,8 +354,7 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     Block *block = NULL, **link = &exec->blocks[block_hash(host, key)];
 
     for (; host && (block = *link) != NULL; link = &block->next) {
-        if (block->host == host && block->key == key && (!(key & BLOCK_TRANSLATED) || block->lin == lin) &&
-            block->bytes <= limit && same_place(cpu, block, lin)) {
+        if (block->host == host && block->key == key && block->bytes <= limit && same_place(cpu, block, lin)) {
             if (block_current(block) || revive(cpu, block, lin)) {
                 break;
             }

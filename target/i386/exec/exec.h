@@ -65,7 +65,7 @@ struct Block {
     const uint8_t *host, *host2;
     Block *next;                                /* of the hash chain */
     /* Host code, if the block is translated: target/i386/translate/translate.h */
-    struct CodeHeader { uint64_t negative_key; const void *code; } header;
+    struct CodeHeader { uint64_t negative_key, page; const void *code; } header;    /* page: its linear address */
     const void *warm_code;                      /* entry for who knows vector and x87 state to be loaded */
     struct BlockExit *exits;
     uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
@@ -81,7 +81,7 @@ struct Block {
     Insn insns[] __attribute__((aligned(64)));
 };
 #define BLOCK_SINGLE (1u << 31)                 /* key: one instruction a block (single step, shadows, breakpoints) */
-#define BLOCK_TRANSLATED (1u << 30)             /* key: host code, for one linear address and one TLB table */
+#define BLOCK_TRANSLATED (1u << 30)             /* key: host code, for one TLB table */
 #define BLOCK_TLB_SHIFT 28                      /* key of a translated block: CpuX86.tlb_index */
 #define BLOCK_INSNS 64
 

@@ -204,10 +204,11 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
     Translator *jit = &exec->jit;
     const Insn *last;
 
-    if (exit && exit->rip == cpu->rip) {
+    if (exit && jit->exit_rip == cpu->rip) {
         block_chain(cpu, exit, block);
     }
     jit->block = block;
+    jit->code_page = cpu->rip & TLB_PAGE_MASK;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);    /* from here on a kick takes effect on this block */
     if (exec_requested(cpu)) {
         return exit;
@@ -222,7 +223,11 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
     flags_from_slot(cpu);
     if (jit->exit_index != EXIT_INDIRECT) {
         exit = &block->exits[jit->exit_index];
-        cpu->rip = exit->rip;
+        cpu->rip = jit->code_page + exit->offset;
+        if (!(cpu->mode_flags & MODE_CS64)) {
+            cpu->rip = (uint32_t)cpu->rip;
+        }
+        jit->exit_rip = cpu->rip;
         return exit;
     }
     cpu->rip = jit->spare[SPARE_TARGET];
@@ -231,7 +236,7 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
         cpu->regs[R_RSP] += insn_row(last)->op == OP_CALL ? last->size
                           : insn_row(last)->op == OP_RET ? -(int64_t)(last->size + (uint16_t)last->imm)
                                                          : 0;
-        cpu->block_rip = block->lin;
+        cpu->block_rip = jit->code_page + (block->lin & ~TLB_PAGE_MASK);
         cpu->insn = last;
         cpu_fault(cpu, VECTOR_GP, 0, CAUSE_CODE_NOT_CANONICAL, jit->spare[SPARE_TARGET], 0);
     }

@@ -27,7 +27,7 @@ typedef struct BlockCode {
     BlockExit exits[BLOCK_INSNS + 2];
     unsigned exit_count;
     uint32_t starts[BLOCK_INSNS + 1];
-    struct { uint8_t *from; uint64_t rip; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
+    struct { uint8_t *from; int64_t offset; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
     unsigned far_count;
     uint8_t *dispatch_miss, *tail_exit, *tail_slow, *tail_interpret;
     bool ended;                                 /* nothing after this instruction can be reached */
@@ -53,6 +53,13 @@ void operand_address(BlockCode *b, const Insn *insn);
 bool operand_usual(const BlockCode *b, const Insn *insn);
 /** translate_operands: the instruction itself, with its operands moved to where the translator keeps them. */
 bool translate_operands(BlockCode *b, const Insn *insn);
+/** next_offset: address behind @insn, from the begin of its page. */
+static inline int64_t next_offset(const BlockCode *b, const Insn *insn)
+{
+    return (int64_t)(b->block->lin & ~TLB_PAGE_MASK) + insn->offset + insn->length;
+}
+/** emit_page_address: host register @to = linear address at @offset from the page that the code is in. May use r11. */
+void emit_page_address(BlockCode *b, unsigned to, int64_t offset);
 /** emit_guest_to: host register @to = guest register @r. */
 static inline void emit_guest_to(BlockCode *b, unsigned to, unsigned r)
 {

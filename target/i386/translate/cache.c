@@ -2,8 +2,8 @@
 /*
  * Code memory of a vCPU, and what leads from one block to another.
  *
- *   chained jump   within a page: always true, as long as the block it leads to is; across pages: while `serial` is that
- *                  of the context in which it was chained
+ *   chained jump   within a page: always true, as long as the block it leads to is; across pages: from the
+ *                  linear page and in the context for which it was chained
  *   dispatch table low 16 bits of a linear address -> CodeHeader of the block last found there; its key holds address and
  *                  context, so a look-up cannot succeed in another
  *
@@ -136,6 +136,42 @@ static void table_clear(CpuExec *exec)
     }
 }
 
+/* The jump is made from no page: the low twelve bits of a serial in use are never all zero. */
+static void forget_context(Translator *jit, BlockExit *exit)
+{
+    if (exit->context) {
+        memset(jit->write + exit->context, 0, sizeof(uint64_t));
+    }
+}
+
+/*
+ * The low twelve bits of a serial where a page's address has zeroes, the others above the bits that tell canonical
+ * addresses apart.
+ */
+static uint64_t serial_spread(const CpuX86 *cpu, uint32_t serial)
+{
+    return (serial & 0xfff) | (uint64_t)(serial >> 12) << (cpu->cr4 & CR4_LA57 ? 58 : 49);
+}
+
+static uint32_t next_serial(CpuX86 *cpu)
+{
+    Translator *jit = &cpu->exec->jit;
+    const uint32_t serials = 1u << (12 + (cpu->cr4 & CR4_LA57 ? 64 - 58 : 64 - 49));
+
+    jit->last_serial += (jit->last_serial & 0xfff) == 0xfff ? 2 : 1;
+    if (jit->last_serial >= serials) {        /* no jump may know one that is given again */
+        for (unsigned i = 0; i < jit->order_count; i++) {
+            Block *b = jit->order[i];
+            for (unsigned n = 0; n < b->exit_count; n++) {
+                forget_context(jit, &b->exits[n]);
+            }
+        }
+        jit->context[0].key = jit->context[1].key = UINT32_MAX;
+        jit->last_serial = 1;
+    }
+    return jit->last_serial;
+}
+
 void context_select(CpuX86 *cpu, uint32_t key)
 {
     CpuExec *exec = cpu->exec;
@@ -151,10 +187,10 @@ void context_select(CpuX86 *cpu, uint32_t key)
             jit->last_number = 1;
             jit->context[!user] = (CodeContext){ .key = UINT32_MAX };
         }
-        *c = (CodeContext){ key, ++jit->last_serial, user_epoch, jit->global_epoch, jit->last_number };
+        *c = (CodeContext){ key, next_serial(cpu), user_epoch, jit->global_epoch, jit->last_number };
     }
     jit->mix = (uint64_t)c->number << CONTEXT_MIX_SHIFT;
-    jit->serial = c->serial;
+    jit->spread = serial_spread(cpu, c->serial);
 }
 
 void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key)
@@ -163,6 +199,7 @@ void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key)
 
     if (cpu_cpl(cpu) == 3 || !(cpu->cr4 & CR4_PGE) || block->global) {
         block->header.negative_key = -(block->lin + exec->jit.mix);
+        block->header.page = block->lin & TLB_PAGE_MASK;
         exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
     }
 }
@@ -181,8 +218,10 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
         if (cpu_cpl(cpu) != 3 && cpu->cr4 & CR4_PGE && !to->global) {
             return;
         }
-        uint32_t negative = -jit->serial;
-        memcpy(place_of(jit, exit->context), &negative, 4);
+        uint64_t negative = -(jit->code_page + jit->spread);
+        memcpy(place_of(jit, exit->context), &negative, sizeof negative);
+    } else if (to->page != exit->from->page || to->key != exit->from->key) {
+        return;                                 /* mapped anew since the exit was taken */
     }
     if (exit->to == to) {
         if (exit->parted) {
@@ -209,6 +248,7 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
 static void unchain(Translator *jit, BlockExit *exit)
 {
     emit_patch32(place_of(jit, exit->place), place_of(jit, exit->stub));
+    forget_context(jit, exit);
     exit->to = NULL;
 }
 

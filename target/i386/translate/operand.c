@@ -78,9 +78,13 @@ void operand_address(BlockCode *b, const Insn *insn)
     HostMem m = { .base = H_NONE, .index = H_NONE, .scale = insn->scale, .disp = insn->disp };
 
     flags_spoil(&b->flags, e);
-    if (insn->base == REG_RIP || (insn->base == REG_NONE && insn->index == REG_NONE)) {
-        uint64_t at = insn->disp + (insn->base == REG_RIP ? b->block->lin + insn->offset + insn->length : 0);
-        emit_imm64(e, H_R10, insn->addr_size == 4 ? (uint32_t)at : at);
+    if (insn->base == REG_RIP) {
+        emit_page_address(b, H_R10, next_offset(b, insn) + insn->disp);
+        if (insn->addr_size == 4) {
+            emit_mov32(e, H_R10, H_R10);
+        }
+    } else if (insn->base == REG_NONE && insn->index == REG_NONE) {
+        emit_imm64(e, H_R10, insn->addr_size == 4 ? (uint32_t)insn->disp : insn->disp);
     } else {
         if (insn->base != REG_NONE) {
             m.base = guest_host(insn->base);
@@ -523,6 +527,8 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         }
     }
     if (row->bind == bind_x87) {
+        emit_load64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
+        emit_store64(e, H_R11, HOST_GS(JIT_OFF(x87_page)));
         emit_op_mem(e, OP32(0xc7), 0, HOST_GS(JIT_OFF(x87_at)));
         emit32(e, b->starts[b->number] & ~STARTS_FLAGS_SAVED);
     }

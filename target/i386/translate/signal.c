@@ -4,7 +4,7 @@
  *
  * Chained code never looks whether somebody wants the vCPU: who does sends SIG_KICK. The handler, in the vCPU's own
  * thread, sees to it that whatever block is being run, or is about to be, is left at its end: its jumps within the page
- * lead to their stubs again, and `mix` and `serial` match nothing. C puts them right before the next entry.
+ * lead to their stubs again, and `mix` and `spread` match nothing. C puts them right before the next entry.
  *
  * An instruction that faults by itself (an unmasked floating-point exception, a division, a misaligned vector operand)
  * is run again by the interpreter, which raises what the guest is to see.
@@ -62,7 +62,7 @@ static void on_kick(int signal, siginfo_t *info, void *context)
     }
     rip = regs[MACHINE_RIP];
     jit->mix = 0;
-    jit->serial = 0;
+    jit->spread = SPREAD_NONE;
     Block *block = cache_find(jit, rip);
     if (!block && in_code(jit, rip)) {
         /* A gate, called by a block; other stubs are on their way to or from C, which knows the block. */

@@ -25,7 +25,7 @@ void translator_x87_pointers(CpuX86 *cpu)
     Translator *jit = &cpu->exec->jit;
     Block *block = cache_find(jit, (uintptr_t)jit->run + jit->x87_at);
     const Insn *insn = &block->insns[cache_insn(jit, block, (uintptr_t)jit->run + jit->x87_at)];
-    uint64_t rip = block->lin + insn->offset;
+    uint64_t rip = jit->x87_page + (block->lin & ~TLB_PAGE_MASK) + insn->offset;
     FpuState *fpu = &cpu->fpu;
 
     fpu->fx.fop = insn->imm & FOP_MASK;
@@ -53,7 +53,7 @@ uint32_t slow_interpret(CpuX86 *cpu)
     translator_note_x87(cpu);
     jit->leave = false;
     exec->block = block;
-    cpu->block_rip = block->lin;
+    cpu->block_rip = jit->code_page + (block->lin & ~TLB_PAGE_MASK);
     cpu->insn = insn;
     cpu->block_end = insn + 1;
     insn->fn(cpu, insn);
@@ -62,7 +62,7 @@ uint32_t slow_interpret(CpuX86 *cpu)
         return true;
     }
     if (jit->leave || properties & ROW_ENDS_BLOCK || exec_requested(cpu)) {
-        uint64_t rip = block->lin + insn->offset + insn->length;
+        uint64_t rip = cpu->block_rip + insn->offset + insn->length;
         cpu->rip = cpu->mode_flags & MODE_CS64 ? rip : (uint32_t)rip;
         return true;
     }

@@ -18,15 +18,21 @@
 
 #define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
 
-static uint64_t next_rip(const BlockCode *b, const Insn *insn)
-{
-    uint64_t rip = b->block->lin + insn->offset + insn->length;
-    return b->mode64 ? rip : (uint32_t)rip;
-}
+static bool same_page(int64_t offset) { return offset >= 0 && offset < GUEST_PAGE_SIZE; }
 
-static bool same_page(const BlockCode *b, uint64_t rip)
+void emit_page_address(BlockCode *b, unsigned to, int64_t offset)
 {
-    return (rip & TLB_PAGE_MASK) == (b->block->lin & TLB_PAGE_MASK);
+    Emitter *e = &b->e;
+    HostOp lea = { .opcode = 0x8d, .w = b->mode64 };
+
+    if (offset == (int32_t)offset) {
+        emit_load64(e, to, HOST_GS(JIT_OFF(code_page)));
+        emit_op_mem(e, lea, to, HOST_BASE(to, offset));
+    } else {
+        emit_imm64(e, H_R11, offset);
+        emit_load64(e, to, HOST_GS(JIT_OFF(code_page)));
+        emit_op_mem(e, lea, to, (HostMem){ .base = to, .index = H_R11 });
+    }
 }
 
 /* Calls of the interpreter */
@@ -44,11 +50,11 @@ static void emit_interpret(BlockCode *b)
 
 /* Exits */
 
-static BlockExit *new_exit(BlockCode *b, uint64_t rip)
+static BlockExit *new_exit(BlockCode *b, int64_t offset)
 {
     BlockExit *exit = &b->exits[b->exit_count++];
 
-    *exit = (BlockExit){ .from = b->block, .rip = rip, .fpu = b->block->fpu_need };
+    *exit = (BlockExit){ .from = b->block, .offset = offset, .fpu = b->block->fpu_need };
     return exit;
 }
 
@@ -57,31 +63,39 @@ static uint32_t code_offset(const BlockCode *b, const uint8_t *at)
     return at - b->cpu->exec->jit.write;
 }
 
-/* To another page: only while the context is the one in which that page was looked up. */
-static void emit_far_exit(BlockCode *b, uint64_t rip)
+/* To another page: only from the page and in the context for which that one was looked up. */
+static void emit_far_exit(BlockCode *b, int64_t offset)
 {
     Emitter *e = &b->e;
-    BlockExit *exit = new_exit(b, rip);
+    BlockExit *exit = new_exit(b, offset);
 
     emit_store64(e, H_RCX, SPARE(SPARE_RCX));
-    emit_load32(e, H_RCX, HOST_GS(JIT_OFF(serial)));
-    EMIT(e, 0x8d, 0x89);                                        /* lea ecx, [rcx + disp32] */
+    emit_load64(e, H_RCX, HOST_GS(JIT_OFF(code_page)));
+    emit_load64(e, H_R10, HOST_GS(JIT_OFF(spread)));
+    EMIT(e, 0x49, 0xbb);                                        /* mov r11, imm64 */
     exit->context = code_offset(b, e->at);
-    emit32(e, 0);
+    emit64(e, 0);
+    emit_lea64(e, H_R11, (HostMem){ .base = H_R11, .index = H_R10 });
+    emit_lea64(e, H_R10, HOST_BASE(H_RCX, offset & (int64_t)TLB_PAGE_MASK));
+    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R11 });
     EMIT(e, 0xe3, 5);                                           /* jrcxz over the jump */
     uint8_t *miss = emit_jmp(e);
+    if (!b->mode64) {
+        emit_mov32(e, H_R10, H_R10);
+    }
+    emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
     emit_load64(e, H_RCX, SPARE(SPARE_RCX));
     exit->place = code_offset(b, emit_jmp(e));
     exit->stub = code_offset(b, miss);                          /* for now: where to come from */
 }
 
-static void emit_exit(BlockCode *b, uint64_t rip)
+static void emit_exit(BlockCode *b, int64_t offset)
 {
     flags_need(&b->flags, &b->e);
-    if (same_page(b, rip)) {
-        new_exit(b, rip)->place = code_offset(b, emit_jmp(&b->e));
+    if (same_page(offset)) {
+        new_exit(b, offset)->place = code_offset(b, emit_jmp(&b->e));
     } else {
-        emit_far_exit(b, rip);
+        emit_far_exit(b, offset);
     }
     b->ended = true;
 }
@@ -102,6 +116,8 @@ static void emit_dispatch(BlockCode *b)
     emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
     EMIT(e, 0xe3, 5);
     b->dispatch_miss = emit_jmp(e);
+    emit_load64(e, H_RCX, HOST_BASE(H_R11, offsetof(struct CodeHeader, page)));
+    emit_store64(e, H_RCX, HOST_GS(JIT_OFF(code_page)));
     emit_load64(e, H_RCX, SPARE(SPARE_RCX));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, HOST_BASE(H_R11, offsetof(struct CodeHeader, code)));
     b->ended = true;
@@ -215,7 +231,8 @@ static void push_return(BlockCode *b, const Insn *insn)
 
     stack_address(b, -word);
     check_address(b, word, true);
-    store_constant(b, next_rip(b, insn));
+    emit_page_address(b, H_R11, next_offset(b, insn));
+    emit_op_mem(&b->e, word_op(b, 0x89), H_R11, HOST_BASE(H_R10, 0));
     move_stack_pointer(b, -word);
 }
 
@@ -238,8 +255,19 @@ static bool load_target(BlockCode *b, const Insn *insn)
     return true;
 }
 
-/* jrcxz or jecxz: to @rip if the count is zero. */
-static void emit_count_branch(BlockCode *b, const Insn *insn, uint64_t rip, bool if_zero)
+/* @jump leads to @offset, if need be by way of an exit behind the block. */
+static void conditional_exit(BlockCode *b, int64_t offset, uint8_t *jump)
+{
+    if (same_page(offset)) {
+        new_exit(b, offset)->place = code_offset(b, jump);
+    } else {
+        b->far_taken[b->far_count].offset = offset;
+        b->far_taken[b->far_count++].from = jump;
+    }
+}
+
+/* jrcxz or jecxz: to @offset if the count is zero. */
+static void emit_count_branch(BlockCode *b, const Insn *insn, int64_t offset, bool if_zero)
 {
     Emitter *e = &b->e;
 
@@ -252,41 +280,32 @@ static void emit_count_branch(BlockCode *b, const Insn *insn, uint64_t rip, bool
     } else {
         EMIT(e, 0xe3, 5);
     }
-    uint8_t *jump = emit_jmp(e);
-    if (same_page(b, rip)) {
-        new_exit(b, rip)->place = code_offset(b, jump);
-    } else {
-        b->far_taken[b->far_count].rip = rip;
-        b->far_taken[b->far_count++].from = jump;
-    }
+    conditional_exit(b, offset, emit_jmp(e));
 }
 
 static bool translate_branch(BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     Emitter *e = &b->e;
-    uint64_t rip = next_rip(b, insn) + insn->imm;
+    int64_t offset = next_offset(b, insn) + insn->imm;
     bool relative = row->imm_kind[0] && row->op != OP_RET;
+    uint64_t rip = (b->block->lin & TLB_PAGE_MASK) + offset;
 
-    rip = b->mode64 ? rip : (uint32_t)rip;
+    if (!b->mode64) {                           /* as far away as it can be, in the direction that does not wrap */
+        offset = (int64_t)(uint32_t)rip - (int64_t)(b->block->lin & TLB_PAGE_MASK);
+        offset = (int32_t)offset;
+    }
     if ((!b->mode64 && insn->size != 4) || (b->mode64 && relative && !cpu_is_canonical(b->cpu, rip))) {
         return false;
     }
     switch (row->op) {
-    case OP_Jcc: {
+    case OP_Jcc:
         flags_need(&b->flags, e);
-        uint8_t *jump = emit_jcc(e, row->opcode & 15);
-        if (same_page(b, rip)) {
-            new_exit(b, rip)->place = code_offset(b, jump);
-        } else {
-            b->far_taken[b->far_count].rip = rip;
-            b->far_taken[b->far_count++].from = jump;
-        }
+        conditional_exit(b, offset, emit_jcc(e, row->opcode & 15));
         return true;
-    }
     case OP_JMP:
         if (relative) {
-            emit_exit(b, rip);
+            emit_exit(b, offset);
             return true;
         }
         if (!load_target(b, insn)) {
@@ -298,7 +317,7 @@ static bool translate_branch(BlockCode *b, const Insn *insn)
     case OP_CALL:
         if (relative) {
             push_return(b, insn);
-            emit_exit(b, rip);
+            emit_exit(b, offset);
             return true;
         }
         if (!load_target(b, insn)) {
@@ -325,13 +344,13 @@ static bool translate_branch(BlockCode *b, const Insn *insn)
         flags_need(&b->flags, e);
         flags_register_changes(&b->flags, e, 1u << H_RCX);
         emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = insn->addr_size == 8 }, H_RCX, HOST_BASE(H_RCX, -1));
-        emit_count_branch(b, insn, rip, false);
+        emit_count_branch(b, insn, offset, false);
         return true;
     case OP_JCXZ:
         if (insn->addr_size < 4) {
             return false;
         }
-        emit_count_branch(b, insn, rip, true);
+        emit_count_branch(b, insn, offset, true);
         return true;
     }
     return false;
@@ -352,13 +371,16 @@ static bool translate_mov(BlockCode *b, const Insn *insn)
             return false;
         }
         flags_register_changes(&b->flags, e, host_bit(to));
-        if (insn->base == REG_RIP || (insn->base == REG_NONE && insn->index == REG_NONE)) {
-            uint64_t at = insn->disp + (insn->base == REG_RIP ? next_rip(b, insn) : 0);
-            at = insn->addr_size == 4 ? (uint32_t)at : at;
-            if (insn->size == 2) {
-                return false;
+        if (insn->size == 2 && (insn->base == REG_RIP || (insn->base == REG_NONE && insn->index == REG_NONE))) {
+            return false;
+        }
+        if (insn->base == REG_RIP) {
+            emit_page_address(b, dst, next_offset(b, insn) + insn->disp);
+            if (insn->addr_size == 4 || insn->size == 4) {
+                emit_mov32(e, dst, dst);
             }
-            emit_imm64(e, dst, insn->size == 4 ? (uint32_t)at : at);
+        } else if (insn->base == REG_NONE && insn->index == REG_NONE) {
+            emit_imm64(e, dst, insn->addr_size == 4 || insn->size == 4 ? (uint32_t)insn->disp : insn->disp);
         } else {
             if (insn->base != REG_NONE && (m.base = guest_host(insn->base)) == H_NONE) {
                 emit_load64(e, H_R10, guest_slot(insn->base));
@@ -533,7 +555,7 @@ static void emit_exit_stubs(BlockCode *b)
 
     for (unsigned i = 0; i < b->far_count; i++) {
         emit_patch32(b->far_taken[i].from, e->at);
-        emit_far_exit(b, b->far_taken[i].rip);
+        emit_far_exit(b, b->far_taken[i].offset);
     }
     for (unsigned i = 0; i < b->exit_count; i++) {
         BlockExit *exit = &b->exits[i];
@@ -639,7 +661,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     }
     b->starts[block->count] = code_offset(b, b->e.at);
     if (!b->ended) {
-        emit_exit(b, next_rip(b, &block->insns[block->count - 1]));
+        emit_exit(b, next_offset(b, &block->insns[block->count - 1]));
     }
     emit_slow_paths(b);
     emit_exit_stubs(b);

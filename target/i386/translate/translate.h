@@ -19,10 +19,10 @@
 typedef struct BlockExit {
     Block *from, *to;                           /* to: what it is chained to, or NULL */
     struct BlockExit *next;                     /* in to->incoming */
-    uint64_t rip;
+    int64_t offset;                             /* of the target, from the page that the code is in */
     uint32_t place;                             /* of the jump's displacement in the code memory */
     uint32_t stub;                              /* where it leads while unchained */
-    uint32_t context;                           /* of the immediate that is compared with the context; 0: same page */
+    uint32_t context;                           /* of the immediate that page and context are compared with; 0: same page */
     uint8_t fpu;                                /* FPU_* surely loaded there */
     bool parted;                                /* chained, but a kick made the jump lead to the stub */
 } BlockExit;
@@ -50,7 +50,7 @@ bool stubs_emit(Translator *jit, Emitter *e);
 
 /* cache.c */
 void cache_reset(CpuExec *exec);                /* no block has code any more */
-/** context_select: makes `mix` and `serial` those of @key in the current mappings. */
+/** context_select: makes `mix` and `spread` those of @key in the current mappings. */
 void context_select(CpuX86 *cpu, uint32_t key);
 void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key);
 /** block_chain: leads @exit to @to, which was found to be what runs there. */

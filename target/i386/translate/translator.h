@@ -23,7 +23,9 @@ enum { FPU_NONE, FPU_XMM, FPU_YMM, FPU_ZMM, FPU_LEVEL = 3, FPU_X87 = 4, FPU_STAT
 
 /*
  * A context is what the meaning of a linear code address depends on: the block key, and the epochs of the mappings. Two
- * names for it: `mix`, part of every key in the dispatch table; `serial`, never used twice, in jumps across pages.
+ * names for it: `mix`, part of every key in the dispatch table; `serial`, not used again while a jump across pages may
+ * know it. In those jumps it is spread over the bits that the address of a page does not use, so that one sum tells page
+ * and context.
  */
 typedef struct CodeContext {
     uint32_t key, serial;
@@ -39,13 +41,14 @@ typedef struct Translator {
     uint64_t regs[3];                           /* R10, R11, R15 */
     uint64_t spare[6];
     uint64_t mix;                               /* 0: leave at the next look-up */
+    uint64_t spread;                            /* of the context's serial; SPREAD_NONE: leave at the next jump across pages */
+    uint64_t code_page;                         /* linear address of the page that the running code is in */
     uint64_t linear;                            /* address whose check failed */
     /* the x87 instruction that ran last, for FIP and FOP: offset in the code memory, 0: none; address of its operand */
     uint32_t x87_at;
-    uint64_t x87_operand;
+    uint64_t x87_page, x87_operand;
     uint16_t flags;                             /* AH as of LAHF in the high byte, OF in the low */
     uint8_t fpu_loaded, fpu_before;
-    uint32_t serial;                            /* of the context; 0: leave at the next jump across pages */
     uint32_t host_mxcsr, info, exit_index;
     struct Block *block;                        /* whose slow path was taken, or that is about to be entered */
     struct Block *exit_block;                   /* left by exit_index; NULL: through an instruction run in C */
@@ -64,12 +67,14 @@ typedef struct Translator {
     const void *interpret_stub, *exit_stub, *slow_stub, *stubs_end;
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
+    uint64_t exit_rip;                          /* where the last exit led to */
     struct Block **page_blocks;                 /* hashed by CodePage: lists by next_in_page */
     struct CodePage *stale[64];                 /* under TcgCpu.lock: pages that others wrote to */
     unsigned stale_count;
     uint64_t translated, links, drops, slow_paths, refills, interpreted;    /* for info jit */
 } Translator;
 
+#define SPREAD_NONE ((uint64_t)1 << 57)         /* more than there is between any page and 0 */
 #define DISPATCH_ENTRIES 65536                  /* by the low 16 bits of the linear address */
 
 #endif
