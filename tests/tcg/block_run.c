@@ -356,7 +356,7 @@ static void from_guest(const BlockPlace *p, int vector, State *s)
     memcpy(s->k, cpu->fpu.k, sizeof s->k);
 }
 
-static const uint8_t blank[6 * LOW_BYTES];     /* code to stack of BLOCK_PROT32, and as much before and behind */
+static const uint8_t blank[BARE_RAM_BYTES - LOW_BYTES];
 
 void block_run_guest(const TestBlock *b, const State *in, State *out)
 {
@@ -369,8 +369,8 @@ void block_run_guest(const TestBlock *b, const State *in, State *out)
     }
     if (!p->paged) {
         bare_code(0, low_image, LOW_BYTES);
-        if (p->code > LOW_BYTES) {              /* what a block may have reached around its pages, too */
-            bare_code(p->code - LOW_BYTES, blank, sizeof blank);
+        if (p->code > LOW_BYTES) {              /* all that a block can reach without paging */
+            bare_code(LOW_BYTES, blank, sizeof blank);
         }
     }
     for (unsigned n = 0; n < AREA_PAGES; n++) {
