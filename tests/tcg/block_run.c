@@ -369,9 +369,7 @@ void block_run_guest(const TestBlock *b, const State *in, State *out)
     }
     if (!p->paged) {
         bare_code(0, low_image, LOW_BYTES);
-        if (p->code > LOW_BYTES) {              /* all that a block can reach without paging */
-            bare_code(LOW_BYTES, blank, sizeof blank);
-        }
+        bare_code(LOW_BYTES, blank, sizeof blank);      /* all that a block can reach without paging */
     }
     for (unsigned n = 0; n < AREA_PAGES; n++) {
         bare_code(page_phys(p, n), in->memory + n * BLOCK_PAGE, BLOCK_PAGE);
