@@ -16,6 +16,7 @@
 #include "target/i386/exec/flags.h"
 #include "target/i386/native/native.h"
 #include "target/i386/native/x87_state.h"
+#include "target/i386/system/death.h"
 #include "target/i386/translate/translate.h"
 #include "tests/check.h"
 #include "tests/tcg/encode.h"
@@ -893,6 +894,7 @@ int main(int argc, char **argv)
     count_32 = MIN(from_environment("RHEA_TEST_COUNT", COUNT_32), COUNT_32);
     only_row = g_getenv("RHEA_TEST_ROW");
     cpu = test_cpu_new();
+    cpu->trail = g_new0(struct Trail, 1);        /* faults of wild addresses leave word there */
     cpu->exec = mmap(NULL, sizeof *cpu->exec, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cpu->tlb = cpu->exec->tlb[cpu->tlb_index];
     tlb_table_clear(cpu->tlb);
