@@ -299,7 +299,9 @@ static bool read_modules(const LinuxBootConfig *config, bool many, GArray *modul
         }
         guint at = (block->len + PAGE - 1) & ~(PAGE - 1), old = block->len;
         g_byte_array_set_size(block, at);
-        memset(block->data + old, 0, at - old);
+        if (at > old) {
+            memset(block->data + old, 0, at - old);
+        }
         g_byte_array_append(block, data, bytes);
         g_array_append_val(modules, ((Module){ at, bytes, g_steal_pointer(&words) }));
         if (!many) {

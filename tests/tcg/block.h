@@ -48,7 +48,6 @@ typedef struct BlockItem {
     uint8_t fix, fix_at, fix_bytes;
     bool head;                                  /* of a loop or function: reached from where nothing is known */
     bool dropped;
-    bool parts;                                 /* accesses memory in parts, whose order is the maker's */
     uint16_t group;                             /* items that are dropped together */
     uint16_t target;                            /* item; BLOCK_ITEMS: the exit */
     uint64_t value;
@@ -102,7 +101,7 @@ void block_start(const TestBlock *b, State *state);
 bool block_run_native(const TestBlock *b, const State *in, State *out);
 /** block_run_guest: by the bare machine, as it is set up. */
 void block_run_guest(const TestBlock *b, const State *in, State *out);
-/** block_compare: what differs, or NULL. @native: one of them is the host's. */
+/** block_compare: what differs, or NULL. @native: @one is the host's, which may do some things its maker's way. */
 char *block_compare(const TestBlock *b, const State *one, const State *other, bool native);
 
 #endif

@@ -609,7 +609,6 @@ static bool add_row(Gen *g, unsigned number)
     item->fix_at = fix_at;
     item->fix_bytes = 4;
     item->value = value;
-    item->parts = row->op == OP_FRSTOR || row->op == OP_FLDENV;
     switch (row->op) {
     case OP_FCOMI: case OP_FCOMIP: case OP_FUCOMI: case OP_FUCOMIP:
         ADD(g, 0xd9, 0xe5);                     /* FXAM: Intel's clear C1, AMD's leave it */

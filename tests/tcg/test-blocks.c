@@ -3,7 +3,7 @@
  * Random blocks of instructions: the host CPU, the interpreter, the interpreter by single instructions and the
  * translator must agree on every register, flag, byte of memory and fault.
  *
- * A block that fails is shrunk (instructions dropped while it still fails) and printed. RHEA_TEST_SEED repeats a run,
+ * A block that fails is shrunk (instructions dropped while it still fails) and printed. RHEA_TEST_SEED sets the seed,
  * RHEA_TEST_COUNT sets the blocks for each place, RHEA_TEST_BLOCK looks at one block alone, RHEA_TEST_PLACE at the
  * places whose names begin so.
  */
@@ -13,6 +13,14 @@
 #include "tests/tcg/native_run.h"
 
 enum { COUNT = 2500, MAX_REPORTS = 5 };
+#define SEED 0x52686561                         /* of a run that nobody chose one for: the same one each time */
+
+/* A block's wild addresses are unmapped in the test's own process too, but not where AddressSanitizer has its shadow. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HOST_GOES_ASTRAY = true };
+#else
+enum { HOST_GOES_ASTRAY = false };
+#endif
 
 /* Who runs a block on the bare machine. */
 typedef struct Engine { const char *name; bool jit, single; } Engine;
@@ -36,7 +44,7 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 /* What differs, or NULL; *@who says between whom. */
 static char *try_block(TestBlock *b, const char **who, bool *ended)
 {
-    bool native = block_places[b->mode].native, have = false;
+    bool native = block_places[b->mode].native && !HOST_GOES_ASTRAY, have = false;
 
     *ended = true;
     block_start(b, &start);
@@ -178,6 +186,7 @@ int main(int argc, char **argv)
     const char *only = g_getenv("RHEA_TEST_PLACE");
 
     g_test_init(&argc, &argv, NULL);
+    g_setenv("RHEA_TEST_SEED", G_STRINGIFY(SEED), FALSE);
     seed = test_seed();
     bare_start(1);
     cpu = bare.cpu[0];
