@@ -14,7 +14,7 @@ typedef struct Rng { uint64_t state; } Rng;
 uint64_t rng_next(Rng *r);
 static inline unsigned rng_below(Rng *r, unsigned n) { return (rng_next(r) >> 32) % n; }
 static inline bool rng_chance(Rng *r, unsigned percent) { return rng_below(r, 100) < percent; }
-/** test_seed: RHEA_TEST_SEED or the clock; prints it. */
+/** test_seed: the usual one, so that a run repeats the last; or as RHEA_TEST_SEED says. Prints it. */
 uint64_t test_seed(void);
 
 typedef struct Encoding {

@@ -562,6 +562,10 @@ static void compare_integer(const Case *c, GString *diff)
         if (i == c->insn.rm && IS(c, OP_CMPXCHG) && c->insn.size == 4 && !(wanted & RFLAGS_ZF)) {
             width = UINT32_MAX;                     /* Intel writes the old value back, so zero-extends; AMD does not */
         }
+        if (row_of(c)->properties & ROW_STRING && c->insn.addr_size == 4 && !(uint32_t)c->in.gpr[R_RCX] &&
+            (i == R_RCX || i == R_RSI || i == R_RDI)) {
+            width = UINT32_MAX;                     /* the same when there is nothing to repeat */
+        }
         if ((cpu->regs[i] ^ c->native.gpr[i]) & width) {
             g_string_append_printf(diff, "  %s is %016" PRIx64 ", host %016" PRIx64 ", before %016" PRIx64 "\n",
                                    names[i],
