@@ -20,6 +20,7 @@ const HmpCommand hmp_info_commands[] = {
     { "death", .help = "why the guest died", .run = hmp_info_death },
     { "history", .help = "lines entered on this monitor", .run = hmp_info_history },
     { "iothreads", .help = "I/O threads", .run = hmp_info_iothreads },
+    { "jit", .help = "the translator's code and what it could not do by itself", .run = hmp_info_jit },
     { "kvm", .help = "whether KVM runs the guest", .run = hmp_info_kvm },
     { "mem", .help = "address ranges that the page tables map", .run = hmp_info_mem },
     { "memdev", .help = "memory back ends", .run = hmp_info_memdev },

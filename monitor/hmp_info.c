@@ -118,6 +118,21 @@ void hmp_info_registers(Monitor *mon, json_object *args, GError **err)
     }
 }
 
+void hmp_info_jit(Monitor *mon, json_object *args, GError **err)
+{
+    Cpu *cpu;
+
+    if (!accel_is("tcg")) {
+        error_set(err, "JIT information is only available with accel=tcg");
+        return;
+    }
+    CPU_FOREACH(cpu) {
+        GString *out = g_string_new(NULL);
+        monitor_target.print_jit(cpu, out);
+        print_and_free(mon, out);
+    }
+}
+
 void hmp_info_mem(Monitor *mon, json_object *args, GError **err)
 {
     Cpu *cpu = hmp_cpu(mon, err);

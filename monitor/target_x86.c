@@ -9,6 +9,7 @@
 
 #include "monitor/target_hooks.h"
 #include "monitor/target_x86.h"
+#include "target/i386/translate/translate.h"
 
 /* Registers by name */
 
@@ -282,6 +283,6 @@ static char *model_name(Cpu *cpu)
 const MonitorTarget monitor_target = {
     .address_digits = 16, .program_counter = program_counter, .get_register = get_register,
     .foreach_register = foreach_register, .print_registers = print_registers, .print_mem = x86_print_mem,
-    .print_tlb = x86_print_tlb, .read_virtual = read_virtual, .translate = translate, .disassemble = disassemble,
+    .print_tlb = x86_print_tlb, .print_jit = translator_print, .read_virtual = read_virtual, .translate = translate, .disassemble = disassemble,
     .model_name = model_name,
 };

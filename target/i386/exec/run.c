@@ -222,6 +222,7 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
     }
     flags_from_slot(cpu);
     if (jit->exit_index != EXIT_INDIRECT) {
+        jit->exits_direct++;
         exit = &block->exits[jit->exit_index];
         cpu->rip = jit->code_page + exit->offset;
         if (!(cpu->mode_flags & MODE_CS64)) {
@@ -230,6 +231,7 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
         jit->exit_rip = cpu->rip;
         return exit;
     }
+    jit->exits_indirect++;
     cpu->rip = jit->spare[SPARE_TARGET];
     if (UNLIKELY(!cpu_is_canonical(cpu, cpu->rip)) && cpu->mode_flags & MODE_CS64) {
         last = block->insns + block->count - 1; /* a near CALL, JMP or RET, which should not have moved the stack */
@@ -257,8 +259,10 @@ static Block *find_translated(CpuX86 *cpu, uint32_t key, bool *forgot)
     struct CodeHeader *header = exec->dispatch[cpu->rip & (DISPATCH_ENTRIES - 1)];
     if (LIKELY(header->negative_key == -(cpu->rip + jit->mix))) {
         *forgot = false;
+        jit->lookups++;
         return (Block *)((char *)header - offsetof(Block, header));
     }
+    jit->searches++;
     Block *block = block_find(cpu, key);
     *forgot = flushes != exec->arena_flushes;
     if (*forgot) {

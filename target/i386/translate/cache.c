@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "target/i386/insn-gen.h"
 #include "target/i386/native/native.h"
 #include "target/i386/translate/translate.h"
 
@@ -91,6 +92,7 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     }
     jit->code_first = (e.at - jit->write + 63) & ~(size_t)63;
     jit->page_blocks = g_new0(Block *, PAGE_HASH);
+    jit->interpreted_ops = g_new0(uint64_t, OP_COUNT);
     cache_reset(exec);
     signal_init();
     jit->enabled = true;
@@ -182,6 +184,7 @@ void context_select(CpuX86 *cpu, uint32_t key)
     uint64_t user_epoch = user || !(cpu->cr4 & CR4_PGE) ? jit->user_epoch : 0;
 
     if (c->key != key || c->user_epoch != user_epoch || c->global_epoch != jit->global_epoch) {
+        jit->contexts++;
         if (++jit->last_number >= CONTEXT_NUMBERS) {
             table_clear(exec);
             jit->last_number = 1;

@@ -49,6 +49,7 @@ uint32_t slow_interpret(CpuX86 *cpu)
     uint64_t properties = insn_row(insn)->properties;
 
     jit->interpreted++;
+    jit->interpreted_ops[insn_row(insn)->op]++;
     flags_from_slot(cpu);
     translator_note_x87(cpu);
     jit->leave = false;

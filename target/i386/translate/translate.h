@@ -5,7 +5,7 @@
  *   translate.c   a decoded block -> host code            operand.c  one instruction re-emitted with other operands
  *   flags.c       where the guest's flags are             stubs.c    code that all blocks share: in, out, slow paths
  *   slow.c        C called from translated code           cache.c    code memory, contexts, chaining, unchaining
- *   signal.c      leaving a chain, faults inside it
+ *   signal.c      leaving a chain, faults inside it       info.c     what info jit says
  *
  * docs/devel/translator.rst follows a block through all of it.
  */
@@ -81,6 +81,10 @@ static inline void translator_note_x87(CpuX86 *cpu)
 }
 void flags_to_slot(CpuX86 *cpu);
 void flags_from_slot(CpuX86 *cpu);
+
+/* info.c */
+/** translator_print: what "info jit" says of @cpu. Any thread. */
+void translator_print(Cpu *cpu, GString *out);
 
 /* signal.c */
 void signal_init(void);

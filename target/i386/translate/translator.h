@@ -71,7 +71,9 @@ typedef struct Translator {
     struct Block **page_blocks;                 /* hashed by CodePage: lists by next_in_page */
     struct CodePage *stale[64];                 /* under TcgCpu.lock: pages that others wrote to */
     unsigned stale_count;
-    uint64_t translated, links, drops, slow_paths, refills, interpreted;    /* for info jit */
+    /* for info jit */
+    uint64_t translated, links, drops, exits_direct, exits_indirect, lookups, searches, contexts, refills, interpreted;
+    uint64_t *interpreted_ops;                  /* by OP_ */
 } Translator;
 
 #define SPREAD_NONE ((uint64_t)1 << 57)         /* more than there is between any page and 0 */
