@@ -114,7 +114,7 @@ void memory_region_set_log(MemoryRegion *mr, bool log, DirtyClient client)
     }
 }
 
-bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client)
+bool memory_region_take_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client, unsigned long *bits)
 {
     RamBlock *ram = mr->ram;
     uint64_t first, last;
@@ -127,11 +127,21 @@ bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint6
         uint64_t mask = word_mask(first, last, word);
 
         if (__atomic_load_n(&ram->dirty[client][word], __ATOMIC_RELAXED) & mask) {
-            dirty |= (__atomic_fetch_and(&ram->dirty[client][word], ~mask, __ATOMIC_ACQ_REL) & mask) != 0;
+            uint64_t taken = __atomic_fetch_and(&ram->dirty[client][word], ~mask, __ATOMIC_ACQ_REL) & mask;
+
+            dirty |= taken != 0;
+            if (bits) {
+                bits[word] |= taken;
+            }
         }
     }
     if (dirty && ram_protect_hook) {
         ram_protect_hook(ram, first << GUEST_PAGE_BITS, (last - first + 1) << GUEST_PAGE_BITS);
     }
     return dirty;
+}
+
+bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client)
+{
+    return memory_region_take_dirty(mr, offset, len, client, NULL);
 }

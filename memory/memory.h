@@ -173,6 +173,11 @@ extern void (*ram_code_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 bool ram_page_needs_slow_write(const RamBlock *ram, uint64_t offset);  /* some dirty bit of the page is clear */
 void memory_region_set_log(MemoryRegion *mr, bool log, DirtyClient client);
 bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client);
+/**
+ * memory_region_take_dirty: the same, page by page: also sets bit N of @bits for each page N of the region in the range
+ * that was written. Bits of other pages stay. Returns whether any page was.
+ */
+bool memory_region_take_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client, unsigned long *bits);
 /** ram_protect_hook: called when dirty bits were cleared, to withdraw cached write permission (TLBs). */
 extern void (*ram_protect_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 

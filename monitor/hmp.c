@@ -138,14 +138,31 @@ static bool parse_format(const char **text, GError **err)
     return true;
 }
 
-static void parse_flag(const char **text, const HmpArg *arg, json_object *args)
+/* "-" and the first @len characters of the argument's name, as a word of its own. */
+static bool skip_flag(const char **text, const HmpArg *arg, size_t len)
 {
-    size_t len = strlen(arg->name);
     skip_blanks(text);
-    if (**text == '-' && !strncmp(*text + 1, arg->name, len) && (!(*text)[len + 1] || g_ascii_isspace((*text)[len + 1]))) {
-        *text += len + 1;
-        json_object_object_add(args, arg->name, json_object_new_boolean(true));
+    if (**text != '-' || strncmp(*text + 1, arg->name, len) || ((*text)[len + 1] && !g_ascii_isspace((*text)[len + 1]))) {
+        return false;
     }
+    *text += len + 1;
+    return true;
+}
+
+static bool parse_flag(const char **text, const HmpArg *arg, json_object *args, GError **err)
+{
+    if (arg->type == HMP_FLAG) {
+        if (skip_flag(text, arg, strlen(arg->name))) {
+            json_object_object_add(args, arg->name, json_object_new_boolean(true));
+        }
+    } else if (skip_flag(text, arg, 1)) {
+        g_autofree char *word = hmp_get_word(text, err);
+        if (!word) {
+            return (err && *err) ? false : error_set(err, "argument '%s' is missing after -%c", arg->name, arg->name[0]);
+        }
+        json_object_object_add(args, arg->name, json_object_new_string(word));
+    }
+    return true;
 }
 
 static bool parse_options(const char *text, const HmpArg *arg, json_object *args, GError **err)
@@ -165,7 +182,7 @@ static bool parse_arg(Monitor *mon, const char **text, const HmpArg *arg, json_o
 {
     skip_blanks(text);
     if (!**text) {
-        return arg->optional || arg->type == HMP_FLAG || arg->type == HMP_FORMAT ||
+        return arg->optional || arg->type == HMP_FORMAT ||
                error_set(err, "argument '%s' is missing", arg->name);
     }
     switch (arg->type) {
@@ -205,8 +222,8 @@ static json_object *parse_args(Monitor *mon, const HmpCommand *row, const char *
     for (const HmpArg *arg = row->args; ok && arg && arg->type; arg++) {
         if (arg->type == HMP_FORMAT) {
             ok = parse_format(&text, err);
-        } else if (arg->type == HMP_FLAG) {
-            parse_flag(&text, arg, args);
+        } else if (arg->type == HMP_FLAG || arg->type == HMP_FLAG_WORD) {
+            ok = parse_flag(&text, arg, args, err);
         } else {
             ok = parse_arg(mon, &text, arg, args, err);
         }
@@ -423,7 +440,7 @@ void hmp_complete(Monitor *mon, const char *before_cursor, GPtrArray *candidates
         if (!*text) {                           /* the word under the cursor, perhaps empty */
             *word_start = start;
             word = word ? word : g_strdup("");
-            while (arg && arg->type == HMP_FLAG && word[0] != '-') {
+            while (arg && (arg->type == HMP_FLAG || arg->type == HMP_FLAG_WORD) && word[0] != '-') {
                 arg++;
             }
             if (table) {
@@ -444,7 +461,7 @@ void hmp_complete(Monitor *mon, const char *before_cursor, GPtrArray *candidates
             table = row->sub;
             arg = row->args;
         } else if (arg && arg->type) {
-            while (arg->type == HMP_FLAG && word[0] != '-') {
+            while ((arg->type == HMP_FLAG || arg->type == HMP_FLAG_WORD) && word[0] != '-') {
                 arg++;
             }
             arg += arg->type != 0;

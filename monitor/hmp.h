@@ -18,6 +18,7 @@ typedef enum HmpArgType {
     HMP_EXPR,                   /* 64-bit expression */
     HMP_FORMAT,                 /* /COUNTformatsize; optional; goes to HmpFormat, not to the arguments */
     HMP_FLAG,                   /* -x: name is "x"; a boolean */
+    HMP_FLAG_WORD,              /* -n word: of name the first letter; optional */
     HMP_OPTIONS                 /* keyval text: "driver,prop=value"; its members become the arguments */
 } HmpArgType;
 

@@ -3,27 +3,47 @@
 
 #include <string.h>
 
-#include "core/log.h"
 #include "core/timer.h"
+#include "hw/display/vga_screen.h"
 
-enum { MISC_COLOR = 0x01 };
 enum { STATUS1_DISPLAY_OFF = 0x01, STATUS1_V_RETRACE = 0x08 };
-#define FRAME_NS (NS_PER_S / 60)
-#define LINE_NS (FRAME_NS / 449)                /* 400 lines and their blanking, as in the text modes */
-#define RETRACE_LINES 35
 
 /* Bits that a register keeps; what software reads back elsewhere is 0. */
-static const uint8_t seq_mask[SEQ_COUNT] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e };
+static const uint8_t seq_mask[SEQ_COUNT] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff };
 static const uint8_t gfx_mask[GFX_COUNT] = { 0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff };
 
-static uint8_t status1(void)
+/*
+ * Where the beam is: counted from the time of a frame, as the CRTC's totals, its retrace and the clock make it. While
+ * they make no picture (before the BIOS has set a mode), and for VBE modes, whose timing nobody programs: 60 Hz.
+ */
+static uint8_t status1(const Vga *v)
 {
-    int64_t in_frame = clock_ns(CLOCK_VIRTUAL) % FRAME_NS, line = in_frame / LINE_NS;
+    const uint8_t *c = v->crtc;
+    unsigned overflow = c[CRTC_OVERFLOW];
+    unsigned columns = c[CRTC_H_TOTAL] + 5, shown = c[CRTC_H_DISPLAY_END] + 1;
+    unsigned lines = (c[CRTC_V_TOTAL] | (overflow & 0x01) << 8 | (overflow & 0x20) << 4) + 2;
+    unsigned displayed = vga_display_lines(v);
+    unsigned retrace = c[CRTC_V_RETRACE_START] | (overflow & 0x04) << 6 | (overflow & 0x80) << 2;
+    unsigned retrace_lines = ((c[CRTC_V_RETRACE_END] & 0x0f) - retrace) & 0x0f;
+    unsigned clock_hz = (v->misc & MISC_CLOCK) == MISC_CLOCK_28 ? 28322000 : 25175000;
+    unsigned dots = v->seq[SEQ_CLOCK_MODE] & SEQ_CLOCK_MODE_8_DOTS ? 8 : 9;
+    clock_hz >>= (v->seq[SEQ_CLOCK_MODE] & SEQ_CLOCK_MODE_HALF_CLOCK) != 0;
+
+    int64_t line_ns = (int64_t)columns * dots * NS_PER_S / clock_hz;
+    if (vga_vbe_on(v) || lines < 100 || displayed >= lines || retrace >= lines || shown >= columns) {
+        lines = 525;
+        displayed = retrace = 480;
+        retrace_lines = 15;
+        columns = 100;
+        shown = 80;
+        line_ns = NS_PER_S / 60 / lines;
+    }
+    int64_t in_frame = clock_ns(CLOCK_VIRTUAL) % (line_ns * lines), line = in_frame / line_ns;
     uint8_t value = 0;
-    if (line >= 449 - RETRACE_LINES) {
+    if (line >= retrace && line < retrace + (retrace_lines ? retrace_lines : 16)) {
         value |= STATUS1_V_RETRACE | STATUS1_DISPLAY_OFF;
     }
-    if (in_frame % LINE_NS > LINE_NS * 4 / 5) {
+    if (line >= displayed || in_frame % line_ns * columns >= line_ns * shown) {
         value |= STATUS1_DISPLAY_OFF;
     }
     return value;
@@ -47,7 +67,7 @@ uint8_t vga_port_read(Vga *v, uint16_t port)
     case 0x3c1:
         return (v->attr_index & 0x1f) < ATTR_COUNT ? v->attr[v->attr_index & 0x1f] : 0;
     case 0x3c2:
-        return 0x10;                            /* switch sense: a colour monitor is there */
+        return 0;                               /* switch sense, retrace interrupt: neither is there */
     case 0x3c4:
         return v->seq_index;
     case 0x3c5:
@@ -83,9 +103,9 @@ uint8_t vga_port_read(Vga *v, uint16_t port)
     case 0x3ba:
     case 0x3da:
         v->attr_expects_data = false;
-        return status1();
+        return status1(v);
     default:
-        return 0xff;
+        return 0;
     }
 }
 
@@ -120,10 +140,12 @@ static void crtc_write(Vga *v, uint8_t value)
     if ((v->crtc[CRTC_V_RETRACE_END] & CRTC_PROTECT) && v->crtc_index <= CRTC_OVERFLOW) {
         if (v->crtc_index == CRTC_OVERFLOW) {   /* line compare's bit 8 stays writable */
             v->crtc[CRTC_OVERFLOW] = (v->crtc[CRTC_OVERFLOW] & ~0x10) | (value & 0x10);
+            vga_vbe_force(v);
         }
         return;
     }
     v->crtc[v->crtc_index] = value;
+    vga_vbe_force(v);
 }
 
 void vga_port_write(Vga *v, uint16_t port, uint8_t value)
@@ -143,6 +165,7 @@ void vga_port_write(Vga *v, uint16_t port, uint8_t value)
         break;
     case 0x3c5:
         v->seq[v->seq_index] = value & seq_mask[v->seq_index];
+        vga_vbe_force(v);
         break;
     case 0x3c6:
         v->dac_mask = value;
@@ -165,6 +188,7 @@ void vga_port_write(Vga *v, uint16_t port, uint8_t value)
         break;
     case 0x3cf:
         v->gfx[v->gfx_index] = value & gfx_mask[v->gfx_index];
+        vga_vbe_force(v);
         break;
     case 0x3b4:
     case 0x3d4:
@@ -177,109 +201,6 @@ void vga_port_write(Vga *v, uint16_t port, uint8_t value)
     case 0x3ba:
     case 0x3da:
         v->feature = value & 0x10;
-        break;
-    }
-}
-
-/* Bochs VBE. */
-
-static uint32_t vbe_line_bytes(const Vga *v, uint32_t width)
-{
-    return v->vbe[VBE_BPP] == 4 ? width / 2 : width * ((v->vbe[VBE_BPP] + 7) / 8);
-}
-
-/* Brings width, height and offsets into what video memory holds. */
-static void vbe_fix(Vga *v)
-{
-    static const uint8_t depths[] = { 4, 8, 15, 16, 24, 32 };
-    uint16_t *r = v->vbe;
-    if (!memchr(depths, r[VBE_BPP], sizeof depths)) {
-        r[VBE_BPP] = 8;
-    }
-    r[VBE_XRES] = CLAMP(r[VBE_XRES] & ~7, 8, VBE_MAX_XRES);
-    if (r[VBE_VIRT_WIDTH] < r[VBE_XRES] || r[VBE_VIRT_WIDTH] > VBE_MAX_XRES) {
-        r[VBE_VIRT_WIDTH] = r[VBE_XRES];
-    }
-    uint32_t line = MAX(vbe_line_bytes(v, r[VBE_VIRT_WIDTH]), 1), lines = v->vram_bytes / line;
-    r[VBE_YRES] = CLAMP(r[VBE_YRES], 1, MIN(lines, VBE_MAX_YRES));
-    r[VBE_VIRT_HEIGHT] = MIN(lines, UINT16_MAX);
-    r[VBE_X_OFFSET] = MIN(r[VBE_X_OFFSET], r[VBE_VIRT_WIDTH] - r[VBE_XRES]);
-    r[VBE_Y_OFFSET] = MIN(r[VBE_Y_OFFSET], r[VBE_VIRT_HEIGHT] - r[VBE_YRES]);
-}
-
-uint16_t vga_vbe_read(Vga *v, unsigned index)
-{
-    if (index >= VBE_COUNT) {
-        return 0;
-    }
-    if (index == VBE_VIDEO_MEMORY_64K) {
-        return v->vram_bytes / 65536;
-    }
-    if (v->vbe[VBE_ENABLE] & VBE_GET_CAPS) {
-        switch (index) {
-        case VBE_XRES:
-            return VBE_MAX_XRES;
-        case VBE_YRES:
-            return VBE_MAX_YRES;
-        case VBE_BPP:
-            return 32;
-        }
-    }
-    return v->vbe[index];
-}
-
-static void vbe_write_enable(Vga *v, uint16_t value)
-{
-    bool was = v->vbe[VBE_ENABLE] & VBE_ENABLED;
-    if ((value & VBE_ENABLED) && !was) {
-        v->vbe[VBE_VIRT_WIDTH] = 0;
-        v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;
-        v->vbe[VBE_ENABLE] |= VBE_ENABLED;
-        vbe_fix(v);
-        if (!(value & VBE_NO_CLEAR)) {
-            uint32_t bytes = MIN((uint64_t)v->vbe[VBE_YRES] * vbe_line_bytes(v, v->vbe[VBE_VIRT_WIDTH]), v->vram_bytes);
-            memset(v->vram, 0, bytes);
-            ram_mark_dirty(v->vram_region.ram, 0, bytes);
-        }
-        /* The VGA registers follow, so that the window shows linear memory. */
-        v->gfx[GFX_MODE] = (v->gfx[GFX_MODE] & ~0x60) | (v->vbe[VBE_BPP] == 4 ? 0 : 0x40);
-        v->gfx[GFX_MISC] = (v->gfx[GFX_MISC] & ~0x0c) | 0x05;
-        if (v->vbe[VBE_BPP] != 4) {
-            v->seq[SEQ_MEMORY_MODE] |= SEQ_MEMORY_MODE_CHAIN4;
-            v->seq[SEQ_MAP_MASK] = 0x0f;
-        }
-    }
-    if (!(value & VBE_ENABLED)) {
-        v->bank_offset = 0;
-    }
-    v->vbe[VBE_ENABLE] = value & (VBE_ENABLED | VBE_GET_CAPS | VBE_8BIT_DAC | VBE_LFB | VBE_NO_CLEAR);
-}
-
-void vga_vbe_write(Vga *v, unsigned index, uint16_t value)
-{
-    switch (index) {
-    case VBE_ID:
-        if (value >= 0xb0c0 && value <= VBE_ID5) {
-            v->vbe[VBE_ID] = value;
-        }
-        break;
-    case VBE_XRES:
-    case VBE_YRES:
-    case VBE_BPP:
-    case VBE_VIRT_WIDTH:
-    case VBE_X_OFFSET:
-    case VBE_Y_OFFSET:
-        v->vbe[index] = value;
-        if (v->vbe[VBE_ENABLE] & VBE_ENABLED) {
-            vbe_fix(v);
-        }
-        break;
-    case VBE_ENABLE:
-        vbe_write_enable(v, value);
-        break;
-    case VBE_BANK:
-        v->vbe[VBE_BANK] = value % (v->vram_bytes / 65536);
-        v->bank_offset = v->vbe[VBE_BANK] * 65536u;
         break;
     }
 }
@@ -298,12 +219,14 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 
 static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
 {
-    return vga_port_read(opaque, 0x3b0 + offset);
+    const VgaPorts *p = opaque;
+    return vga_port_read(p->vga, p->first + offset);
 }
 
 static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    vga_port_write(opaque, 0x3b0 + offset, value);
+    const VgaPorts *p = opaque;
+    vga_port_write(p->vga, p->first + offset, value);
 }
 
 static uint64_t vbe_ports_read(void *opaque, uint64_t offset, unsigned size)
@@ -326,10 +249,10 @@ static const MemoryOps window_ops = {
     .read = window_read, .write = window_write, .valid = { .min = 1, .max = 8, .unaligned = true }, .impl = { .min = 1, .max = 1 },
 };
 static const MemoryOps ports_ops = { .read = ports_read, .write = ports_write, .impl = { .min = 1, .max = 1 } };
-/* Index and data are 16-bit registers at adjacent byte ports (0x1ce, 0x1cf). */
+/* Index and data are 16-bit registers; data is both at the adjacent port (0x1cf) and at an even one (0x1d0). */
 static const MemoryOps vbe_ports_ops = {
-    .read = vbe_ports_read, .write = vbe_ports_write, .valid = { .min = 1, .max = 2, .unaligned = true },
-    .impl = { .min = 1, .max = 2, .unaligned = true },
+    .read = vbe_ports_read, .write = vbe_ports_write, .valid = { .min = 2, .max = 2, .unaligned = true },
+    .impl = { .min = 2, .max = 2, .unaligned = true },
 };
 
 bool vga_init(Vga *v, Object *owner, uint32_t vram_bytes, GError **err)
@@ -340,16 +263,30 @@ bool vga_init(Vga *v, Object *owner, uint32_t vram_bytes, GError **err)
     }
     v->vram = memory_region_ram_ptr(&v->vram_region);
     memory_region_set_log(&v->vram_region, true, DIRTY_VGA);
+    v->screen = vga_screen_new(v, owner);
     return true;
+}
+
+void vga_destroy(Vga *v)
+{
+    vga_screen_free(v->screen);
+    v->screen = NULL;
 }
 
 void vga_map_legacy(Vga *v, Object *owner, MemoryRegion *memory, MemoryRegion *io)
 {
     memory_region_init_io(&v->window, owner, &window_ops, v, "vga-lowmem", 0x20000);
-    memory_region_init_io(&v->ports, owner, &ports_ops, v, "vga", 0x30);
-    memory_region_init_io(&v->vbe_ports, owner, &vbe_ports_ops, v, "vbe", 3);
+    static const struct { uint16_t first, count; } ports[VGA_PORT_RANGES] = {   /* 0x3bc is a parallel port's */
+        { 0x3b4, 2 }, { 0x3ba, 1 }, { 0x3c0, 16 }, { 0x3d4, 2 }, { 0x3da, 1 },
+    };
+    memory_region_init_io(&v->vbe_ports, owner, &vbe_ports_ops, v, "vbe", 4);
     memory_region_add_overlap(memory, 0xa0000, &v->window, 1);
-    memory_region_add(io, 0x3b0, &v->ports);
+    for (unsigned i = 0; i < VGA_PORT_RANGES; i++) {
+        VgaPorts *p = &v->ports[i];
+        *p = (VgaPorts){ .vga = v, .first = ports[i].first };
+        memory_region_init_io(&p->region, owner, &ports_ops, p, "vga", ports[i].count);
+        memory_region_add(io, p->first, &p->region);
+    }
     memory_region_add(io, 0x1ce, &v->vbe_ports);
 }
 
@@ -366,9 +303,9 @@ void vga_reset(Vga *v)
     v->dac_mask = 0xff;
     v->dac_read_index = v->dac_write_index = v->dac_sub_index = v->dac_state = 0;
     v->latch = v->bank_offset = 0;
+    v->big_endian = false;
     v->vbe_index = 0;
     v->vbe[VBE_ID] = VBE_ID5;
-    v->gfx[GFX_BIT_MASK] = 0xff;
 }
 
 bool vga_state_valid(const Vga *v)
@@ -382,5 +319,6 @@ const StateField vga_state[] = {
     STATE_BOOL(Vga, attr_expects_data), STATE_U8(Vga, misc), STATE_U8(Vga, feature), STATE_U8(Vga, dac_mask),
     STATE_U8(Vga, dac_read_index), STATE_U8(Vga, dac_write_index), STATE_U8(Vga, dac_sub_index), STATE_U8(Vga, dac_state),
     STATE_U8_ARRAY(Vga, dac_cache), STATE_U8_ARRAY(Vga, palette), STATE_U32(Vga, latch), STATE_U16(Vga, vbe_index),
-    STATE_U16_ARRAY(Vga, vbe), STATE_U32(Vga, bank_offset), { }
+    STATE_U16_ARRAY(Vga, vbe), STATE_U32(Vga, bank_offset),
+    STATE_BOOL(Vga, big_endian), { }
 };

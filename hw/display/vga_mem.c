@@ -12,7 +12,7 @@ static uint32_t plane_mask(unsigned planes)
     return (planes & 1 ? 0xff : 0) | (planes & 2 ? 0xff00 : 0) | (planes & 4 ? 0xff0000 : 0) | (planes & 8 ? 0xff000000 : 0);
 }
 
-/* Offset in the 64 or 32 KiB that the map select shows, or -1 outside of it. */
+/* Offset in what the map select shows of video memory, or -1 outside of it. */
 static int64_t window_offset(const Vga *v, uint32_t addr)
 {
     switch (v->gfx[GFX_MISC] >> 2 & 3) {
@@ -27,9 +27,21 @@ static int64_t window_offset(const Vga *v, uint32_t addr)
     }
 }
 
-static uint32_t *vram_word(Vga *v, uint64_t offset)
+/*
+ * The word of the four planes that @offset means. The CRTC's way of counting is undone here, so that what it shows one
+ * after the other stands side by side in `vram`: odd/even pairs in word mode, groups of four in doubleword mode.
+ */
+static uint32_t *vram_word(Vga *v, uint64_t offset, bool odd_even)
 {
-    return (uint32_t *)(v->vram + (offset * 4 & (v->vram_bytes - 1)));
+    if (v->gfx[GFX_MISC] & GFX_MISC_CHAIN_ODD_EVEN) {
+        offset &= ~1ull;
+    }
+    if (v->crtc[CRTC_UNDERLINE] & CRTC_UNDERLINE_DWORD) {
+        offset >>= 2;
+    } else if (odd_even && !(v->crtc[CRTC_MODE] & CRTC_MODE_BYTE)) {
+        offset >>= 1;
+    }
+    return offset * 4 < v->vram_bytes ? (uint32_t *)(v->vram + offset * 4) : NULL;
 }
 
 uint8_t vga_mem_read(Vga *v, uint32_t addr)
@@ -38,16 +50,18 @@ uint8_t vga_mem_read(Vga *v, uint32_t addr)
     if (offset < 0) {
         return 0xff;
     }
-    if (v->seq[SEQ_MEMORY_MODE] & SEQ_MEMORY_MODE_CHAIN4) {
+    if (vga_seq(v, SEQ_MEMORY_MODE) & SEQ_MEMORY_MODE_CHAIN4) {
         return v->vram[offset & (v->vram_bytes - 1)];
     }
-    if (v->gfx[GFX_MODE] & 0x10) {              /* odd/even: address bit 0 chooses within a pair of planes */
-        unsigned plane = (v->gfx[GFX_READ_MAP] & 2) | (offset & 1);
-        return v->vram[((offset & ~1ull) * 2 | plane) & (v->vram_bytes - 1)];
+    bool odd_even = v->gfx[GFX_MODE] & GFX_MODE_ODD_EVEN;
+    const uint32_t *word = vram_word(v, offset, odd_even);
+    if (!word) {
+        return 0xff;
     }
-    v->latch = *vram_word(v, offset);
-    if (!(v->gfx[GFX_MODE] & 0x08)) {
-        return v->latch >> (v->gfx[GFX_READ_MAP] & 3) * 8;
+    v->latch = *word;
+    if (!(v->gfx[GFX_MODE] & GFX_MODE_READ_COMPARE)) {
+        unsigned plane = odd_even ? (v->gfx[GFX_READ_MAP] & 2) | (offset & 1) : v->gfx[GFX_READ_MAP] & 3;
+        return v->latch >> plane * 8;
     }
     uint32_t care = plane_mask(v->gfx[GFX_COLOR_DONT_CARE]);
     uint32_t differ = (v->latch ^ plane_mask(v->gfx[GFX_COLOR_COMPARE])) & care;
@@ -84,23 +98,21 @@ void vga_mem_write(Vga *v, uint32_t addr, uint8_t value)
     if (offset < 0) {
         return;
     }
-    if (v->seq[SEQ_MEMORY_MODE] & SEQ_MEMORY_MODE_CHAIN4) {
-        if (v->seq[SEQ_MAP_MASK] >> (offset & 3) & 1) {
+    unsigned planes = vga_seq(v, SEQ_MAP_MASK);
+    if (vga_seq(v, SEQ_MEMORY_MODE) & SEQ_MEMORY_MODE_CHAIN4) {
+        if (planes >> (offset & 3) & 1) {
             v->vram[offset & (v->vram_bytes - 1)] = value;
             ram_mark_dirty(v->vram_region.ram, offset & (v->vram_bytes - 1), 1);
         }
         return;
     }
-    if (!(v->seq[SEQ_MEMORY_MODE] & SEQ_MEMORY_MODE_ODD_EVEN_OFF)) {
-        unsigned plane = offset & 1;
-        uint64_t base = (offset & ~1ull) * 2 & (v->vram_bytes - 1);
-        for (unsigned p = plane; p < 4; p += 2) {
-            if (v->seq[SEQ_MAP_MASK] >> p & 1) {
-                v->vram[base | p] = value;
-                ram_mark_dirty(v->vram_region.ram, base | p, 1);
-            }
-        }
+    bool odd_even = !(vga_seq(v, SEQ_MEMORY_MODE) & SEQ_MEMORY_MODE_ODD_EVEN_OFF);
+    uint32_t *word = vram_word(v, offset, odd_even);
+    if (!word) {
         return;
+    }
+    if (odd_even) {                             /* address bit 0 chooses the planes of its parity */
+        planes &= offset & 1 ? 0x0a : 0x05;
     }
     uint32_t data;
     uint8_t bit_mask = v->gfx[GFX_BIT_MASK];
@@ -120,7 +132,7 @@ void vga_mem_write(Vga *v, uint32_t addr, uint8_t value)
     default:
         data = combine(v, set_reset, bit_mask & rotate(v, value));
     }
-    uint32_t *word = vram_word(v, offset), planes = plane_mask(v->seq[SEQ_MAP_MASK]);
-    *word = (*word & ~planes) | (data & planes);
+    uint32_t mask = plane_mask(planes);
+    *word = (*word & ~mask) | (data & mask);
     ram_mark_dirty(v->vram_region.ram, (uint8_t *)word - v->vram, 4);
 }

@@ -9,7 +9,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # From docs/devel/architecture.rst: a folder may include from itself and from those before it.
-LAYERS = ['core', 'qapi', 'memory', 'chardev', 'block', 'accel', 'target/i386', 'hw', 'monitor', 'system']
+LAYERS = ['core', 'qapi', 'memory', 'chardev', 'block', 'ui', 'accel', 'target/i386', 'hw', 'monitor', 'system']
 
 
 def files(*endings):
