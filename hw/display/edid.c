@@ -15,7 +15,11 @@ enum { TAG_NAME = 0xfc, TAG_RANGE = 0xfd, TAG_TIMINGS_3 = 0xf7, TAG_DUMMY = 0x10
  * Modes that are offered besides the preferred one, each in the first form that has room: a bit of the established
  * timings, a standard timing, a bit of established timings III, a CTA video code.
  */
-static const struct { uint16_t xres, yres; uint8_t established, bit; bool standard; uint8_t timings_3, bit_3, video_code; } modes[] = {
+static const struct {
+    uint16_t xres, yres;
+    bool standard;
+    uint8_t established, bit, timings_3, bit_3, video_code;    /* byte and bit of it */
+} modes[] = {
     { 640,  480,  .established = 35, .bit = 5 },
     { 800,  600,  .established = 35, .bit = 0 },
     { 1024, 768,  .established = 36, .bit = 3 },
@@ -56,7 +60,8 @@ static Timing timing_get(const EdidConfig *c)
     t.xsync = t.xres * 3 / 100;
     t.yblank = t.yres * 35 / 1000;
     t.yfront = t.ysync = t.yres * 5 / 1000;
-    t.clock_10khz = (uint64_t)(c->refresh_mhz ? c->refresh_mhz : 75000) * (t.xres + t.xblank) * (t.yres + t.yblank) / 10000000;
+    uint64_t pixels = (uint64_t)(t.xres + t.xblank) * (t.yres + t.yblank);
+    t.clock_10khz = pixels * (c->refresh_mhz ? c->refresh_mhz : 75000) / 10000000;
     t.width_mm = t.xres * 254 / 1000;
     t.height_mm = t.yres * 254 / 1000;
     return t;
@@ -134,7 +139,8 @@ void edid_make(uint8_t e[EDID_BYTES], const EdidConfig *config)
         0xa5, 0, 0, 120, 0x06,                  /* DisplayPort, 8 bits a colour; size in cm; gamma 2.2; sRGB */
         0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54,     /* chromaticity of sRGB */
     };
-    static const uint8_t range[] = { 50, 125, 30, 160, 255, 1, '\n', ' ', ' ', ' ', ' ', ' ', ' ' };    /* Hz, kHz, 10 MHz */
+    /* Hz, kHz, 10 MHz */
+    static const uint8_t range[] = { 50, 125, 30, 160, 255, 1, '\n', ' ', ' ', ' ', ' ', ' ', ' ' };
     const Timing t = timing_get(config);
     bool large = t.clock_10khz > UINT16_MAX || t.xres > 4095 || t.yres > 4095;
     uint8_t *standard = e + STANDARD_TIMINGS, *next = e + STANDARD_TIMINGS_END, *cta = e + CTA, *video = cta + 5;

@@ -246,7 +246,8 @@ static void vbe_ports_write(void *opaque, uint64_t offset, uint64_t value, unsig
 }
 
 static const MemoryOps window_ops = {
-    .read = window_read, .write = window_write, .valid = { .min = 1, .max = 8, .unaligned = true }, .impl = { .min = 1, .max = 1 },
+    .read = window_read, .write = window_write, .valid = { .min = 1, .max = 8, .unaligned = true },
+    .impl = { .min = 1, .max = 1 },
 };
 static const MemoryOps ports_ops = { .read = ports_read, .write = ports_write, .impl = { .min = 1, .max = 1 } };
 /* Index and data are 16-bit registers; data is both at the adjacent port (0x1cf) and at an even one (0x1d0). */
@@ -310,7 +311,8 @@ void vga_reset(Vga *v)
 
 bool vga_state_valid(const Vga *v)
 {
-    return v->seq_index < SEQ_COUNT && v->gfx_index < GFX_COUNT && v->dac_sub_index < 3 && v->bank_offset < v->vram_bytes;
+    return v->seq_index < SEQ_COUNT && v->gfx_index < GFX_COUNT && v->dac_sub_index < 3 &&
+           v->bank_offset < v->vram_bytes && vga_vbe_valid(v);
 }
 
 const StateField vga_state[] = {

@@ -52,7 +52,8 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
         return value >> (offset & 1) * 8;
     }
     if (s->extended_regs && offset >= MMIO_EXT && offset < EXT_END) {
-        return size < 4 ? 0 : offset == EXT_SIZE ? EXT_END - MMIO_EXT : s->vga.big_endian ? EXT_BIG_ENDIAN : EXT_LITTLE_ENDIAN;
+        uint32_t order = s->vga.big_endian ? EXT_BIG_ENDIAN : EXT_LITTLE_ENDIAN;
+        return size < 4 ? 0 : offset == EXT_SIZE ? EXT_END - MMIO_EXT : order;
     }
     return UINT64_MAX;
 }
@@ -84,7 +85,8 @@ static bool common_realize(Device *dev, GError **err)
 {
     PciVga *s = DEVICE(PciVga, dev);
     if (s->vgamem_mb < 1 || s->vgamem_mb > 512 || (s->vgamem_mb & (s->vgamem_mb - 1))) {
-        return error_set(err, "%s: vgamem_mb is a power of two from 1 to 512, not %u", dev->object.type->name, s->vgamem_mb);
+        return error_set(err, "%s: vgamem_mb is a power of two from 1 to 512, not %u", dev->object.type->name,
+                         s->vgamem_mb);
     }
     if (!vga_init(&s->vga, &dev->object, s->vgamem_mb << 20, err)) {
         return false;
@@ -105,7 +107,8 @@ static bool vga_realize(Device *dev, GError **err)
         return false;
     }
     PciBus *bus = pci_device_bus(&s->pci);
-    vga_map_legacy(&s->vga, &dev->object, bus->memory, bus->io);    /* behind the bridge, whose SMRAM may hide the window */
+    /* Behind the bridge, whose SMRAM may hide the window. */
+    vga_map_legacy(&s->vga, &dev->object, bus->memory, bus->io);
     return true;
 }
 
@@ -141,7 +144,7 @@ static bool pci_vga_post_load(Device *dev, unsigned version, GError **err)
     PROP_UINT32("vgamem_mb", PciVga, vgamem_mb, 16, "video memory in MiB"), \
     PROP_BOOL("qemu-extended-regs", PciVga, extended_regs, true, "offer the extension registers in the window"), \
     PROP_BOOL("edid", PciVga, has_edid, true, "offer EDID data"), \
-    PROP_BOOL("big-endian-framebuffer", PciVga, big_endian, false, "bytes of pixels are in the other order after reset"), \
+    PROP_BOOL("big-endian-framebuffer", PciVga, big_endian, false, "byte order of pixels after reset"), \
     EDID_PROPERTIES(PciVga, edid_config)
 
 static const Property vga_properties[] = {
@@ -152,10 +155,11 @@ static const Property secondary_properties[] = { COMMON_PROPERTIES, { } };
 static const StateField pci_vga_state[] = { STATE_STRUCT(PciVga, vga, Vga, vga_state), { } };
 
 static const PciDeviceType vga_type = {
-    .name = "VGA", .parent = &pci_device_type.type, .size = sizeof(PciVga), .category = CATEGORY_DISPLAY, .no_hotplug = true,
-    .description = "standard VGA card", .properties = vga_properties, .state = pci_vga_state, .realize = vga_realize,
+    .name = "VGA", .parent = &pci_device_type.type, .size = sizeof(PciVga), .category = CATEGORY_DISPLAY,
+    .no_hotplug = true, .description = "standard VGA card", .properties = vga_properties, .state = pci_vga_state, .realize = vga_realize,
     .reset = pci_vga_reset, .post_load = pci_vga_post_load,
-    .vendor_id = PCI_VENDOR_QEMU, .device_id = 0x1111, .class_id = 0x0300, .revision = 2, .romfile = "vgabios-stdvga.bin",
+    .vendor_id = PCI_VENDOR_QEMU, .device_id = 0x1111, .class_id = 0x0300, .revision = 2,
+    .romfile = "vgabios-stdvga.bin",
 };
 TYPE_REGISTER(vga_type);
 

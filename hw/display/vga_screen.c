@@ -36,7 +36,7 @@ typedef struct Mode {
     uint32_t split_line;                        /* after this scan line memory is shown from 0 on */
     uint32_t repeats;                           /* graphics: how often a line of memory is shown again */
     uint32_t panning, split_panning;            /* pixels to the left, above and below the split */
-    uint32_t row_bits;                          /* graphics: CRTC_MODE: which bits of the line number replace address bits */
+    uint32_t row_bits;                          /* graphics: CRTC_MODE: bits of the line number that go into addresses */
     uint32_t double_pixels, plane_mask;
     /* text */
     uint32_t cell_width, cell_height, columns, preset_row, fonts[2], wide_line_graphics, blink;
@@ -350,7 +350,10 @@ static void draw_graphics(VgaScreen *s, bool all)
     unsigned panning = m->panning, row = 0, repeats = m->repeats, width = m->width;
     unsigned row_mask = ~m->row_bits & 3;       /* lines that share one address */
     uint32_t pixels = width + m->panning, bytes = bytes_of(m, pixels), at = m->start, drawn_at = UINT32_MAX;
-    uint64_t end = m->split_line == UINT32_MAX && !row_mask ? at + (uint64_t)m->line_bytes * m->height + bytes : UINT64_MAX;
+    uint64_t end = UINT64_MAX;                  /* simple cases only */
+    if (m->split_line == UINT32_MAX && !row_mask) {
+        end = at + (uint64_t)m->line_bytes * m->height + bytes;
+    }
     int damaged_from = -1;
 
     if (!dirty_take(s, at, end) && !all) {
@@ -443,10 +446,11 @@ static void draw_cell(VgaScreen *s, int x, int y, unsigned first, unsigned last,
 }
 
 /*
- * A text row, or what is seen of it: @lines scan lines from line @scan of its cells on, at @y, from video memory at @at.
- * @known: what was drawn there.
+ * A text row, or what is seen of it: @lines scan lines from line @scan of its cells on, at @y, from video memory at
+ * @at. @known: what was drawn there.
  */
-static void draw_text_row(VgaScreen *s, unsigned y, unsigned scan, unsigned lines, uint32_t at, unsigned panning, uint32_t *known)
+static void draw_text_row(VgaScreen *s, unsigned y, unsigned scan, unsigned lines, uint32_t at, unsigned panning,
+                          uint32_t *known)
 {
     const Mode *m = &s->mode;
     int damaged_from = -1;

@@ -48,6 +48,17 @@ static void fix(Vga *v)
     }
 }
 
+bool vga_vbe_valid(const Vga *v)
+{
+    if (!vga_vbe_on(v)) {
+        return true;
+    }
+    Vga fixed = { .vram_bytes = v->vram_bytes };
+    memcpy(fixed.vbe, v->vbe, sizeof fixed.vbe);
+    fix(&fixed);
+    return !memcmp(fixed.vbe, v->vbe, sizeof fixed.vbe);
+}
+
 void vga_vbe_force(Vga *v)
 {
     if (!vga_vbe_on(v)) {
