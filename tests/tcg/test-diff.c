@@ -497,6 +497,7 @@ static int run_translated(const Case *c)
     block->insns[0] = c->insn;
     block->insns[0].offset = 0;
     jit->code_used = jit->code_first;
+    jit->last_serial = SERIAL_FIRST;
     jit->order_count = 0;
     check_true(translate_block(cpu, block), "the block is translated");
     if (sigsetjmp(cpu->run_jmp, 0)) {

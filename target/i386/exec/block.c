@@ -41,13 +41,9 @@ static size_t block_size(unsigned insns, unsigned exits)
 
 Block block_none = { .lin = 1, .key = UINT32_MAX };
 
-void exec_new_epoch(CpuExec *exec, bool global)
+void exec_new_epoch(CpuExec *exec)
 {
     exec->epoch++;
-    exec->jit.user_epoch = ++exec->jit.last_epoch;
-    if (global) {
-        exec->jit.global_epoch = exec->jit.last_epoch;
-    }
     memset(exec->code_pages, 0, sizeof exec->code_pages);
 }
 
@@ -76,7 +72,7 @@ static void forget_blocks(CpuExec *exec)
     memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
     exec->arena_used = 0;
     exec->arena_flushes++;
-    exec_new_epoch(exec, true);
+    exec_new_epoch(exec);
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
         exec->jump[i] = &block_none;
     }
@@ -132,10 +128,13 @@ static uint64_t code_limit(CpuX86 *cpu)
 }
 
 /* Translated blocks go on where a conditional branch is not taken. */
-static bool ends_block(const Insn *insn, bool translated)
+static bool ends_block(const CpuX86 *cpu, const Insn *insn, bool translated)
 {
     const InsnRow *row = insn_row(insn);
 
+    if (translated && privileged_in_place(cpu, insn)) {
+        return false;
+    }
     if (translated && (row->op == OP_Jcc || row->op == OP_LOOP || row->op == OP_JCXZ) && insn->fn != insn_ud) {
         return false;
     }
@@ -204,7 +203,7 @@ static void decode_run(CpuX86 *cpu, Block *block, const Fetch *from, uint64_t li
         }
         off += length;
         count++;
-        if (ends_block(insn, block->key & BLOCK_TRANSLATED)) {
+        if (ends_block(cpu, insn, block->key & BLOCK_TRANSLATED)) {
             break;
         }
     }
@@ -275,7 +274,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
         log_asm(cpu, block);
     }
     block->lin = lin;
-    if (key & BLOCK_TRANSLATED && block->page && !block->page2) {
+    if (key & BLOCK_TRANSLATED && block->page) {
         if (!translate_block(cpu, block)) {
             forget_blocks(exec);                /* the code memory is full */
             return make_block(cpu, key, lin, limit, from);
@@ -370,9 +369,7 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     block->lin = lin;
     if (block->page) {
         block->epoch = exec->epoch;
-        if (key & BLOCK_TRANSLATED) {
-            block->global = mmu_page(cpu, lin, ACCESS_FETCH, cpu->tlb_index)->rights & PAGE_GLOBAL;
-        } else {
+        if (!(key & BLOCK_TRANSLATED)) {
             exec->jump[jump_slot(lin)] = block;
         }
         code_page_add(exec, lin);

@@ -65,16 +65,20 @@ struct Block {
     const uint8_t *host, *host2;
     Block *next;                                /* of the hash chain */
     /* Host code, if the block is translated: target/i386/translate/translate.h */
-    struct CodeHeader { uint64_t negative_key, page; const void *code; } header;    /* page: its linear address */
+    struct CodeHeader {
+        uint64_t sum;                           /* serial - offset in the page */
+        int64_t minus_offset;
+        const void *code;
+    } header;
+    uint32_t serial, serial2;                   /* of its pages with its key */
     const void *warm_code;                      /* entry for who knows vector and x87 state to be loaded */
     struct BlockExit *exits;
     uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
     struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
-    Block *next_in_page;
+    Block *next_in_page, *next_in_page2;
     uint32_t code_start, code_bytes;            /* offset in the code memory */
     uint8_t exit_count;
     uint8_t fpu_need, fpu_leaves;               /* FPU_* that the code wants loaded, and that are loaded at every exit */
-    bool global;                                /* its page is mapped alike in all address spaces */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
     uint16_t bytes;                             /* length of the guest's code */
     uint16_t count;
@@ -100,6 +104,7 @@ static inline bool block_fits(const Block *b, uint64_t lin, uint32_t key, uint64
 
 struct CpuExec {
     TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
+    uint64_t code_tags[TLB_COUNT][TLB_ENTRIES]; /* the code TLB: translator.h */
     Translator jit;
     Block *jump[JUMP_ENTRIES];                  /* never NULL */
     uint64_t epoch;                             /* moves with every flush that blocks may depend on */
@@ -221,7 +226,17 @@ static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
 }
 extern Block block_none;                        /* fits nowhere */
 /** exec_new_epoch: blocks must be found anew. */
-void exec_new_epoch(CpuExec *exec, bool global);
+void exec_new_epoch(CpuExec *exec);
+static inline void code_tags_clear(CpuExec *exec, unsigned table)
+{
+    for (unsigned slot = 0; slot < TLB_ENTRIES; slot++) {
+        exec->code_tags[table][slot] = code_tag((uint64_t)slot << GUEST_PAGE_BITS, SERIAL_NONE);
+    }
+}
+static inline void code_tag_drop(CpuExec *exec, unsigned table, uint64_t lin)
+{
+    exec->code_tags[table][code_slot(lin)] = code_tag(lin & CODE_SLOT_MASK, SERIAL_NONE);
+}
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }
 static inline unsigned jump_slot(uint64_t lin) { return (lin ^ lin >> 12) % JUMP_ENTRIES; }

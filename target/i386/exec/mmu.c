@@ -25,6 +25,7 @@ static void first_level_clear(CpuX86 *cpu)
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         if (exec->tables_used >> i & 1) {
             tlb_table_clear(exec->tlb[i]);
+            code_tags_clear(exec, i);
         }
     }
     exec->tables_used = 0;
@@ -47,7 +48,7 @@ void cpu_tlb_flush(CpuX86 *cpu, bool global)
     }
     memset(exec->phys, 0, sizeof exec->phys);
     first_level_clear(cpu);
-    exec_new_epoch(exec, global);
+    exec_new_epoch(exec);
 }
 
 void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
@@ -62,14 +63,14 @@ void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
         exec->floor_global = exec->stamp;
     }
     first_level_clear(cpu);
-    exec_new_epoch(exec, global);
+    exec_new_epoch(exec);
 }
 
 void cpu_tlb_switch(CpuX86 *cpu)
 {
     if (cpu->exec) {
         first_level_clear(cpu);
-        exec_new_epoch(cpu->exec, false);
+        exec_new_epoch(cpu->exec);
     }
 }
 
@@ -143,6 +144,7 @@ static void drop_range(CpuX86 *cpu, uint64_t start, uint64_t len)
         second_level_drop(cpu, page);
     }
     for (unsigned i = 0; i < TLB_COUNT; i++) {
+        code_tags_clear(exec, i);
         for (unsigned slot = 0; (exec->tables_used >> i & 1) && slot < TLB_ENTRIES; slot++) {
             const TlbEntry *e = &exec->tlb[i][slot];
             if (e->read_tag - start < len || e->write_tag - start < len || e->exec_tag - start < len) {
@@ -157,6 +159,7 @@ static void drop_page(CpuX86 *cpu, uint64_t page)
     second_level_drop(cpu, page);
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         tlb_entry_clear(cpu->exec->tlb[i], tlb_slot(page));
+        code_tag_drop(cpu->exec, i, page);
     }
 }
 
@@ -173,12 +176,12 @@ void cpu_tlb_flush_page(CpuX86 *cpu, uint64_t addr)
         bool four_mib = !(cpu->cr4 & CR4_PAE);
         uint64_t bytes = four_mib ? 4 << 20 : 2 << 20;
         drop_range(cpu, addr & ~(bytes - 1), bytes);
-        exec_new_epoch(exec, true);
+        exec_new_epoch(exec);
     } else {
         unsigned n = code_page_bit(addr);
         drop_page(cpu, addr & TLB_PAGE_MASK);
         if (exec->code_pages[n / 64] >> n % 64 & 1) {
-            exec_new_epoch(exec, true);
+            exec_new_epoch(exec);
         }
     }
 }

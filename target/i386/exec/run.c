@@ -209,6 +209,7 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
     }
     jit->block = block;
     jit->code_page = cpu->rip & TLB_PAGE_MASK;
+    code_arm(exec);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);    /* from here on a kick takes effect on this block */
     if (exec_requested(cpu)) {
         return exit;
@@ -255,21 +256,20 @@ static Block *find_translated(CpuX86 *cpu, uint32_t key, bool *forgot)
     if (UNLIKELY(jit->stale_count)) {
         translator_drop_stale(cpu);
     }
-    context_select(cpu, key);
+    code_select(cpu, key);
     struct CodeHeader *header = exec->dispatch[cpu->rip & (DISPATCH_ENTRIES - 1)];
-    if (LIKELY(header->negative_key == -(cpu->rip + jit->mix))) {
+    Block *block = (Block *)((char *)header - offsetof(Block, header));
+    if (LIKELY(exec->code_tags[cpu->tlb_index][code_slot(cpu->rip)] + cpu->rip + header->sum == 0) &&
+        LIKELY(!block->page2)) {                /* its code looks at the second page, and may have come here for it */
         *forgot = false;
         jit->lookups++;
-        return (Block *)((char *)header - offsetof(Block, header));
+        return block;
     }
     jit->searches++;
-    Block *block = block_find(cpu, key);
+    block = block_find(cpu, key);
     *forgot = flushes != exec->arena_flushes;
-    if (*forgot) {
-        context_select(cpu, key);
-    }
     if (block->header.code) {
-        dispatch_enter(cpu, block, key);
+        dispatch_enter(cpu, block);
     }
     return block;
 }
@@ -307,7 +307,7 @@ static void run_blocks(CpuX86 *cpu)
                 continue;
             }
             exit = NULL;
-            run_block(cpu, block);              /* from a device, or over a page end */
+            run_block(cpu, block);              /* from a device */
             last = NULL;
             if (block->changes_mode) {
                 exec->attention = needs_attention(cpu);

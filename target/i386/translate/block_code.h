@@ -53,6 +53,12 @@ void operand_address(BlockCode *b, const Insn *insn);
 bool operand_usual(const BlockCode *b, const Insn *insn);
 /** translate_operands: the instruction itself, with its operands moved to where the translator keeps them. */
 bool translate_operands(BlockCode *b, const Insn *insn);
+/** emit_interpret: the instruction is run in C. */
+void emit_interpret(BlockCode *b);
+/** translate_privileged: what privileged_in_place() is true for. False: it is to be interpreted after all. */
+bool translate_privileged(BlockCode *b, const Insn *insn);
+/** emit_rflags: r11 = what PUSHF stores, outside of vm86. Spoils r10 and EFLAGS. */
+void emit_rflags(BlockCode *b);
 /** next_offset: address behind @insn, from the begin of its page. */
 static inline int64_t next_offset(const BlockCode *b, const Insn *insn)
 {

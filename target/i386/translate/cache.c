@@ -2,10 +2,10 @@
 /*
  * Code memory of a vCPU, and what leads from one block to another.
  *
- *   chained jump   within a page: always true, as long as the block it leads to is; across pages: from the
- *                  linear page and in the context for which it was chained
- *   dispatch table low 16 bits of a linear address -> CodeHeader of the block last found there; its key holds address and
- *                  context, so a look-up cannot succeed in another
+ *   chained jump   within a page: always true, as long as the block it leads to is; across pages: while the code TLB
+ *                  says that the page there is the one it was chained to
+ *   dispatch table low 16 bits of a linear address -> CodeHeader of the block last found there, which is the one that runs
+ *                  if the code TLB says that its page is there
  *
  * A block whose page was written to is dropped: jumps that lead to it go to their stubs again, its header matches nothing.
  * Only the vCPU's own thread changes any of this. Code memory is one memfd mapped twice; no address is writable and
@@ -22,8 +22,8 @@
 
 #define PAGE_HASH 4096
 
-/* In the place of a header where the table has none: matches no key (mix is a multiple of 2^58, addresses are canonical). */
-static struct CodeHeader no_header = { .negative_key = (uint64_t)1 << 57 };
+/* In the place of a header where the table has none. */
+static struct CodeHeader no_header = { .sum = SERIAL_NO_BLOCK };
 
 static unsigned page_hash(const CodePage *page)
 {
@@ -37,8 +37,13 @@ void cache_reset(CpuExec *exec)
     jit->code_used = jit->code_first;
     jit->order_count = 0;
     jit->block = jit->exit_block = NULL;
+    jit->last_serial = SERIAL_FIRST;
+    for (unsigned i = 0; i < TLB_COUNT; i++) {
+        code_tags_clear(exec, i);
+    }
     if (jit->page_blocks) {
         memset(jit->page_blocks, 0, PAGE_HASH * sizeof(Block *));
+        memset(jit->page2_blocks, 0, PAGE_HASH * sizeof(Block *));
     }
     for (unsigned i = 0; i < DISPATCH_ENTRIES; i++) {
         exec->dispatch[i] = &no_header;
@@ -85,13 +90,16 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     jit->code_size = code_bytes;
     jit->helper[0] = slow_refill;
     jit->helper[1] = slow_interpret;
-    jit->user_epoch = jit->global_epoch = jit->last_epoch = 1;
+    /* The sum of no canonical address and serial undoes it, and a guest cannot know which others do. */
+    jit->kick_tag = 1ull << 62 | (uint64_t)g_random_int() << 28 | g_random_int() >> 4;
+    jit->slot_mask = CODE_SLOT_MASK;
     Emitter e = { .at = write, .limit = (uint8_t *)write + code_bytes };
     if (!stubs_emit(jit, &e)) {
         return false;
     }
     jit->code_first = (e.at - jit->write + 63) & ~(size_t)63;
     jit->page_blocks = g_new0(Block *, PAGE_HASH);
+    jit->page2_blocks = g_new0(Block *, PAGE_HASH);
     jit->interpreted_ops = g_new0(uint64_t, OP_COUNT);
     cache_reset(exec);
     signal_init();
@@ -129,81 +137,59 @@ int cache_insn(const Translator *jit, const Block *block, uintptr_t host)
     return found;
 }
 
-/* Contexts */
+/* The code TLB */
 
-static void table_clear(CpuExec *exec)
-{
-    for (unsigned i = 0; i < DISPATCH_ENTRIES; i++) {
-        exec->dispatch[i] = &no_header;
-    }
-}
-
-/* The jump is made from no page: the low twelve bits of a serial in use are never all zero. */
-static void forget_context(Translator *jit, BlockExit *exit)
-{
-    if (exit->context) {
-        memset(jit->write + exit->context, 0, sizeof(uint64_t));
-    }
-}
-
-/*
- * The low twelve bits of a serial where a page's address has zeroes, the others above the bits that tell canonical
- * addresses apart.
- */
-static uint64_t serial_spread(const CpuX86 *cpu, uint32_t serial)
-{
-    return (serial & 0xfff) | (uint64_t)(serial >> 12) << (cpu->cr4 & CR4_LA57 ? 58 : 49);
-}
-
-static uint32_t next_serial(CpuX86 *cpu)
-{
-    Translator *jit = &cpu->exec->jit;
-    const uint32_t serials = 1u << (12 + (cpu->cr4 & CR4_LA57 ? 64 - 58 : 64 - 49));
-
-    jit->last_serial += (jit->last_serial & 0xfff) == 0xfff ? 2 : 1;
-    if (jit->last_serial >= serials) {        /* no jump may know one that is given again */
-        for (unsigned i = 0; i < jit->order_count; i++) {
-            Block *b = jit->order[i];
-            for (unsigned n = 0; n < b->exit_count; n++) {
-                forget_context(jit, &b->exits[n]);
-            }
-        }
-        jit->context[0].key = jit->context[1].key = UINT32_MAX;
-        jit->last_serial = 1;
-    }
-    return jit->last_serial;
-}
-
-void context_select(CpuX86 *cpu, uint32_t key)
+void code_select(CpuX86 *cpu, uint32_t key)
 {
     CpuExec *exec = cpu->exec;
+    unsigned table = cpu->tlb_index;
+
+    if (UNLIKELY(exec->jit.tags_key[table] != key)) {
+        exec->jit.tags_key[table] = key;
+        code_tags_clear(exec, table);
+    }
+}
+
+void code_arm(CpuExec *exec)
+{
+    if (exec->jit.slot_mask != CODE_SLOT_MASK) {
+        for (unsigned i = 0; i < TLB_COUNT; i++) {
+            code_tag_drop(exec, i, 0);
+        }
+        exec->jit.slot_mask = CODE_SLOT_MASK;
+    }
+}
+
+uint32_t code_serial(CpuExec *exec, const CodePage *page, uint32_t key)
+{
     Translator *jit = &exec->jit;
-    bool user = cpu_cpl(cpu) == 3;
-    CodeContext *c = &jit->context[user];
-    /* Supervisor's blocks are entered in its context only if they lie in global pages, where those exist. */
-    uint64_t user_epoch = user || !(cpu->cr4 & CR4_PGE) ? jit->user_epoch : 0;
 
-    if (c->key != key || c->user_epoch != user_epoch || c->global_epoch != jit->global_epoch) {
-        jit->contexts++;
-        if (++jit->last_number >= CONTEXT_NUMBERS) {
-            table_clear(exec);
-            jit->last_number = 1;
-            jit->context[!user] = (CodeContext){ .key = UINT32_MAX };
+    for (Block *b = jit->page_blocks[page_hash(page)]; b; b = b->next_in_page) {
+        if (b->page == page && b->key == key) {
+            return b->serial;
         }
-        *c = (CodeContext){ key, next_serial(cpu), user_epoch, jit->global_epoch, jit->last_number };
     }
-    jit->mix = (uint64_t)c->number << CONTEXT_MIX_SHIFT;
-    jit->spread = serial_spread(cpu, c->serial);
+    for (Block *b = jit->page2_blocks[page_hash(page)]; b; b = b->next_in_page2) {
+        if (b->page2 == page && b->key == key) {
+            return b->serial2;
+        }
+    }
+    return jit->last_serial == SERIAL_LAST ? SERIAL_NONE : ++jit->last_serial;
 }
 
-void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key)
+void dispatch_enter(CpuX86 *cpu, Block *block)
 {
     CpuExec *exec = cpu->exec;
+    uint64_t offset = block->lin & ~TLB_PAGE_MASK, page = block->lin & TLB_PAGE_MASK, *tags = exec->code_tags[cpu->tlb_index];
 
-    if (cpu_cpl(cpu) == 3 || !(cpu->cr4 & CR4_PGE) || block->global) {
-        block->header.negative_key = -(block->lin + exec->jit.mix);
-        block->header.page = block->lin & TLB_PAGE_MASK;
-        exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
+    block->header.sum = block->serial - offset;
+    block->header.minus_offset = -(int64_t)offset;
+    exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
+    tags[code_slot(page)] = code_tag(page, block->serial);
+    if (block->page2) {
+        page += GUEST_PAGE_SIZE;
+        page = cpu->mode_flags & MODE_CS64 ? page : (uint32_t)page;
+        tags[code_slot(page)] = code_tag(page, block->serial2);
     }
 }
 
@@ -211,19 +197,25 @@ void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key)
 
 static uint8_t *place_of(Translator *jit, uint32_t offset) { return jit->write + offset; }
 
+static void set_serial(Translator *jit, BlockExit *exit, uint32_t serial)
+{
+    if (exit->serial) {
+        memcpy(place_of(jit, exit->serial), &serial, sizeof serial);
+    }
+}
+
 void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
 {
     Translator *jit = &cpu->exec->jit;
     bool warm = (to->fpu_need & FPU_LEVEL) <= (exit->fpu & FPU_LEVEL) && !(to->fpu_need & ~exit->fpu & FPU_X87);
     const uint8_t *code = warm ? to->warm_code : to->header.code;
 
-    if (exit->context) {
-        if (cpu_cpl(cpu) != 3 && cpu->cr4 & CR4_PGE && !to->global) {
-            return;
-        }
-        uint64_t negative = -(jit->code_page + jit->spread);
-        memcpy(place_of(jit, exit->context), &negative, sizeof negative);
-    } else if (to->page != exit->from->page || to->key != exit->from->key) {
+    if (!exit->place || to->key != exit->from->key) {
+        return;
+    }
+    if (exit->serial) {
+        set_serial(jit, exit, to->serial);
+    } else if (to->page != exit->from->page) {
         return;                                 /* mapped anew since the exit was taken */
     }
     if (exit->to == to) {
@@ -231,7 +223,7 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
             exit->parted = false;
             emit_patch32(place_of(jit, exit->place), code - jit->run + jit->write);
         }
-        return;                                 /* perhaps only the context was another */
+        return;
     }
     if (exit->to) {
         BlockExit **link = &exit->to->incoming;
@@ -251,7 +243,7 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
 static void unchain(Translator *jit, BlockExit *exit)
 {
     emit_patch32(place_of(jit, exit->place), place_of(jit, exit->stub));
-    forget_context(jit, exit);
+    set_serial(jit, exit, SERIAL_UNKNOWN);
     exit->to = NULL;
 }
 
@@ -263,7 +255,7 @@ void block_drop(CpuExec *exec, Block *block)
         unchain(jit, exit);
     }
     block->incoming = NULL;
-    block->header.negative_key = no_header.negative_key;
+    block->header.sum = no_header.sum;
     jit->drops++;
 }
 
@@ -274,12 +266,22 @@ void page_blocks_add(CpuExec *exec, Block *block)
     Block **head = &exec->jit.page_blocks[page_hash(block->page)];
     block->next_in_page = *head;
     *head = block;
+    if (block->page2) {
+        head = &exec->jit.page2_blocks[page_hash(block->page2)];
+        block->next_in_page2 = *head;
+        *head = block;
+    }
 }
 
 static void drop_page(CpuExec *exec, CodePage *page)
 {
     for (Block *b = exec->jit.page_blocks[page_hash(page)]; b; b = b->next_in_page) {
         if (b->page == page && !code_page_current(page, b->version)) {
+            block_drop(exec, b);
+        }
+    }
+    for (Block *b = exec->jit.page2_blocks[page_hash(page)]; b; b = b->next_in_page2) {
+        if (b->page2 == page && !code_page_current(page, b->version2)) {
             block_drop(exec, b);
         }
     }

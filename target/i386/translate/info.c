@@ -61,7 +61,6 @@ void translator_print(Cpu *cpu, GString *out)
     g_string_append_printf(out, "chained             %" PRIu64 "\n", jit->links);
     g_string_append_printf(out, "left by a jump      %" PRIu64 ", computed %" PRIu64 "; looked up %" PRIu64 ", searched %" PRIu64 "\n",
                            jit->exits_direct, jit->exits_indirect, jit->lookups, jit->searches);
-    g_string_append_printf(out, "contexts            %" PRIu64 "\n", jit->contexts);
     g_string_append_printf(out, "TLB refills         %" PRIu64 "\n", jit->refills);
     g_string_append_printf(out, "run in C            %" PRIu64 "\n", jit->interpreted);
     print_interpreted(jit, out);

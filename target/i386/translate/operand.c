@@ -142,6 +142,38 @@ void check_address(BlockCode *b, unsigned size, bool write)
     slow->flags = b->flags;
 }
 
+/*
+ * BT and its kin with a bit offset in a register: r10 += or, @back, -= the distance of the word that has the bit. The
+ * host's own instruction adds it again. Spoils r11 and EFLAGS.
+ */
+static void emit_bit_word(BlockCode *b, const Insn *insn, bool back)
+{
+    Emitter *e = &b->e;
+    unsigned host = guest_host(insn->reg), log2 = insn->size == 8 ? 3 : insn->size == 4 ? 2 : 1;
+    HostOp op = insn->size == 8   ? OP64(0x8b)
+                : insn->size == 4 ? OP64(0x63)                  /* movsxd, movsx: the offset is signed */
+                                  : (HostOp){ .opcode = 0xbf, .map = 1, .w = true };
+
+    if (host == H_NONE) {
+        emit_op_mem(e, op, H_R11, guest_slot(insn->reg));
+    } else {
+        emit_op_reg(e, op, H_R11, host);
+    }
+    EMIT(e, 0x49, 0xc1, 0xfb, 3 + log2);                        /* sar r11, bits of a word */
+    if (back) {
+        EMIT(e, 0x49, 0xf7, 0xdb);                              /* neg r11 */
+    }
+    emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = back || b->mode64 }, H_R10,
+                (HostMem){ .base = H_R10, .index = H_R11, .scale = log2 });
+}
+
+static bool is_bit_string(const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    return insn_has_mem(insn) && !row->imm_kind[0] &&
+           (row->op == OP_BT || row->op == OP_BTS || row->op == OP_BTR || row->op == OP_BTC);
+}
+
 /* Registers */
 
 typedef struct Operands {
@@ -458,7 +490,13 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         if (row->bind == bind_x87) {
             emit_store64(e, H_R10, HOST_GS(JIT_OFF(x87_operand)));
         }
+        if (is_bit_string(insn)) {
+            emit_bit_word(b, insn, false);
+        }
         check_address(b, o.memory_bytes, o.writes_memory);
+        if (is_bit_string(insn)) {
+            emit_bit_word(b, insn, true);
+        }
     }
     if (needs_flags_before(insn)) {
         flags_need(&b->flags, e);

@@ -4,7 +4,7 @@
  *
  * Chained code never looks whether somebody wants the vCPU: who does sends SIG_KICK. The handler, in the vCPU's own
  * thread, sees to it that whatever block is being run, or is about to be, is left at its end: its jumps within the page
- * lead to their stubs again, and `mix` and `spread` match nothing. C puts them right before the next entry.
+ * lead to their stubs again, and the code TLB matches nothing. C puts it right before the next entry.
  *
  * An instruction that faults by itself (an unmasked floating-point exception, a division, a misaligned vector operand)
  * is run again by the interpreter, which raises what the guest is to see.
@@ -42,12 +42,36 @@ static void unchain_exits(Translator *jit, Block *block)
 {
     for (unsigned i = 0; block && i < block->exit_count; i++) {
         BlockExit *exit = &block->exits[i];
-        if (exit->to && !exit->context) {
+        if (exit->to && !exit->serial) {
             /* It stays in the target's list, which block_chain() and block_drop() expect: only the jump changes. */
             emit_patch32(jit->write + exit->place, jit->write + exit->stub);
             exit->parted = true;
         }
     }
+}
+
+/* The block whose header is at @address, if it is one with code. */
+static Block *block_of_header(const CpuExec *exec, uintptr_t address)
+{
+    uintptr_t at = address - offsetof(Block, header);
+    Block *block = (Block *)at;
+
+    if (at < (uintptr_t)exec->arena || at >= (uintptr_t)exec->arena + exec->arena_used || at % _Alignof(Block)) {
+        return NULL;
+    }
+    return block->header.code && cache_find(&exec->jit, (uintptr_t)block->header.code) == block ? block : NULL;
+}
+
+/* @block is being run, r11 is @r11: makes it, and where it may be jumping to right now, end in C. */
+static void end_block(CpuExec *exec, Block *block, uintptr_t r11)
+{
+    unchain_exits(&exec->jit, block);
+    for (unsigned i = 0; i < block->exit_count; i++) {
+        if (block->exits[i].serial) {
+            unchain_exits(&exec->jit, block->exits[i].to);
+        }
+    }
+    unchain_exits(&exec->jit, block_of_header(exec, r11));
 }
 
 static void on_kick(int signal, siginfo_t *info, void *context)
@@ -61,14 +85,19 @@ static void on_kick(int signal, siginfo_t *info, void *context)
         return;
     }
     rip = regs[MACHINE_RIP];
-    jit->mix = 0;
-    jit->spread = SPREAD_NONE;
+    jit->slot_mask = 0;
+    for (unsigned i = 0; i < TLB_COUNT; i++) {
+        exec->code_tags[i][0] = jit->kick_tag;
+    }
     Block *block = cache_find(jit, rip);
     if (!block && in_code(jit, rip)) {
         /* A gate, called by a block; other stubs are on their way to or from C, which knows the block. */
         block = cache_find(jit, *(const uintptr_t *)regs[REG_RSP]);
     }
-    unchain_exits(jit, block ? block : jit->block);
+    block = block ? block : jit->block;
+    if (block) {
+        end_block(exec, block, regs[REG_R11]);
+    }
 }
 
 static bool may_misalign(const Insn *insn)

@@ -37,7 +37,7 @@ void emit_page_address(BlockCode *b, unsigned to, int64_t offset)
 
 /* Calls of the interpreter */
 
-static void emit_interpret(BlockCode *b)
+void emit_interpret(BlockCode *b)
 {
     Emitter *e = &b->e;
 
@@ -63,30 +63,61 @@ static uint32_t code_offset(const BlockCode *b, const uint8_t *at)
     return at - b->cpu->exec->jit.write;
 }
 
-/* To another page: only from the page and in the context for which that one was looked up. */
+/* Host register rcx = tag in the code TLB for the linear address in r10. */
+static void emit_code_tag(BlockCode *b)
+{
+    const int32_t tags = offsetof(CpuExec, code_tags) + b->cpu->tlb_index * (int32_t)sizeof b->cpu->exec->code_tags[0];
+    Emitter *e = &b->e;
+
+    EMIT(e, 0x65, 0xc4, 0xe2, 0xaa, 0xf5, 0x0c, 0x25);          /* pext rcx, r10, [gs:slot_mask] */
+    emit32(e, JIT_OFF(slot_mask));
+    emit_load64(e, H_RCX, (HostMem){ .base = H_NONE, .index = H_RCX, .scale = 3, .gs = true, .disp = tags });
+}
+
+/*
+ * r10 = linear address of the page @distance away; takes @exit unless the code there is that of @serial. RCX is saved
+ * then, and not back yet.
+ */
+static void emit_page_check(BlockCode *b, BlockExit *exit, int32_t distance, uint32_t serial)
+{
+    Emitter *e = &b->e;
+
+    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    emit_load64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
+    emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, distance));
+    emit_code_tag(b);
+    EMIT(e, 0x4a, 0x8d, 0x8c, 0x11);                            /* lea rcx, [rcx + r10 + serial] */
+    exit->serial = code_offset(b, e->at);
+    emit32(e, serial);
+    EMIT(e, 0xe3, 5);                                           /* jrcxz over the jump */
+    exit->stub = code_offset(b, emit_jmp(e));
+}
+
+/* To another page, if it is mapped to what it was when the jump was chained. */
 static void emit_far_exit(BlockCode *b, int64_t offset)
 {
+    const int64_t page = offset & (int64_t)TLB_PAGE_MASK;
     Emitter *e = &b->e;
     BlockExit *exit = new_exit(b, offset);
 
-    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
-    emit_load64(e, H_RCX, HOST_GS(JIT_OFF(code_page)));
-    emit_load64(e, H_R10, HOST_GS(JIT_OFF(spread)));
-    EMIT(e, 0x49, 0xbb);                                        /* mov r11, imm64 */
-    exit->context = code_offset(b, e->at);
-    emit64(e, 0);
-    emit_lea64(e, H_R11, (HostMem){ .base = H_R11, .index = H_R10 });
-    emit_lea64(e, H_R10, HOST_BASE(H_RCX, offset & (int64_t)TLB_PAGE_MASK));
-    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R11 });
-    EMIT(e, 0xe3, 5);                                           /* jrcxz over the jump */
-    uint8_t *miss = emit_jmp(e);
-    if (!b->mode64) {
-        emit_mov32(e, H_R10, H_R10);
+    if (page != (int32_t)page || !native_host_has(FEATURE_BMI2)) {
+        exit->stub = code_offset(b, emit_jmp(e));               /* for now: where to come from */
+        return;
     }
+    emit_page_check(b, exit, page, SERIAL_UNKNOWN);
     emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
     emit_load64(e, H_RCX, SPARE(SPARE_RCX));
     exit->place = code_offset(b, emit_jmp(e));
-    exit->stub = code_offset(b, miss);                          /* for now: where to come from */
+}
+
+/* The one instruction of a block over a page end: is the second page what it was? Else C finds out what to run. */
+static void emit_second_page_check(BlockCode *b)
+{
+    Emitter *e = &b->e;
+    BlockExit *exit = new_exit(b, b->block->lin & ~TLB_PAGE_MASK);
+
+    emit_page_check(b, exit, GUEST_PAGE_SIZE, b->block->serial2);
+    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
 }
 
 static void emit_exit(BlockCode *b, int64_t offset)
@@ -105,22 +136,28 @@ static void emit_dispatch(BlockCode *b)
 {
     Emitter *e = &b->e;
 
+    b->ended = true;
     emit_store64(e, H_R10, SPARE(SPARE_TARGET));
     emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    if (!native_host_has(FEATURE_BMI2)) {
+        b->dispatch_miss = emit_jmp(e);
+        return;
+    }
     emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R11, H_R10);         /* movzx r11d, r10w */
     emit_load64(e, H_R11, (HostMem){ .base = H_NONE, .index = H_R11, .scale = 3, .gs = true,
                                      .disp = offsetof(CpuExec, dispatch) });
-    emit_load64(e, H_RCX, HOST_GS(JIT_OFF(mix)));
+    emit_code_tag(b);                           /* from here on a kick knows by r11 where the jump leads */
     emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
-    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, negative_key)));
+    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, sum)));
     emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
     EMIT(e, 0xe3, 5);
     b->dispatch_miss = emit_jmp(e);
-    emit_load64(e, H_RCX, HOST_BASE(H_R11, offsetof(struct CodeHeader, page)));
-    emit_store64(e, H_RCX, HOST_GS(JIT_OFF(code_page)));
+    emit_load64(e, H_RCX, SPARE(SPARE_TARGET));
+    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, minus_offset)));
+    emit_lea64(e, H_R10, (HostMem){ .base = H_R10, .index = H_RCX });
+    emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
     emit_load64(e, H_RCX, SPARE(SPARE_RCX));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, HOST_BASE(H_R11, offsetof(struct CodeHeader, code)));
-    b->ended = true;
 }
 
 /* The stack */
@@ -210,6 +247,15 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
         if (host != H_R15) {                    /* POP rSP: the value wins */
             move_stack_pointer(b, word);
         }
+        return true;
+    case OP_PUSHF:
+        emit_rflags(b);
+        emit_store64(e, H_R11, SPARE(SPARE_TARGET));
+        stack_address(b, -word);
+        check_address(b, word, true);
+        emit_load64(e, H_R11, SPARE(SPARE_TARGET));
+        emit_op_mem(e, word_op(b, 0x89), H_R11, HOST_BASE(H_R10, 0));
+        move_stack_pointer(b, -word);
         return true;
     case OP_LEAVE:
         flags_spoil(&b->flags, e);
@@ -459,16 +505,12 @@ static bool is_plain(const BlockCode *b, const Insn *insn)
     const InsnRow *row = insn_row(insn);
 
     if (row->bind == bind_alu || row->bind == bind_shift || row->bind == bind_muldiv || row->bind == bind_atomic ||
-        row->bind == bind_fence || row->bind == bind_emms || row->bind == bind_vector || row->bind == bind_vmove ||
+        row->bind == bind_bit || row->bind == bind_fence || row->bind == bind_emms || row->bind == bind_vector || row->bind == bind_vmove ||
         row->bind == bind_x87) {
         return true;
     }
     if (row->bind == bind_vzero) {
         return b->mode64;
-    }
-    if (row->bind == bind_bit) {
-        bool offset = row->op == OP_BT || row->op == OP_BTS || row->op == OP_BTR || row->op == OP_BTC;
-        return !(offset && insn_has_mem(insn) && !row->imm_kind[0]);
     }
     if (row->bind == bind_flagop) {
         return row->op == OP_CMC || row->op == OP_CLC || row->op == OP_STC;
@@ -495,9 +537,10 @@ static bool is_translated(const BlockCode *b, const Insn *insn)
     if (row->feature && !native_cpuid_bit(row->feature)) {
         return false;                           /* the interpreter has what the host lacks */
     }
-    return !is_forbidden(insn) && !(row->properties & ROW_ENDS_BLOCK) &&
+    return privileged_in_place(b->cpu, insn) ||
+           (!is_forbidden(insn) && !(row->properties & ROW_ENDS_BLOCK) &&
            (is_plain(b, insn) || row->bind == bind_mov || row->bind == bind_stack || row->bind == bind_branch ||
-            row->bind == bind_nop);
+            row->bind == bind_nop));
 }
 
 static void translate_insn(BlockCode *b, const Insn *insn)
@@ -508,6 +551,7 @@ static void translate_insn(BlockCode *b, const Insn *insn)
     if (is_translated(b, insn)) {
         unsigned slow = b->slow_count, exits = b->exit_count, far = b->far_count;
         done = row->bind == bind_nop ? true
+             : privileged_in_place(b->cpu, insn) ? translate_privileged(b, insn)
              : row->bind == bind_mov ? translate_mov(b, insn)
              : row->bind == bind_stack ? translate_stack(b, insn)
              : row->bind == bind_branch ? translate_branch(b, insn)
@@ -559,12 +603,16 @@ static void emit_exit_stubs(BlockCode *b)
     }
     for (unsigned i = 0; i < b->exit_count; i++) {
         BlockExit *exit = &b->exits[i];
-        if (exit->context) {
+        if (exit->stub) {
             emit_patch32(jit->write + exit->stub, e->at);
+        }
+        if (exit->serial) {
             emit_load64(e, H_RCX, SPARE(SPARE_RCX));
         }
         exit->stub = code_offset(b, e->at);
-        emit_patch32(jit->write + exit->place, e->at);
+        if (exit->place) {
+            emit_patch32(jit->write + exit->place, e->at);
+        }
         emit_imm32(e, H_R11, i);
         emit_patch32(emit_jmp(e), b->tail_exit);
     }
@@ -636,6 +684,14 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->e = (Emitter){ .at = jit->write + jit->code_used, .limit = jit->write + jit->code_size };
     flags_begin(&b->flags);
     block->fpu_need = 0;
+    if (block->page2 && !native_host_has(FEATURE_BMI2)) {
+        return true;                            /* interpreted: its code could not look at the second page */
+    }
+    block->serial = code_serial(exec, block->page, block->key);
+    block->serial2 = block->page2 ? code_serial(exec, block->page2, block->key) : block->serial;
+    if (!block->serial || !block->serial2) {
+        return false;
+    }
     for (unsigned i = 0; i < block->count; i++) {
         unsigned need = is_translated(b, &block->insns[i]) ? fpu_need(b, &block->insns[i]) : 0;
         block->fpu_need = MAX(block->fpu_need & FPU_LEVEL, need & FPU_LEVEL) | ((block->fpu_need | need) & FPU_X87);
@@ -653,6 +709,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
         emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * block->fpu_need));
     }
     warm = b->e.at;
+    if (block->page2) {
+        emit_second_page_check(b);
+    }
     for (unsigned i = 0; i < block->count; i++) {
         b->insn = &block->insns[i];
         b->number = i;

@@ -4,6 +4,7 @@
  *
  *   translate.c   a decoded block -> host code            operand.c  one instruction re-emitted with other operands
  *   flags.c       where the guest's flags are             stubs.c    code that all blocks share: in, out, slow paths
+ *   privileged.c  system instructions in place
  *   slow.c        C called from translated code           cache.c    code memory, contexts, chaining, unchaining
  *   signal.c      leaving a chain, faults inside it       info.c     what info jit says
  *
@@ -20,9 +21,9 @@ typedef struct BlockExit {
     Block *from, *to;                           /* to: what it is chained to, or NULL */
     struct BlockExit *next;                     /* in to->incoming */
     int64_t offset;                             /* of the target, from the page that the code is in */
-    uint32_t place;                             /* of the jump's displacement in the code memory */
+    uint32_t place;                             /* of the jump's displacement in the code memory; 0: never chained */
     uint32_t stub;                              /* where it leads while unchained */
-    uint32_t context;                           /* of the immediate that page and context are compared with; 0: same page */
+    uint32_t serial;                            /* of the immediate that is the target's serial; 0: same page */
     uint8_t fpu;                                /* FPU_* surely loaded there */
     bool parted;                                /* chained, but a kick made the jump lead to the stub */
 } BlockExit;
@@ -45,14 +46,22 @@ static inline uint32_t translator_key(const CpuX86 *cpu)
 /** translate_block: gives the decoded @block host code. False: no room; forget everything and try again. */
 bool translate_block(CpuX86 *cpu, Block *block);
 
+/** privileged_in_place: would it be translated, though it may end a decoded block? */
+bool privileged_in_place(const CpuX86 *cpu, const Insn *insn);
+
 /* stubs.c */
 bool stubs_emit(Translator *jit, Emitter *e);
 
 /* cache.c */
 void cache_reset(CpuExec *exec);                /* no block has code any more */
-/** context_select: makes `mix` and `spread` those of @key in the current mappings. */
-void context_select(CpuX86 *cpu, uint32_t key);
-void dispatch_enter(CpuX86 *cpu, Block *block, uint32_t key);
+/** code_select: the code TLB is for @key from now on. */
+void code_select(CpuX86 *cpu, uint32_t key);
+/** code_arm: undoes what a kick did to the code TLB. */
+void code_arm(CpuExec *exec);
+/** code_serial: the serial of @page with block key @key. SERIAL_NONE: there are no more. */
+uint32_t code_serial(CpuExec *exec, const struct CodePage *page, uint32_t key);
+/** dispatch_enter: block_find() has found @block to be what runs at its `lin`. */
+void dispatch_enter(CpuX86 *cpu, Block *block);
 /** block_chain: leads @exit to @to, which was found to be what runs there. */
 void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to);
 /** block_drop: nothing leads to @block any more. */

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accel/tcg/tlb.h"
+
 struct Block;
 struct CodeHeader;
 
@@ -22,26 +24,30 @@ struct CodeHeader;
 enum { FPU_NONE, FPU_XMM, FPU_YMM, FPU_ZMM, FPU_LEVEL = 3, FPU_X87 = 4, FPU_STATES = 8 };
 
 /*
- * A context is what the meaning of a linear code address depends on: the block key, and the epochs of the mappings. Two
- * names for it: `mix`, part of every key in the dispatch table; `serial`, not used again while a jump across pages may
- * know it. In those jumps it is spread over the bits that the address of a page does not use, so that one sum tells page
- * and context.
+ * Whether a jump to another page may lead where it did last time: that page must still be mapped to the same code, to be
+ * run in the same way. The code TLB (CpuExec.code_tags) has, for each linear page that code was found in,
+ * -(page + serial), the serial standing for the physical page and the block key. Slots are chosen by the bits of the
+ * address just above the page's offset, so those tell nothing: together with the offset's they hold the serial, and one
+ * sum is 0 only if page and serial are the right ones, whatever the address.
  */
-typedef struct CodeContext {
-    uint32_t key, serial;
-    uint64_t user_epoch, global_epoch;
-    unsigned number;                            /* of `mix` */
-} CodeContext;
-#define CONTEXT_NUMBERS 64
-#define CONTEXT_MIX_SHIFT 58                    /* above the 57 bits of any canonical address */
+#define SERIAL_BITS (GUEST_PAGE_BITS + TLB_BITS)
+enum {
+    SERIAL_NONE,                                /* of an empty slot of the code TLB */
+    SERIAL_UNKNOWN,                             /* of a jump that has led nowhere yet */
+    SERIAL_FIRST,
+    SERIAL_LAST = (1 << SERIAL_BITS) - 3 * GUEST_PAGE_SIZE,
+    SERIAL_NO_BLOCK = (1 << SERIAL_BITS) - GUEST_PAGE_SIZE,     /* of no header, as if its code began at offset 0 */
+};
+static inline unsigned code_slot(uint64_t lin) { return lin >> GUEST_PAGE_BITS & (TLB_ENTRIES - 1); }
+static inline uint64_t code_tag(uint64_t page, uint32_t serial) { return -(page + serial); }
+#define CODE_SLOT_MASK ((uint64_t)(TLB_ENTRIES - 1) << GUEST_PAGE_BITS)
 
 typedef struct Translator {
     /* Read and written by translated code. */
     struct CpuX86 *cpu;
     uint64_t regs[3];                           /* R10, R11, R15 */
     uint64_t spare[6];
-    uint64_t mix;                               /* 0: leave at the next look-up */
-    uint64_t spread;                            /* of the context's serial; SPREAD_NONE: leave at the next jump across pages */
+    uint64_t slot_mask;                         /* CODE_SLOT_MASK; 0: every slot is 0, whose tag matches nothing then */
     uint64_t code_page;                         /* linear address of the page that the running code is in */
     uint64_t linear;                            /* address whose check failed */
     /* the x87 instruction that ran last, for FIP and FOP: offset in the code memory, 0: none; address of its operand */
@@ -57,10 +63,9 @@ typedef struct Translator {
 
     /* C's own. */
     bool enabled, leave;                        /* leave: the block may not go on after the instruction run in C */
-    uint64_t user_epoch, global_epoch, last_epoch;
-    CodeContext context[2];                     /* last used: supervisor's, user's */
     uint32_t last_serial;
-    unsigned last_number;
+    uint32_t tags_key[4];                       /* by TLB table: the block key that the code TLB is for */
+    uint64_t kick_tag;
     void (*enter)(struct CpuX86 *cpu, const void *code);
     uint8_t *write, *run;                       /* the code memory, twice */
     size_t code_size, code_used, code_first;
@@ -68,15 +73,14 @@ typedef struct Translator {
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
     uint64_t exit_rip;                          /* where the last exit led to */
-    struct Block **page_blocks;                 /* hashed by CodePage: lists by next_in_page */
+    struct Block **page_blocks, **page2_blocks; /* hashed by CodePage: lists by next_in_page, next_in_page2 */
     struct CodePage *stale[64];                 /* under TcgCpu.lock: pages that others wrote to */
     unsigned stale_count;
     /* for info jit */
-    uint64_t translated, links, drops, exits_direct, exits_indirect, lookups, searches, contexts, refills, interpreted;
+    uint64_t translated, links, drops, exits_direct, exits_indirect, lookups, searches, refills, interpreted;
     uint64_t *interpreted_ops;                  /* by OP_ */
 } Translator;
 
-#define SPREAD_NONE ((uint64_t)1 << 57)         /* more than there is between any page and 0 */
 #define DISPATCH_ENTRIES 65536                  /* by the low 16 bits of the linear address */
 
 #endif
