@@ -75,6 +75,8 @@ HmpRun hmp_info_status, hmp_info_version, hmp_info_name, hmp_info_uuid, hmp_info
        hmp_info_accelerators;                                                   /* hmp_info.c */
 HmpRun hmp_qom_list, hmp_qom_get, hmp_qom_set, hmp_cpu_select, hmp_log, hmp_logfile, hmp_trace_event,
        hmp_clear;                                                               /* hmp_commands.c */
+HmpRun hmp_sendkey, hmp_mouse_move, hmp_mouse_button, hmp_mouse_set, hmp_info_mice;    /* hmp_input.c */
+void hmp_complete_key(const char *prefix, GPtrArray *candidates);
 void hmp_complete_device_id(const char *prefix, GPtrArray *candidates);         /* hmp_complete.c ... */
 void hmp_complete_object_id(const char *prefix, GPtrArray *candidates);
 void hmp_complete_device_type(const char *prefix, GPtrArray *candidates);

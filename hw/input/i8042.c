@@ -6,6 +6,8 @@
  * guest: a device's queue or the controller's answer -> fill_output() -> output buffer, STATUS.OBF and an interrupt ->
  * guest reads 0x60, which makes room for the next.
  *
+ * Keys and motion come from ui/input.h, whose two handlers (keyboard, mouse) are this device's.
+ *
  * Invariant: STATUS.OBF is set exactly while `output` holds a byte that the guest has not read; `output_aux` says from
  * which side. An answer of the controller goes before bytes of the keyboard, and those before the mouse's.
  * Spec: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and auxiliary device controller".
@@ -17,6 +19,7 @@
 #include "core/log.h"
 #include "core/vm.h"
 #include "target/i386/cpu.h"
+#include "ui/input.h"
 
 enum { STATUS_OBF = 0x01, STATUS_SYS = 0x04, STATUS_CMD = 0x08, STATUS_UNLOCKED = 0x10, STATUS_AUX = 0x20 };
 enum {
@@ -40,6 +43,7 @@ typedef struct I8042 {
     MemoryRegion data_port, command_port;
     IrqLine *kbd_irq, *aux_irq;
     Ps2Port kbd, aux;
+    InputHandler *key_handler, *mouse_handler;  /* host-only */
     uint8_t ram[RAM_BYTES];
     uint8_t outport, status, output, answer, pending_command;
     bool output_aux, answer_pending, answer_aux;
@@ -255,6 +259,54 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned size)
 static const MemoryOps data_ops = { .read = data_read, .write = data_write, .impl = { .min = 1, .max = 1 } };
 static const MemoryOps command_ops = { .read = status_read, .write = command_write, .impl = { .min = 1, .max = 1 } };
 
+/* Input */
+
+static void wake_guest(void)
+{
+    if (vm_run_state() == RUN_STATE_SUSPENDED) {
+        vm_request_wakeup();
+    }
+}
+
+static void key_event(void *opaque, QKeyCode key, bool down)
+{
+    wake_guest();
+    ps2_keyboard_key(&((I8042 *)opaque)->kbd, key, down);
+}
+
+static void button_event(void *opaque, InputButton button, bool down)
+{
+    if (down) {
+        wake_guest();
+    }
+    ps2_mouse_button(&((I8042 *)opaque)->aux, button, down);
+}
+
+static void move_event(void *opaque, InputAxis axis, int value)
+{
+    ps2_mouse_move(&((I8042 *)opaque)->aux, axis == INPUT_AXIS_X ? value : 0, axis == INPUT_AXIS_Y ? -value : 0);
+}
+
+static void mouse_sync(void *opaque)
+{
+    ps2_mouse_sync(&((I8042 *)opaque)->aux);
+}
+
+static const InputHandlerOps key_handler_ops = { .name = "QEMU PS/2 Keyboard", .key = key_event };
+static const InputHandlerOps mouse_handler_ops = {
+    .name = "QEMU PS/2 Mouse", .button = button_event, .move = move_event, .sync = mouse_sync,
+};
+
+static void repeat_due(void *opaque)
+{
+    ps2_keyboard_repeat(&((I8042 *)opaque)->kbd);
+}
+
+/* A mouse repeats nothing; but its port has a timer, which a bad saved state may have armed. */
+static void repeat_ignored(void *opaque)
+{
+}
+
 static bool i8042_realize(Device *dev, GError **err)
 {
     I8042 *s = DEVICE(I8042, dev);
@@ -265,6 +317,8 @@ static bool i8042_realize(Device *dev, GError **err)
     }
     ps2_init(&s->kbd, false, fill_output, s);
     ps2_init(&s->aux, true, fill_output, s);
+    s->key_handler = input_handler_new(&key_handler_ops, s);
+    s->mouse_handler = input_handler_new(&mouse_handler_ops, s);
     memory_region_init_io(&s->data_port, &dev->object, &data_ops, s, "i8042-data", 1);
     memory_region_init_io(&s->command_port, &dev->object, &command_ops, s, "i8042-cmd", 1);
     isa_register_ioport(&s->isa, &s->data_port, 0x60);
@@ -275,6 +329,8 @@ static bool i8042_realize(Device *dev, GError **err)
 static void i8042_unrealize(Device *dev)
 {
     I8042 *s = DEVICE(I8042, dev);
+    input_handler_free(s->key_handler);
+    input_handler_free(s->mouse_handler);
     memory_region_destroy(&s->data_port);
     memory_region_destroy(&s->command_port);
 }
@@ -301,6 +357,7 @@ static bool i8042_post_load(Device *dev, unsigned version, GError **err)
         return error_set(err, "the state of a PS/2 port is out of range");
     }
     cpu_a20_set(s->outport & OUTPORT_A20);
+    input_set_leds(s->kbd.leds & 7);
     return true;
 }
 
@@ -314,6 +371,8 @@ static const StateField i8042_state[] = {
 static const DeviceType i8042_type = {
     .name = "i8042", .parent = &isa_device_type.type, .size = sizeof(I8042), .category = CATEGORY_INPUT,
     .not_user_creatable = true, .description = "8042 keyboard controller", .state = i8042_state,
+    .timers = TIMERS(TIMER(I8042, kbd.repeat, CLOCK_VIRTUAL, repeat_due),
+                     TIMER(I8042, aux.repeat, CLOCK_VIRTUAL, repeat_ignored)),
     .realize = i8042_realize, .unrealize = i8042_unrealize, .reset = i8042_reset, .post_load = i8042_post_load,
 };
 TYPE_REGISTER(i8042_type);

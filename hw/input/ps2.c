@@ -4,6 +4,9 @@
 #include <glib.h>
 #include <string.h>
 
+#include "hw/input/ps2_keys.h"
+#include "ui/input.h"
+
 enum { PS2_ACK = 0xfa, PS2_RESEND = 0xfe, PS2_SELF_TEST_OK = 0xaa, PS2_ECHO = 0xee };
 enum {
     KBD_SET_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCANCODE_SET = 0xf0, KBD_GET_ID = 0xf2, KBD_TYPEMATIC = 0xf3,
@@ -20,18 +23,6 @@ enum { MOUSE_ID_PLAIN = 0, MOUSE_ID_WHEEL = 3, MOUSE_ID_5_BUTTONS = 4 };
 #define KBD_TYPEMATIC_DEFAULT 0x2b              /* 10.9 characters a second after 500 ms */
 #define ANSWER_ROOM 8                           /* of the queue, kept free of events */
 #define MOTION_MAX 0x7fff                       /* what a mouse remembers until it can report it */
-
-/* Set 1 (index) to set 2 codes, without prefixes; 0: no such key. The E0-prefixed keys use the same columns. */
-static const uint8_t set2_from_set1[128] = {
-    0x00, 0x76, 0x16, 0x1e, 0x26, 0x25, 0x2e, 0x36, 0x3d, 0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66, 0x0d,
-    0x15, 0x1d, 0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43, 0x44, 0x4d, 0x54, 0x5b, 0x5a, 0x14, 0x1c, 0x1b,
-    0x23, 0x2b, 0x34, 0x33, 0x3b, 0x42, 0x4b, 0x4c, 0x52, 0x0e, 0x12, 0x5d, 0x1a, 0x22, 0x21, 0x2a,
-    0x32, 0x31, 0x3a, 0x41, 0x49, 0x4a, 0x59, 0x7c, 0x11, 0x29, 0x58, 0x05, 0x06, 0x04, 0x0c, 0x03,
-    0x0b, 0x83, 0x0a, 0x01, 0x09, 0x77, 0x7e, 0x6c, 0x75, 0x7d, 0x7b, 0x6b, 0x73, 0x74, 0x79, 0x69,
-    0x72, 0x7a, 0x70, 0x71, 0x7f, 0x60, 0x61, 0x78, 0x07, 0x0f, 0x17, 0x1f, 0x27, 0x2f, 0x37, 0x3f,
-    0x47, 0x4f, 0x56, 0x5e, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38, 0x40, 0x48, 0x50, 0x57, 0x6f,
-    0x13, 0x19, 0x39, 0x51, 0x53, 0x5c, 0x5f, 0x62, 0x63, 0x64, 0x65, 0x67, 0x68, 0x6a, 0x6d, 0x6e,
-};
 
 /* A byte behind the first @before of the queue; false: the queue is full. */
 static bool queue_insert(Ps2Port *p, unsigned before, uint8_t byte)
@@ -82,21 +73,50 @@ uint8_t ps2_read(Ps2Port *p)
     return q->last;
 }
 
+static bool bit_get(const uint8_t *bits, unsigned n)
+{
+    return bits[n / 8] >> n % 8 & 1;
+}
+
+static void bit_set(uint8_t *bits, unsigned n, bool value)
+{
+    bits[n / 8] = (bits[n / 8] & ~(1 << n % 8)) | value << n % 8;
+}
+
+static void repeat_stop(Ps2Port *p)
+{
+    if (!p->is_mouse) {
+        timer_stop(&p->repeat);
+    }
+}
+
+static void set_leds(Ps2Port *p, uint8_t leds)
+{
+    p->leds = leds;
+    input_set_leds(leds);
+}
+
 static void set_defaults(Ps2Port *p)
 {
+    repeat_stop(p);
+    memset(p->no_break, 0, sizeof p->no_break);
+    memset(p->no_repeat, 0, sizeof p->no_repeat);
     p->scancode_set = 2;
     p->typematic = KBD_TYPEMATIC_DEFAULT;
     p->sample_rate = 100;
     p->resolution = 2;
     p->status = 0;
-    p->dx = p->dy = p->dz = 0;
+    p->dx = p->dy = p->dz = p->dw = 0;
     memset(p->rate_history, 0, sizeof p->rate_history);
 }
 
 void ps2_reset(Ps2Port *p)
 {
     p->queue = (Ps2Queue){ 0 };
-    p->pending_command = p->leds = p->buttons = 0;
+    p->pending_command = p->buttons = p->modifiers = 0;
+    if (!p->is_mouse) {
+        set_leds(p, 0);
+    }
     p->wrap_mode = false;
     p->id = MOUSE_ID_PLAIN;
     p->enabled = !p->is_mouse;
@@ -106,16 +126,26 @@ void ps2_reset(Ps2Port *p)
 void ps2_init(Ps2Port *p, bool is_mouse, void (*on_data)(void *opaque), void *opaque)
 {
     p->is_mouse = is_mouse;
+    p->repeat_key = Q_KEY_CODE_UNMAPPED;
     p->on_data = on_data;
     p->opaque = opaque;
     ps2_reset(p);
+}
+
+/* @kind: 0 repeats, 1 has a break code, 2 neither; of codes @first to @last of set 3. */
+static void set_key_kind(Ps2Port *p, unsigned kind, unsigned first, unsigned last)
+{
+    for (unsigned code = first; code <= last; code++) {
+        bit_set(p->no_break, code, kind != 1);
+        bit_set(p->no_repeat, code, kind != 0);
+    }
 }
 
 static void keyboard_argument(Ps2Port *p, uint8_t command, uint8_t value)
 {
     switch (command) {
     case KBD_SET_LEDS:
-        p->leds = value & 7;
+        set_leds(p, value & 7);
         queue_answer(p, PS2_ACK);
         break;
     case KBD_SCANCODE_SET:
@@ -134,7 +164,8 @@ static void keyboard_argument(Ps2Port *p, uint8_t command, uint8_t value)
         p->typematic = value & 0x7f;
         queue_answer(p, PS2_ACK);
         break;
-    default:                                    /* keys whose kind KBD_KEY_FIRST ... sets, until the next command */
+    default:                                    /* keys whose kind KBD_KEY_... sets, until the next command */
+        set_key_kind(p, command - KBD_KEY_FIRST, value, value);
         p->pending_command = command;
         queue_answer(p, PS2_ACK);
     }
@@ -181,7 +212,13 @@ static void keyboard_write(Ps2Port *p, uint8_t value)
         queue_answer(p, PS2_ACK);
         queue_answer(p, PS2_SELF_TEST_OK);
         break;
-    case KBD_ALL_KEYS_FIRST ... KBD_ALL_KEYS_LAST:      /* of set 3: accepted, all keys stay as they are */
+    case KBD_ALL_KEYS_FIRST ... KBD_ALL_KEYS_LAST:
+        if (value == KBD_ALL_KEYS_LAST) {       /* repeat, and have break codes */
+            memset(p->no_break, 0, sizeof p->no_break);
+            memset(p->no_repeat, 0, sizeof p->no_repeat);
+        } else {
+            set_key_kind(p, value - KBD_ALL_KEYS_FIRST, 0, 255);
+        }
         queue_answer(p, PS2_ACK);
         break;
     case KBD_RESEND:
@@ -208,10 +245,13 @@ static void mouse_report(Ps2Port *p, void (*queue)(Ps2Port *p, uint8_t byte))
     queue(p, y);
     if (p->id == MOUSE_ID_WHEEL) {
         queue(p, clamp_motion(&p->dz, 127));
+        p->dw = 0;
+    } else if (p->id == MOUSE_ID_5_BUTTONS && p->dw) {      /* the other wheel, then the vertical one has to wait */
+        queue(p, 0x40 | (clamp_motion(&p->dw, 31) & 0x3f));
     } else if (p->id == MOUSE_ID_5_BUTTONS) {
         queue(p, (clamp_motion(&p->dz, 7) & 0x0f) | (p->buttons & 0x18) << 1);
     } else {
-        p->dz = 0;
+        p->dz = p->dw = 0;
     }
 }
 
@@ -311,53 +351,134 @@ void ps2_write(Ps2Port *p, uint8_t value)
     }
 }
 
-void ps2_keyboard_key(Ps2Port *p, uint8_t set1_code, bool extended, bool down)
-{
-    if (!p->enabled || !queue_has_room(p, 4) || set1_code > 0x7f) {
-        return;
-    }
-    if (extended) {
-        queue_event(p, 0xe0);
-    }
-    if (p->scancode_set == 1) {
-        queue_event(p, set1_code | (down ? 0 : 0x80));
-    } else {
-        if (!down) {
-            queue_event(p, 0xf0);
-        }
-        queue_event(p, set2_from_set1[set1_code]);
-    }
-    p->on_data(p->opaque);
-}
+/* Keys */
 
-static void add_motion(int32_t *motion, int by)
+static void queue_code(Ps2Port *p, const Ps2Code *c)
 {
-    *motion = MIN(MAX((int64_t)*motion + by, -MOTION_MAX), MOTION_MAX);
-}
-
-void ps2_mouse_move(Ps2Port *p, int dx, int dy, int dz, uint8_t buttons)
-{
-    bool streams = !(p->status & MOUSE_STATUS_REMOTE);
-    p->buttons = buttons & 0x1f;
-    if (streams && !p->enabled) {
-        return;
-    }
-    add_motion(&p->dx, dx);
-    add_motion(&p->dy, dy);
-    add_motion(&p->dz, dz);
-    if (streams) {
-        /* What finds no room stays and goes with a later report. */
-        for (bool more = true; more && queue_has_room(p, 4); more = p->dx || p->dy || p->dz) {
-            mouse_report(p, queue_event);
+    if (c->len && queue_has_room(p, c->len)) {
+        for (unsigned i = 0; i < c->len; i++) {
+            queue_event(p, c->bytes[i]);
         }
         p->on_data(p->opaque);
     }
 }
 
+static void key_code(Ps2Port *p, QKeyCode key, bool down)
+{
+    uint8_t code = ps2_set_3_code(key);
+    if (p->enabled && (p->scancode_set != 3 || down || !bit_get(p->no_break, code))) {
+        Ps2Code c = ps2_code(key, p->scancode_set, down, p->modifiers);
+        queue_code(p, &c);
+    }
+}
+
+/* Bits 6-5: 250 ms and so many times more; bits 4-0: characters a second, from 30 down to 2. */
+static int64_t repeat_delay_ns(const Ps2Port *p)
+{
+    return ((p->typematic >> 5 & 3) + 1) * 250 * NS_PER_MS;
+}
+
+static int64_t repeat_period_ns(const Ps2Port *p)
+{
+    return (NS_PER_S * (8 + (p->typematic & 7)) << (p->typematic >> 3 & 3)) / 240;
+}
+
+void ps2_keyboard_repeat(Ps2Port *p)
+{
+    if (!ps2_has_data(p)) {
+        key_code(p, p->repeat_key, true);
+    }
+    timer_arm_ns(&p->repeat, clock_ns(CLOCK_VIRTUAL) + repeat_period_ns(p));
+}
+
+static unsigned modifier_of(QKeyCode key)
+{
+    static const uint8_t modifiers[Q_KEY_CODE_COUNT] = {
+        [Q_KEY_CODE_ALT] = PS2_ALT, [Q_KEY_CODE_ALT_R] = PS2_ALT_R, [Q_KEY_CODE_CTRL] = PS2_CTRL,
+        [Q_KEY_CODE_CTRL_R] = PS2_CTRL_R, [Q_KEY_CODE_SHIFT] = PS2_SHIFT, [Q_KEY_CODE_SHIFT_R] = PS2_SHIFT_R,
+    };
+    return modifiers[key];
+}
+
+void ps2_keyboard_key(Ps2Port *p, QKeyCode key, bool down)
+{
+    if (key <= Q_KEY_CODE_UNMAPPED || key >= Q_KEY_CODE_COUNT) {
+        return;
+    }
+    key_code(p, key, down);
+    p->modifiers = down ? p->modifiers | modifier_of(key) : p->modifiers & ~modifier_of(key);
+    bool repeats = p->scancode_set == 3 ? !bit_get(p->no_repeat, ps2_set_3_code(key)) : key != Q_KEY_CODE_PAUSE;
+    if (!down || !repeats) {
+        repeat_stop(p);
+    } else if (p->enabled) {
+        p->repeat_key = key;
+        timer_arm_ns(&p->repeat, clock_ns(CLOCK_VIRTUAL) + repeat_delay_ns(p));
+    }
+}
+
+/* Mouse */
+
+static bool streams(const Ps2Port *p)
+{
+    return !(p->status & MOUSE_STATUS_REMOTE);
+}
+
+static void add_motion(Ps2Port *p, int32_t *motion, int by)
+{
+    if (p->enabled || !streams(p)) {
+        *motion = MIN(MAX((int64_t)*motion + by, -MOTION_MAX), MOTION_MAX);
+    }
+}
+
+void ps2_mouse_move(Ps2Port *p, int dx, int dy)
+{
+    add_motion(p, &p->dx, dx);
+    add_motion(p, &p->dy, dy);
+}
+
+void ps2_mouse_button(Ps2Port *p, InputButton button, bool down)
+{
+    static const uint8_t bits[INPUT_BUTTON_COUNT] = {
+        [INPUT_BUTTON_LEFT] = 0x01, [INPUT_BUTTON_RIGHT] = 0x02, [INPUT_BUTTON_MIDDLE] = 0x04,
+        [INPUT_BUTTON_SIDE] = 0x08, [INPUT_BUTTON_EXTRA] = 0x10,
+    };
+    if (button < INPUT_BUTTON_COUNT) {
+        p->buttons = down ? p->buttons | bits[button] : p->buttons & ~bits[button];
+    }
+    switch (down ? button : INPUT_BUTTON_COUNT) {
+    case INPUT_BUTTON_WHEEL_UP:
+        add_motion(p, &p->dz, -1);
+        break;
+    case INPUT_BUTTON_WHEEL_DOWN:
+        add_motion(p, &p->dz, 1);
+        break;
+    case INPUT_BUTTON_WHEEL_LEFT:
+        add_motion(p, &p->dw, 1);
+        break;
+    case INPUT_BUTTON_WHEEL_RIGHT:
+        add_motion(p, &p->dw, -1);
+        break;
+    default:
+        break;
+    }
+}
+
+void ps2_mouse_sync(Ps2Port *p)
+{
+    if (!p->enabled || !streams(p)) {
+        return;
+    }
+    /* What finds no room stays and goes with a later report. */
+    for (bool more = true; more && queue_has_room(p, 4); more = p->dx || p->dy || p->dz || p->dw) {
+        mouse_report(p, queue_event);
+    }
+    p->on_data(p->opaque);
+}
+
 bool ps2_state_valid(const Ps2Port *p)
 {
     return p->queue.head < PS2_QUEUE_LEN && p->queue.count <= PS2_QUEUE_LEN && p->queue.answers <= p->queue.count &&
-           p->scancode_set >= 1 && p->scancode_set <= 3;
+           p->scancode_set >= 1 && p->scancode_set <= 3 && p->repeat_key < Q_KEY_CODE_COUNT;
 }
 
 static const StateField queue_state[] = {
@@ -368,8 +489,10 @@ static const StateField queue_state[] = {
 const StateField ps2_state[] = {
     STATE_STRUCT(Ps2Port, queue, Ps2Queue, queue_state), STATE_U8(Ps2Port, pending_command),
     STATE_BOOL(Ps2Port, is_mouse), STATE_BOOL(Ps2Port, enabled), STATE_U8(Ps2Port, scancode_set),
-    STATE_U8(Ps2Port, leds), STATE_U8(Ps2Port, typematic), STATE_U8(Ps2Port, sample_rate),
+    STATE_U8(Ps2Port, leds), STATE_U8(Ps2Port, typematic), STATE_U8(Ps2Port, modifiers),
+    STATE_U8_ARRAY(Ps2Port, no_break), STATE_U8_ARRAY(Ps2Port, no_repeat),
+    STATE_U8(Ps2Port, repeat_key), STATE_TIMER(Ps2Port, repeat), STATE_U8(Ps2Port, sample_rate),
     STATE_U8(Ps2Port, resolution), STATE_U8(Ps2Port, status), STATE_U8(Ps2Port, id), STATE_U8(Ps2Port, buttons),
     STATE_U8_ARRAY(Ps2Port, rate_history), STATE_BOOL(Ps2Port, wrap_mode), STATE_S32(Ps2Port, dx),
-    STATE_S32(Ps2Port, dy), STATE_S32(Ps2Port, dz), { }
+    STATE_S32(Ps2Port, dy), STATE_S32(Ps2Port, dz), STATE_S32(Ps2Port, dw), { }
 };
