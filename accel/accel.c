@@ -156,7 +156,8 @@ static void *cpu_thread(void *arg)
 
 void cpu_start(Cpu *cpu)
 {
-    g_autofree char *name = g_strdup_printf("CPU %d/%.3s", cpu->index, current_accel->object.type->name);
+    g_autofree char *accel = g_ascii_strup(current_accel->object.type->name, 3);
+    g_autofree char *name = g_strdup_printf("CPU %d/%s", cpu->index, accel);
     cpu->thread = thread_start(name, cpu_thread, cpu);
     while (!cpu->created) {
         bql_wait(&cpus_cond);
@@ -191,6 +192,20 @@ void cpu_interrupt(Cpu *cpu, uint32_t mask)
 void cpu_interrupt_clear(Cpu *cpu, uint32_t mask)
 {
     __atomic_and_fetch(&cpu->interrupt_request, ~mask, __ATOMIC_SEQ_CST);
+}
+
+void cpu_state_pull(Cpu *cpu)
+{
+    if (current_accel && accel_of(current_accel)->state_pull) {
+        accel_of(current_accel)->state_pull(cpu);
+    }
+}
+
+void cpu_state_changed(Cpu *cpu)
+{
+    if (current_accel && accel_of(current_accel)->state_changed) {
+        accel_of(current_accel)->state_changed(cpu);
+    }
 }
 
 /* Work run in a vCPU's thread. */

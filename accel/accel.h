@@ -28,6 +28,7 @@ typedef struct CpuOps {
     void (*tcg_tlb_flush_all)(Cpu *cpu);        /* in the vCPU's own thread */
     void (*tcg_kick)(Cpu *cpu);                 /* makes it look at its requests soon; any thread. NULL: it does */
     void (*tcg_page_changed)(Cpu *cpu, struct CodePage *page);  /* code in it was overwritten; any thread. NULL: nothing to do */
+    const struct KvmCpuOps *kvm;                /* accel/kvm/kvm.h; NULL: this target has no KVM */
 } CpuOps;
 
 struct Cpu {
@@ -44,6 +45,7 @@ struct Cpu {
     pthread_mutex_t work_lock;
     uint64_t thread_id;                         /* host tid for query-cpus-fast */
     AddressSpace *as;
+    struct KvmCpu *kvm;                         /* NULL: not run by KVM */
 };
 extern const DeviceType cpu_type;               /* "cpu": abstract */
 
@@ -52,6 +54,8 @@ typedef struct AccelType {
     bool (*init_machine)(Accel *accel, GError **err);
     void *(*vcpu_thread)(void *cpu);
     void (*kick)(Cpu *cpu);                     /* after exit_request was set; NULL: nothing more */
+    void (*state_pull)(Cpu *cpu);               /* NULL, both: the target's registers are the only ones */
+    void (*state_changed)(Cpu *cpu);
 } AccelType;
 struct Accel { Object object; };
 extern const AccelType accel_type;              /* "accel": abstract; types are called NAME-accel */
@@ -74,6 +78,12 @@ void cpu_kick(Cpu *cpu);                        /* leave guest code and look at 
 typedef void CpuWorkFn(Cpu *cpu, void *arg);
 void cpu_run_on(Cpu *cpu, CpuWorkFn *fn, void *arg);
 void cpu_run_on_async(Cpu *cpu, CpuWorkFn *fn, void *arg);
+/**
+ * cpu_state_pull: brings the target's registers of @cpu up to date, before somebody reads or changes them from outside;
+ * what is then in them counts. cpu_state_changed: all of them were set anew (reset). Under the big lock.
+ */
+void cpu_state_pull(Cpu *cpu);
+void cpu_state_changed(Cpu *cpu);
 /** cpu_exclusive_start/end: all other vCPUs are outside of guest code in between (rare atomics, invalidation). */
 void cpu_exclusive_start(void);
 void cpu_exclusive_end(void);

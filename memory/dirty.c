@@ -10,6 +10,8 @@
 
 void (*ram_code_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 void (*ram_protect_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
+void (*ram_log_hook)(MemoryRegion *mr);
+void (*ram_dirty_pull_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 
 enum { WORD_BITS = 64 };
 
@@ -109,6 +111,9 @@ void memory_region_set_log(MemoryRegion *mr, bool log, DirtyClient client)
         return;
     }
     mr->dirty_clients ^= bit;
+    if (ram_log_hook) {
+        ram_log_hook(mr);
+    }
     if (!log && page_span(mr->ram, 0, memory_region_size(mr), &first, &last)) {
         bits_set(mr->ram->dirty[client], first, last);      /* nobody asks any more: writes are fast again */
     }
@@ -122,6 +127,9 @@ bool memory_region_take_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, D
 
     if (!ram || !page_span(ram, offset, len, &first, &last)) {
         return false;
+    }
+    if (ram_dirty_pull_hook) {
+        ram_dirty_pull_hook(ram, offset, len);
     }
     for (uint64_t word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
         uint64_t mask = word_mask(first, last, word);

@@ -178,6 +178,12 @@ bool memory_region_test_and_clear_dirty(MemoryRegion *mr, uint64_t offset, uint6
  * that was written. Bits of other pages stay. Returns whether any page was.
  */
 bool memory_region_take_dirty(MemoryRegion *mr, uint64_t offset, uint64_t len, DirtyClient client, unsigned long *bits);
+/*
+ * For an accelerator whose guest writes set no bits here: ram_log_hook: clients of @mr came or went; ram_dirty_pull_hook:
+ * somebody is about to look at the bits of this range. Under the big lock.
+ */
+extern void (*ram_log_hook)(MemoryRegion *mr);
+extern void (*ram_dirty_pull_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 /** ram_protect_hook: called when dirty bits were cleared, to withdraw cached write permission (TLBs). */
 extern void (*ram_protect_hook)(RamBlock *ram, uint64_t offset, uint64_t len);
 

@@ -348,7 +348,9 @@ Cpu *hmp_cpu(Monitor *mon, GError **err)
     Cpu *cpu = cpu_by_index(mon->cpu_index);
     if (!cpu) {
         error_set(err, "no CPU available");
+        return NULL;
     }
+    cpu_state_pull(cpu);
     return cpu;
 }
 

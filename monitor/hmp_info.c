@@ -90,6 +90,7 @@ static void print_on_cpu(Cpu *cpu, void *opaque)
 static void print_cpu(Monitor *mon, Cpu *cpu, void (*print)(Cpu *cpu, GString *out))
 {
     CpuPrint p = { print, g_string_new(NULL) };
+    cpu_state_pull(cpu);
     if (cpu->created) {
         cpu_run_on(cpu, print_on_cpu, &p);
     } else {

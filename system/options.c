@@ -117,6 +117,11 @@ static void add_args(Config *c, const OptionRow *row, const char *text)
     g_ptr_array_add(CONFIG_FIELD(c, row, GPtrArray *), use_new(row, text, args));
 }
 
+static void enable_kvm(Config *c, const OptionRow *row, const char *text)
+{
+    add_args(c, row, "kvm");
+}
+
 /* One dictionary whose later occurrences override members of earlier ones, as QEMU merges -m, -smp and -machine. */
 static void merge_args(Config *c, const OptionRow *row, const char *text)
 {
@@ -324,6 +329,7 @@ static const OptionRow option_rows[] = {
     { "machine", "[type=]NAME[,KEY=VALUE...]", "choose the machine and its properties; help lists both", merge_args, AT(machine), .implied = "type" },
     { "M", "NAME[,...]", "same as -machine", merge_args, AT(machine), .implied = "type" },
     { "accel", "[accel=]NAME[,KEY=VALUE...]", "choose what runs the vCPUs; given again: fallbacks", add_args, AT(accels), .implied = "accel" },
+    { "enable-kvm", NULL, "same as -accel kvm", enable_kvm, AT(accels), .implied = "accel" },
     { "cpu", "MODEL[,[+|-]FEATURE...]", "choose the CPU model and its features; help lists them", set_cpu },
     { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,modules=N][,cores=N][,threads=N]", "number of vCPUs and their topology",
       merge_args, AT(smp), .implied = "cpus",
@@ -388,7 +394,7 @@ static const OptionRow option_rows[] = {
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
     "action", "add-fd", "audio", "audiodev", "cdrom", "compat", "daemonize", "dfilter", "dtb",
-    "dump-vmstate", "echr", "enable-kvm", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "gdb",
+    "dump-vmstate", "echr", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "gdb",
     "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
     "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "overcommit", "parallel", "perfmap",
     "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",

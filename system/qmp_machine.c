@@ -212,6 +212,7 @@ void qmp_memsave(const MemsaveArgs *args, GError **err)
         error_set(err, "there is no CPU %" PRId64 "; the highest is %d", index, cpu_count() - 1);
         return;
     }
+    cpu_state_pull(cpu);
     save_memory(read_virtual, cpu, args->val, args->size, args->filename, err);
 }
 

@@ -246,6 +246,24 @@ static bool uuid_parse(const char *text, uint8_t out[16])
     return n == 16 && used == 36 && !text[used];
 }
 
+/* -machine takes these for KVM too, from before -accel had properties. */
+static const char *const machine_kvm_keys[] = { "kernel-irqchip", "kvm-shadow-mem", NULL };
+
+static void kvm_keys_of_machine(const Config *c, GPtrArray *accels)
+{
+    for (int i = 0; c->machine.args && machine_kvm_keys[i]; i++) {
+        json_object *value = json_object_object_get(c->machine.args, machine_kvm_keys[i]);
+
+        for (guint n = 0; value && n < accels->len; n++) {
+            json_object *args = accels->pdata[n];
+
+            if (!g_strcmp0(dict_str(args, "accel"), "kvm") && !json_object_object_get(args, machine_kvm_keys[i])) {
+                json_object_object_add(args, machine_kvm_keys[i], json_object_get(value));
+            }
+        }
+    }
+}
+
 static void accel_setup(Config *c)
 {
     GError *err = NULL;
@@ -271,6 +289,7 @@ static void accel_setup(Config *c)
         g_ptr_array_add(list, use->args);
         blame = use;
     }
+    kvm_keys_of_machine(c, list);
     if (!list->len) {
         json_object *args = json_object_new_object();
         json_object_object_add(args, "accel", json_object_new_string(c->qtest ? "qtest" : "tcg"));
@@ -405,7 +424,7 @@ void machine_setup(Config *c)
     }
     host_ends_setup(c);
 
-    static const char *const not_properties[] = { "type", "accel", NULL };
+    static const char *const not_properties[] = { "type", "accel", "kernel-irqchip", "kvm-shadow-mem", NULL };
     if (c->machine.args && !object_set_dict(&m->object, c->machine.args, not_properties, &err)) {
         option_fail(&c->machine, err);
     }

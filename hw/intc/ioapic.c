@@ -40,6 +40,18 @@ typedef struct IoApic {
 static IoApic *ioapics[IOAPICS_MAX];
 static void (*listen_hook)(void *opaque, unsigned pin);
 static void *listen_opaque;
+static void (*entry_hook)(unsigned pin, uint64_t addr, uint32_t data);
+static void (*entry_done_hook)(void);
+
+static uint64_t message_addr(uint64_t entry)
+{
+    return 0xfee00000u | (entry >> RTE_DEST_SHIFT) << 12 | (entry & RTE_DEST_LOGICAL ? 1 << 2 : 0);
+}
+
+static uint32_t message_data(uint64_t entry, uint32_t vector)
+{
+    return vector | (entry & RTE_DELIVERY) | (entry & RTE_LEVEL ? 1 << 15 : 0) | 1 << 14;
+}
 
 static void ioapic_send(uint64_t entry)
 {
@@ -48,9 +60,24 @@ static void ioapic_send(uint64_t entry)
         vector = i8259_acknowledge(NULL);       /* a fixed interrupt, whose vector the 8259 pair gives */
         entry &= ~(uint64_t)RTE_DELIVERY;
     }
-    uint64_t addr = 0xfee00000u | (entry >> RTE_DEST_SHIFT) << 12 | (entry & RTE_DEST_LOGICAL ? 1 << 2 : 0);
-    uint32_t data = vector | (entry & RTE_DELIVERY) | (entry & RTE_LEVEL ? 1 << 15 : 0) | 1 << 14;
-    apic_send_msi(addr, data);
+    apic_send_msi(message_addr(entry), message_data(entry, vector));
+}
+
+static void tell_entries(const IoApic *s, unsigned first, unsigned count)
+{
+    for (unsigned pin = first; entry_hook && pin < first + count; pin++) {
+        uint64_t entry = s->redirection[pin];
+        entry_hook(pin, message_addr(entry), message_data(entry, entry & RTE_VECTOR));
+    }
+    if (entry_hook) {
+        entry_done_hook();
+    }
+}
+
+void ioapic_set_entry_hook(void (*entry)(unsigned pin, uint64_t addr, uint32_t data), void (*done)(void))
+{
+    entry_hook = entry;
+    entry_done_hook = done;
 }
 
 static void ioapic_service(IoApic *s)
@@ -156,6 +183,7 @@ static void ioapic_write_entry(IoApic *s, int pin, bool high, uint32_t value)
         uint32_t bit = 1u << pin;
         s->irr = entry & RTE_LEVEL ? (s->irr & ~bit) | (s->lines & bit) : s->irr & ~bit;
     }
+    tell_entries(s, pin, 1);
     if (listen_hook && edge_is_lost(old) && !edge_is_lost(entry)) {
         listen_hook(listen_opaque, pin);
     }
@@ -244,6 +272,7 @@ static void ioapic_reset(Device *dev, ResetKind kind)
     for (int i = 0; i < IOAPIC_PINS; i++) {
         s->redirection[i] = RTE_MASK;
     }
+    tell_entries(s, 0, IOAPIC_PINS);
 }
 
 static bool ioapic_post_load(Device *dev, unsigned version, GError **err)
@@ -255,6 +284,7 @@ static bool ioapic_post_load(Device *dev, unsigned version, GError **err)
     for (int i = 0; i < IOAPIC_PINS; i++) {
         s->redirection[i] &= ~RTE_RESERVED;
     }
+    tell_entries(s, 0, IOAPIC_PINS);
     return true;
 }
 

@@ -20,6 +20,10 @@ void ioapic_eoi_broadcast(void *unused, uint8_t vector);
  */
 bool ioapic_edge_is_lost(Device *ioapic, unsigned pin);
 void ioapic_set_listen_hook(void (*fn)(void *opaque, unsigned pin), void *opaque);
+/**
+ * ioapic_set_entry_hook: @entry is told what message a pin sends whenever that may have changed, @done after one or more pins.
+ */
+void ioapic_set_entry_hook(void (*entry)(unsigned pin, uint64_t addr, uint32_t data), void (*done)(void));
 void ioapic_print(GString *out);                /* info pic */
 
 #endif

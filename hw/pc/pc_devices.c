@@ -4,13 +4,17 @@
  *
  *   device -> GSI n -> 8259 input n (n < 16) -> INTR -> local APICs' LINT0
  *                   -> IO APIC pin n (GSI 0, the PIT, is pin 2) -> message -> local APIC
+ *
+ * With KVM's kernel-irqchip=on all of that is the kernel's, and a GSI goes there.
  */
 #include <string.h>
 
+#include "accel/kvm/kvm.h"
 #include "hw/char/serial.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
+#include "hw/kvm/kvm_devices.h"
 #include "hw/misc/port92.h"
 #include "hw/pc/pc.h"
 #include "hw/timer/hpet.h"
@@ -32,9 +36,13 @@ static void gsi_changed(void *opaque, int n, int level)
     irq_set(pc->ioapic_inputs[n == PIT_GSI ? PIT_IOAPIC_PIN : n], level);
 }
 
+static void kernel_gsi_changed(void *opaque, int n, int level) { kvm_set_gsi(n, level); }
+
+static bool irqchip_in_kernel(void) { return accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_ON; }
+
 void pc_gsis_init(PcMachine *pc)
 {
-    pc->gsi_lines = irq_lines_new(gsi_changed, pc, GSI_COUNT);
+    pc->gsi_lines = irq_lines_new(irqchip_in_kernel() ? kernel_gsi_changed : gsi_changed, pc, GSI_COUNT);
     for (int n = 0; n < GSI_COUNT; n++) {
         pc->gsis[n] = &pc->gsi_lines[n];
     }
@@ -85,7 +93,9 @@ static void pin_listens(void *opaque, unsigned pin)
 static void hpet_legacy(void *opaque, bool on)
 {
     PcMachine *pc = opaque;
-    if (pc->pit_device) {
+    if (pc->pit_device && irqchip_in_kernel()) {
+        kvm_pit_disconnect_irq0(pc->pit_device, on);
+    } else if (pc->pit_device) {
         i8254_disconnect_irq0(pc->pit_device, on);
     }
     mc146818_disconnect_irq(pc->rtc, on);
@@ -96,9 +106,26 @@ static bool unsupported_property(const char *name, const char *value, GError **e
     return error_set(err, "machine property %s=%s is not supported yet", name, value);
 }
 
-bool pc_devices_init(PcMachine *pc, GError **err)
+/* 8259 pair and IO APIC of our own. Returns the IO APIC. */
+static Device *interrupt_controllers_create(PcMachine *pc)
 {
     static IrqLine *intr;
+
+    intr = irq_lines_new(intr_changed, NULL, 1);
+    i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
+    apic_set_pic_ack(i8259_acknowledge, NULL);
+    if (accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_SPLIT) {
+        kvm_irqchip_route_split();
+    }
+    Device *ioapic = ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
+    apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
+    i8259_set_listen_hook(gsi_listens, pc);
+    ioapic_set_listen_hook(pin_listens, pc);
+    return ioapic;
+}
+
+bool pc_devices_init(PcMachine *pc, GError **err)
+{
 
     if (!pc_on(pc->pic, true)) {
         return unsupported_property("pic", "off", err);
@@ -106,27 +133,28 @@ bool pc_devices_init(PcMachine *pc, GError **err)
     if (pc_on(pc->vmport, false)) {
         return unsupported_property("vmport", "on", err);
     }
-    intr = irq_lines_new(intr_changed, NULL, 1);
-    i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
-    apic_set_pic_ack(i8259_acknowledge, NULL);
-    Device *ioapic = ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
+    Device *ioapic = irqchip_in_kernel() ? kvm_irqchip_create(pc->isa_bus) : interrupt_controllers_create(pc);
     object_ref(&ioapic->object);
     object_unparent(&ioapic->object);                   /* from /machine/unattached to where QEMU shows it */
     object_add_child(&pc->pci_bus->bus.owner->object, "ioapic", &ioapic->object);
-    apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
     pc->ioapic = ioapic;
-    i8259_set_listen_hook(gsi_listens, pc);
-    ioapic_set_listen_hook(pin_listens, pc);
 
     pc->rtc = mc146818_create(pc->isa_bus);
     object_add_link(&pc->machine.object, "rtc", &pc->rtc->object);
-    if (pc_on(pc->pit, true)) {
+    if (pc_on(pc->pit, true) && irqchip_in_kernel()) {
+        pc->pit_device = kvm_pit_create(pc->isa_bus);
+    } else if (pc_on(pc->pit, true)) {
         pc->pit_device = i8254_create(pc->isa_bus, pc->gsis[PIT_GSI]);
         i8254_set_audience(pc->pit_device, pit_edge_is_lost, pc);
     }
+    if (accel_is("kvm") && cpu_has(CPU_X86(cpu_by_index(0)), FEATURE_KVMCLOCK)) {
+        kvm_clock_create();
+    }
     if (pc->hpet) {
         pc->hpet_device = hpet_create(pc->gsis, pc->q35 ? HPET_INTCAP_Q35 : HPET_INTCAP_PC, hpet_legacy, pc);
-        hpet_set_audience(pc->hpet_device, edge_is_lost, pc);
+        if (!irqchip_in_kernel()) {
+            hpet_set_audience(pc->hpet_device, edge_is_lost, pc);
+        }
     }
     serial_create_ports(pc->isa_bus, pc->machine.serials);
     if (pc->i8042) {

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "accel/kvm/kvm.h"
 #include "memory/backend.h"
 #include "target/i386/apic.h"
 
@@ -114,18 +115,27 @@ static bool firmware_init(PcMachine *pc, GError **err)
     return true;
 }
 
+/* KVM needs hardware that can do it, and a second address space for what is seen inside. */
+static bool smm_possible(void)
+{
+    return !accel_is("kvm") || (kvm_has(KVM_CAP_X86_SMM) && kvm_has(KVM_CAP_MULTI_ADDRESS_SPACE) > 1);
+}
+
 bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
 {
     Object *obj = &pc->machine.object;
     MemoryRegion *system = system_memory();
 
+    if (pc->smm == ON_OFF_AUTO_ON && !smm_possible()) {
+        return error_set(err, "machine property smm=on cannot be had: this host's KVM has no system management mode");
+    }
     if (!ram_init(pc, err)) {
         return false;
     }
     uint64_t above_4g = pc->machine.ram_size - below_4g;
     pc->memory = (ChipsetMemory){
         .system = system, .io = system_io(), .pci = &pc->pci, .ram = pc->machine.ram, .below_4g_bytes = below_4g,
-        .above_4g_bytes = above_4g, .smram = &pc->smram, .smm = pc_on(pc->smm, true),
+        .above_4g_bytes = above_4g, .smram = &pc->smram, .smm = pc_on(pc->smm, smm_possible()),
     };
     memory_transaction_begin();
     memory_region_init_alias(&pc->ram_below_4g, obj, "ram-below-4g", pc->machine.ram, 0, below_4g);
@@ -149,6 +159,9 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
             memory_region_add(&pc->smm_root, 0, &pc->smm_system);
             memory_region_add_overlap(&pc->smm_root, 0, &pc->smram, 1);
             address_space_init(&pc->smm_as, &pc->smm_root, "cpu-smm");
+            if (accel_is("kvm")) {
+                kvm_watch_memory(&pc->smm_as, 1);
+            }
         }
     }
     memory_transaction_commit();

@@ -119,7 +119,8 @@ typedef struct MsrState {
              arch_capabilities, mcg_cap, mcg_status, mcg_ctl, mce_banks[32 * 4], smbase, smi_count, bndcfgs, xss, tsc_deadline,
              mtrr_def_type, mtrr_fixed[11], mtrr_phys_base[8], mtrr_phys_mask[8], debugctl, last_branch_from, last_branch_to,
              vm_hsave_pa, u_cet, s_cet, umwait_control, pkrs, perf_global_ctrl, ucode_rev, xfd, xfd_err, core_thread_count,
-             tsc_ratio, hwcr, syscfg, msr_platform_info;
+             tsc_ratio, hwcr, syscfg, msr_platform_info, tsc_saved;
+    uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf_en, kvm_steal_time, kvm_pv_eoi_en, kvm_poll_control, kvm_async_pf_int;
 } MsrState;
 
 struct CpuX86 {
@@ -161,6 +162,18 @@ struct CpuX86 {
     CpuEvent events[CPU_EVENTS];
     uint32_t event_count;
     struct Trail *trail;                        /* of the event being delivered: system/death.h */
+
+    struct KvmX86 *kvm_x86;                     /* kvm/kvm_x86.h; NULL: not run by KVM */
+    /*
+     * Events on their way into the guest as KVM keeps them (struct kvm_vcpu_events). The interpreter delivers at once and has none.
+     */
+    struct {
+        uint8_t exception_injected, exception_pending, exception_vector, exception_has_error, exception_has_payload;
+        uint8_t interrupt_injected, interrupt_vector, interrupt_soft, shadow, nmi_injected, nmi_pending, smi_pending, smm_inside_nmi,
+                init_latched;
+        uint32_t exception_error, mp_state;
+        uint64_t exception_payload;
+    } in_flight;
 
     AddressSpace *smm_as;                       /* memory as seen in SMM (SMRAM open); set by the board; NULL: cpu.as */
     Apic *apic;
@@ -205,6 +218,8 @@ void cpu_x86_reset(CpuX86 *cpu, bool init);     /* @init: INIT keeps FPU, MSRs, 
 void cpu_deliver_exception(CpuX86 *cpu);
 /** cpu_service_interrupts: called between blocks when interrupt_request is set; delivers at most one. True if state changed. */
 bool cpu_service_interrupts(CpuX86 *cpu);
+/** cpu_service_start: acts on a pending INIT or start-up IPI; true if there was one. */
+bool cpu_service_start(CpuX86 *cpu);
 bool cpu_x86_has_work(Cpu *cpu);
 void cpu_record_event(CpuX86 *cpu, int vector, bool has_error, uint32_t error, bool is_interrupt);
 void cpu_set_cr0(CpuX86 *cpu, uint64_t value);  /* raise #GP on what hardware forbids; flush TLBs as needed */

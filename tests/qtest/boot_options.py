@@ -172,7 +172,8 @@ PVH_NOTE = struct.pack('<III4sI', 4, 4, 18, b'Xen\0', 0x100000)
 
 class KernelTest(Files):
     def run_kernel(self, data, *args):
-        m = self.start('-M', 'pc', '-m', '64', *EXIT_DEVICE, '-kernel', self.file('kernel', data), *args, accel='tcg')
+        m = self.start('-M', 'pc', '-m', '64', *EXIT_DEVICE, '-kernel', self.file('kernel', data), *args,
+                       accel=os.environ.get('RHEA_TEST_ACCEL', 'tcg'))
         return m.wait_exit() >> 1
 
     def test_multiboot_runs_and_sees_its_modules(self):

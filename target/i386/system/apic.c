@@ -35,6 +35,7 @@ static int (*pic_ack)(void *opaque);
 static void *pic_ack_opaque;
 static void (*eoi_hook)(void *opaque, uint8_t vector);
 static void *eoi_opaque;
+static const ApicOutside *outside;               /* NULL: the APICs are these here */
 
 static bool globally_enabled(const Apic *a) { return a->cpu->msr.apic_base & APIC_BASE_ENABLE; }
 static bool in_x2apic(const Apic *a) { return a->cpu->msr.apic_base & APIC_BASE_EXTD; }
@@ -88,6 +89,9 @@ bool apic_has_interrupt(Apic *a)
 void apic_update(Apic *a)
 {
     Cpu *cpu = &a->cpu->cpu;
+    if (outside) {
+        return;
+    }
     bool wanted = apic_has_interrupt(a), set = __atomic_load_n(&cpu->interrupt_request, __ATOMIC_RELAXED) & INTERRUPT_HARD;
 
     if (wanted && !set) {
@@ -265,6 +269,10 @@ static void deliver(const Message *m, const Apic *except)
 
 void apic_send_msi(uint64_t addr, uint32_t data)
 {
+    if (outside) {
+        outside->send_msi(addr, data);
+        return;
+    }
     BQL_GUARD();
     uint32_t dest = (addr >> 12 & 0xff) | (addr >> 5 & 0x7f) << 8 | (addr >> 32 & 0xffffff00);
 
@@ -306,6 +314,7 @@ void apic_nmi_all(void)
     for (int i = 0; i < cpu_count(); i++) {
         Apic *a = apic_of(i);
 
+        cpu_state_pull(cpu_by_index(i));
         /* As from a button on LINT1; a processor without APIC takes it as it is. */
         if (!a || !globally_enabled(a)) {
             cpu_interrupt(cpu_by_index(i), INTERRUPT_NMI);
@@ -320,6 +329,12 @@ void apic_pic_intr(int level)
     static int old;
 
     pic_level = level;
+    if (outside) {
+        if (outside->pic_intr) {
+            outside->pic_intr(level);
+        }
+        return;
+    }
     for (int i = 0; i < cpu_count(); i++) {
         Apic *a = apic_of(i);
 
@@ -340,6 +355,17 @@ void apic_set_pic_ack(int (*ack)(void *opaque), void *opaque)
     pic_ack_opaque = opaque;
 }
 
+int apic_pic_acknowledge(void) { return pic_level && pic_ack ? pic_ack(pic_ack_opaque) : -1; }
+
+void apic_set_outside(const ApicOutside *o) { outside = o; }
+
+void apic_eoi_broadcast(uint8_t vector)
+{
+    if (eoi_hook) {
+        eoi_hook(eoi_opaque, vector);
+    }
+}
+
 void apic_set_eoi_hook(void (*fn)(void *opaque, uint8_t vector), void *opaque)
 {
     eoi_hook = fn;
@@ -354,8 +380,8 @@ static void end_of_interrupt(Apic *a)
         return;
     }
     clear_bit(a->isr, vector);
-    if (test_bit(a->tmr, vector) && !(a->svr & SVR_NO_EOI_BROADCAST) && eoi_hook) {
-        eoi_hook(eoi_opaque, vector);
+    if (test_bit(a->tmr, vector) && !(a->svr & SVR_NO_EOI_BROADCAST)) {
+        apic_eoi_broadcast(vector);
     }
     apic_update(a);
 }

@@ -14,6 +14,7 @@
 #include "core/device.h"
 #include "core/option.h"
 #include "target/i386/exec/exec.h"
+#include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/translate/translate.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/cpu_models.h"
@@ -124,6 +125,7 @@ static bool set_tsc_frequency(Object *obj, const Property *prop, json_object *va
     if (hz < 1000 || hz > INT64_MAX) {
         return error_set(err, "property 'tsc-frequency' is at least 1000, not '%s'", text);
     }
+    CPU_X86(obj)->tsc_hz = hz;
     CPU_X86(obj)->tsc_khz = hz / 1000;
     return true;
 }
@@ -237,6 +239,7 @@ static void apply_dependencies(CpuX86 *cpu)
 /* Takes away what cannot be given. Reports it once, not for every vCPU of the machine. */
 static bool filter_features(CpuX86 *cpu, GError **err)
 {
+    const char *giver = accel_is("kvm") ? "host" : "TCG";
     uint32_t supported[FEATURE_WORD_COUNT];
     g_autoptr(GString) missing = g_string_new("");
     x86_cpu_supported(supported);
@@ -253,14 +256,14 @@ static bool filter_features(CpuX86 *cpu, GError **err)
             }
             g_autofree char *place = feature_place(feature);
             if (cpu->check && cpu_count() == 0 && !cpu->enforce) {
-                warn_report("TCG doesn't support requested feature: %s", place);
+                warn_report("%s doesn't support requested feature: %s", giver, place);
             }
             g_string_append_printf(missing, "%s%s", missing->len ? ", " : "", place);
         }
         cpu->features[word] &= supported[word];
     }
     if (cpu->enforce && missing->len) {
-        return error_set(err, "TCG doesn't support requested features: %s", missing->str);
+        return error_set(err, "%s doesn't support requested features: %s", giver, missing->str);
     }
     return true;
 }
@@ -328,6 +331,14 @@ static void x86_cpu_reset_op(Cpu *cpu)
     cpu_x86_reset(CPU_X86(cpu), false);
 }
 
+/* One whose local APIC is the kernel's waits there. */
+static bool kvm_has_work(Cpu *cpu)
+{
+    return kvm_x86_apic_in_kernel() || cpu_x86_has_work(cpu);
+}
+
+static const CpuOps x86_cpu_kvm_ops = { .has_work = kvm_has_work, .reset = x86_cpu_reset_op, .kvm = &kvm_x86_cpu_ops };
+
 static const CpuOps x86_cpu_ops = {
     .has_work = cpu_x86_has_work, .reset = x86_cpu_reset_op, .tcg_run = cpu_x86_tcg_run, .tcg_init = cpu_x86_tcg_init,
     .tcg_tlb_flush_all = cpu_x86_tcg_flush_all, .tcg_kick = translator_kick,
@@ -337,7 +348,7 @@ static const CpuOps x86_cpu_ops = {
 static void x86_cpu_init(Object *obj)
 {
     CpuX86 *cpu = CPU_X86(obj);
-    cpu->cpu.ops = &x86_cpu_ops;
+    cpu->cpu.ops = accel_is("kvm") ? &x86_cpu_kvm_ops : &x86_cpu_ops;
     cpu->tsc_khz = TSC_KHZ_DEFAULT;
     cpu->sockets = cpu->dies_per_socket = cpu->cores_per_socket = cpu->threads_per_core = 1;
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
@@ -354,8 +365,11 @@ static bool x86_cpu_realize(Device *dev, GError **err)
     if (cpu->apic_id == UINT32_MAX) {
         return error_set(err, "apic-id is not set");
     }
-    if (cpu->pmu) {
+    if (cpu->pmu && !accel_is("kvm")) {
         return error_set(err, "pmu=on needs KVM");
+    }
+    if (accel_is("kvm") && cpu->model->everything && !cpu->migratable) {
+        cpu->features[FEATURE_INVTSC / 32] |= kvm_can_give(FEATURE_INVTSC) & ~cpu->user_off[FEATURE_INVTSC / 32];
     }
     apply_dependencies(cpu);
     if (!filter_features(cpu, err) || !set_phys_bits(cpu, err)) {
@@ -385,6 +399,7 @@ static bool x86_cpu_realize(Device *dev, GError **err)
 static void x86_cpu_device_reset(Device *dev, ResetKind kind)
 {
     cpu_x86_reset(CPU_X86(dev), false);
+    cpu_state_changed((Cpu *)dev);
 }
 
 static void x86_cpu_finalize(Object *obj)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/option.h"
+#include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/native/native.h"
 
 #define VENDOR_INTEL "GenuineIntel"
@@ -27,6 +28,8 @@
 CPU_TYPE(max, "max", .vendor = VENDOR_AMD, .family = 6, .model = 6, .stepping = 3, .level = 0xd, .xlevel = 0x8000000a,
          .model_id = "QEMU TCG CPU version 2.5+", .feature_names = "", .everything = true,
          .description = "every feature that can be given here")
+CPU_TYPE(host, "host", .vendor = VENDOR_AMD, .model_id = "", .feature_names = "", .everything = true,
+         .description = "this host's processor (KVM only)")
 CPU_TYPE(base, "base", .vendor = "", .model_id = "", .feature_names = "", .description = "no features at all")
 
 /* Names of features. */
@@ -93,6 +96,10 @@ static const uint16_t tcg_features[] = {
 
 void x86_cpu_supported(uint32_t words[FEATURE_WORD_COUNT])
 {
+    if (accel_is("kvm")) {
+        kvm_supported_features(words);
+        return;
+    }
     memset(words, 0, FEATURE_WORD_COUNT * sizeof *words);
     for (size_t i = 0; i < G_N_ELEMENTS(tcg_features); i++) {
         if (native_host_has(tcg_features[i])) {
@@ -144,8 +151,60 @@ bool x86_model_has_feature(const CpuModel *model, unsigned feature)
     return words[feature / 32] >> feature % 32 & 1;
 }
 
+/* Under KVM the models come with what makes a guest of KVM's fast, and without what it cannot keep or should not see. */
+static const struct { uint16_t feature; bool on; } kvm_defaults[] = {
+    { FEATURE_KVMCLOCK, true }, { FEATURE_KVM_NOPIODELAY, true }, { FEATURE_KVM_ASYNCPF, true }, { FEATURE_KVM_STEAL_TIME, true },
+    { FEATURE_KVM_PV_EOI, true }, { FEATURE_KVMCLOCK_STABLE_BIT, true }, { FEATURE_X2APIC, true }, { FEATURE_ACPI, false },
+    { FEATURE_MONITOR, false }, { FEATURE_SVM, false },
+};
+
+/* What the accelerator changes in the features of a named model. */
+static void accel_defaults(uint32_t *words)
+{
+    if (!accel_is("kvm")) {
+        for (size_t i = 0; i < G_N_ELEMENTS(tcg_defaults_off); i++) {
+            feature_set(words, tcg_defaults_off[i], false);
+        }
+        return;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(kvm_defaults); i++) {
+        if (!kvm_defaults[i].on || kvm_can_give(kvm_defaults[i].feature)) {
+            feature_set(words, kvm_defaults[i].feature, kvm_defaults[i].on);
+        }
+    }
+}
+
+/* Vendor, family, name and levels as the host's own CPUID tells them. */
+static void identity_of_host(CpuX86 *cpu)
+{
+    uint32_t v[4];
+    char vendor[13] = { 0 }, brand[49] = { 0 };
+
+    kvm_processor_cpuid(0, v);
+    memcpy(vendor, (uint32_t[]){ v[1], v[3], v[2] }, 12);
+    kvm_processor_cpuid(1, v);
+    cpu->family = (v[0] >> 8 & 15) + ((v[0] >> 8 & 15) == 15 ? v[0] >> 20 & 0xff : 0);
+    cpu->model_number = (v[0] >> 4 & 15) | (v[0] >> 12 & 0xf0);
+    cpu->stepping = v[0] & 15;
+    for (unsigned i = 0; i < 3; i++) {
+        kvm_processor_cpuid(0x80000002 + i, v);
+        memcpy(brand + 16 * i, v, 16);
+    }
+    g_free(cpu->vendor);
+    g_free(cpu->model_id);
+    cpu->vendor = g_strdup(vendor);
+    cpu->model_id = g_strdup(brand);
+    kvm_host_cpuid(0, 0, v);
+    cpu->cpuid_min_level = v[0];
+    kvm_host_cpuid(0x80000000, 0, v);
+    cpu->cpuid_min_xlevel = v[0];
+    cpu->host_phys_bits = true;
+    cpu->pmu = true;
+}
+
 /* "max" shows what instructions and modes there are, but makes no promise that would bind a machine. */
-static const uint16_t not_in_max[] = { FEATURE_HT, FEATURE_CMP_LEGACY, FEATURE_TOPOEXT, FEATURE_INVTSC };
+static const uint16_t not_in_max[] = { FEATURE_HT, FEATURE_CMP_LEGACY, FEATURE_TOPOEXT, FEATURE_INVTSC,
+                                         FEATURE_KVM_HINT_DEDICATED, FEATURE_KVM_MSI_EXT_DEST_ID };
 
 void x86_cpu_apply_model(CpuX86 *cpu)
 {
@@ -159,8 +218,8 @@ void x86_cpu_apply_model(CpuX86 *cpu)
     } else {
         model_features(m, cpu->features);
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(tcg_defaults_off) && !accel_is("kvm"); i++) {
-        feature_set(cpu->features, tcg_defaults_off[i], false);
+    if (!m->everything || !accel_is("kvm")) {
+        accel_defaults(cpu->features);
     }
     feature_set(cpu->features, FEATURE_HYPERVISOR, m->vendor[0] != 0);
     cpu->model = (CpuModel *)m;
@@ -171,6 +230,9 @@ void x86_cpu_apply_model(CpuX86 *cpu)
     cpu->stepping = m->stepping;
     cpu->cpuid_level = m->level;
     cpu->cpuid_xlevel = m->xlevel;
+    if (m->everything && accel_is("kvm")) {
+        identity_of_host(cpu);
+    }
 }
 
 void x86_cpu_missing_features(const Type *type, GPtrArray *names)
@@ -182,9 +244,7 @@ void x86_cpu_missing_features(const Type *type, GPtrArray *names)
     }
     model_features(m, wanted);
     x86_cpu_supported(supported);
-    for (size_t i = 0; i < G_N_ELEMENTS(tcg_defaults_off) && !accel_is("kvm"); i++) {
-        feature_set(wanted, tcg_defaults_off[i], false);
-    }
+    accel_defaults(wanted);
     for (size_t i = 0; i < G_N_ELEMENTS(feature_table); i++) {
         unsigned f = feature_table[i].feature;
         if ((wanted[f / 32] & ~supported[f / 32]) >> f % 32 & 1) {
@@ -211,6 +271,9 @@ static void offer_model(const Type *type, void *nearest)
 /* Properties of QEMU's that only mean something under another accelerator. */
 static const char *needs_kvm(const char *name)
 {
+    if (accel_is("kvm")) {
+        return NULL;
+    }
     static const char *const names[] = { "xen-vapic", "kvm-pv-enforce-cpuid", "lbr-fmt", "vmware-cpuid-freq", "host-cache-info" };
 
     if (g_str_has_prefix(name, "hv-")) {
@@ -260,11 +323,11 @@ bool x86_cpu_parse_model(const char *text, char **type_name, json_object **args,
     g_auto(GStrv) words = g_strsplit(text, ",", -1);
     const char *name = words[0] ? words[0] : "";
     const CpuModel *m = model_find(name);
+    if (!strcmp(name, "host") && !accel_is("kvm")) {
+        return error_set(err, "CPU model 'host' requires KVM");
+    }
     if (!m) {
         NearestWord nearest;
-        if (!strcmp(name, "host")) {
-            return error_set(err, "CPU model 'host' requires KVM");
-        }
         nearest_init(&nearest, name);
         type_foreach(&x86_cpu_type.type, offer_model, &nearest);
         return error_set(err, "there is no CPU model '%s'%s; -cpu help lists them", name, nearest_hint(&nearest));

@@ -20,7 +20,7 @@ typedef struct CpuModel {
     const char *vendor;                         /* 12 characters; NULL: the alias's model says it */
     uint32_t family, model, stepping, level, xlevel;
     const char *model_id, *feature_names;
-    bool everything;                            /* max: all features that can be given */
+    bool everything;                            /* max, host: all features that can be given */
 } CpuModel;
 
 bool x86_cpu_is_intel(const CpuX86 *cpu);

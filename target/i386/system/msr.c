@@ -22,6 +22,7 @@ typedef struct MsrRow {
     uint64_t writable;          /* other bits raise #GP when set */
     uint8_t flags;              /* MSR_* below */
     uint16_t feature, feature2; /* either will do; 0: always there */
+    uint64_t *(*place)(CpuX86 *cpu, uint32_t index);                /* storage that is more than one field */
     bool (*read)(CpuX86 *cpu, uint32_t index, uint64_t *value);
     bool (*write)(CpuX86 *cpu, uint32_t index, uint64_t value);     /* false: #GP */
 } MsrRow;
@@ -111,23 +112,31 @@ static bool write_pat(CpuX86 *cpu, uint32_t index, uint64_t value)
     return true;
 }
 
+static uint64_t *place_mtrr_fixed(CpuX86 *cpu, uint32_t index)
+{
+    return &cpu->msr.mtrr_fixed[index == 0x250 ? 0 : index <= 0x259 ? index - 0x258 + 1 : index - 0x268 + 3];
+}
+
 static bool write_mtrr_fixed(CpuX86 *cpu, uint32_t index, uint64_t value)
 {
-    unsigned n = index == 0x250 ? 0 : index <= 0x259 ? index - 0x258 + 1 : index - 0x268 + 3;
-
     for (unsigned i = 0; i < 64; i += 8) {
         if (!valid_memory_type(value >> i & 0xff, false)) {
             return false;
         }
     }
-    cpu->msr.mtrr_fixed[n] = value;
+    *place_mtrr_fixed(cpu, index) = value;
     return true;
 }
 
 static bool read_mtrr_fixed(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
-    *value = cpu->msr.mtrr_fixed[index == 0x250 ? 0 : index <= 0x259 ? index - 0x258 + 1 : index - 0x268 + 3];
+    *value = *place_mtrr_fixed(cpu, index);
     return true;
+}
+
+static uint64_t *place_mtrr_variable(CpuX86 *cpu, uint32_t index)
+{
+    return &(index & 1 ? cpu->msr.mtrr_phys_mask : cpu->msr.mtrr_phys_base)[(index - 0x200) / 2];
 }
 
 static bool write_mtrr_variable(CpuX86 *cpu, uint32_t index, uint64_t value)
@@ -138,19 +147,18 @@ static bool write_mtrr_variable(CpuX86 *cpu, uint32_t index, uint64_t value)
         if (value & (beyond | 0x7ff)) {
             return false;
         }
-        cpu->msr.mtrr_phys_mask[(index - 0x200) / 2] = value;
     } else {
         if (value & (beyond | 0xf00) || !valid_memory_type(value & 0xff, false)) {
             return false;
         }
-        cpu->msr.mtrr_phys_base[(index - 0x200) / 2] = value;
     }
+    *place_mtrr_variable(cpu, index) = value;
     return true;
 }
 
 static bool read_mtrr_variable(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
-    *value = (index & 1 ? cpu->msr.mtrr_phys_mask : cpu->msr.mtrr_phys_base)[(index - 0x200) / 2];
+    *value = *place_mtrr_variable(cpu, index);
     return true;
 }
 
@@ -194,9 +202,11 @@ static bool write_mc_bank(CpuX86 *cpu, uint32_t index, uint64_t value)
     return true;
 }
 
+static uint64_t *place_mc_bank(CpuX86 *cpu, uint32_t index) { return &cpu->msr.mce_banks[index - MSR_MC0_CTL]; }
+
 static bool read_mc_bank(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
-    *value = cpu->msr.mce_banks[index - 0x400];
+    *value = *place_mc_bank(cpu, index);
     return true;
 }
 
@@ -344,17 +354,22 @@ static const MsrRow rows[] = {
     { ONE(0x1db, "LASTBRANCHFROMIP"), MSR_AT(msr.last_branch_from), .flags = MSR_DROP },
     { ONE(0x1dc, "LASTBRANCHTOIP"), MSR_AT(msr.last_branch_to), .flags = MSR_DROP },
     { .first = 0x1dd, .last = 0x1de, .name = "LASTINTFROMIP", .flags = MSR_DROP },
-    { .first = 0x200, .last = 0x20f, .name = "MTRR_PHYS", .feature = FEATURE_MTRR, .read = read_mtrr_variable, .write = write_mtrr_variable },
-    { ONE(0x250, "MTRR_FIX64K"), .feature = FEATURE_MTRR, .read = read_mtrr_fixed, .write = write_mtrr_fixed },
-    { .first = 0x258, .last = 0x259, .name = "MTRR_FIX16K", .feature = FEATURE_MTRR, .read = read_mtrr_fixed, .write = write_mtrr_fixed },
-    { .first = 0x268, .last = 0x26f, .name = "MTRR_FIX4K", .feature = FEATURE_MTRR, .read = read_mtrr_fixed, .write = write_mtrr_fixed },
+    { .first = 0x200, .last = 0x20f, .name = "MTRR_PHYS", .feature = FEATURE_MTRR,
+      .place = place_mtrr_variable, .read = read_mtrr_variable, .write = write_mtrr_variable },
+    { ONE(0x250, "MTRR_FIX64K"), .feature = FEATURE_MTRR, .place = place_mtrr_fixed, .read = read_mtrr_fixed,
+      .write = write_mtrr_fixed },
+    { .first = 0x258, .last = 0x259, .name = "MTRR_FIX16K", .feature = FEATURE_MTRR, .place = place_mtrr_fixed,
+      .read = read_mtrr_fixed, .write = write_mtrr_fixed },
+    { .first = 0x268, .last = 0x26f, .name = "MTRR_FIX4K", .feature = FEATURE_MTRR, .place = place_mtrr_fixed,
+      .read = read_mtrr_fixed, .write = write_mtrr_fixed },
     { ONE(MSR_PAT, "PAT"), MSR_AT(msr.pat), .feature = FEATURE_PAT, .write = write_pat },
     { .first = 0x280, .last = 0x280 + MCE_BANKS - 1, .name = "MC_CTL2", .flags = MSR_DROP | MSR_INTEL },
     { ONE(0x2ff, "MTRR_DEF_TYPE"), MSR_AT(msr.mtrr_def_type), .feature = FEATURE_MTRR, .write = write_mtrr_type },
     { .first = 0x309, .last = 0x30b, .name = "FIXED_CTR", .flags = MSR_DROP },
     { ONE(0x345, "PERF_CAPABILITIES"), .flags = MSR_DROP, .feature = FEATURE_PDCM },
     { .first = 0x38d, .last = 0x390, .name = "PERF_GLOBAL", .flags = MSR_DROP },
-    { .first = 0x400, .last = 0x400 + 4 * MCE_BANKS - 1, .name = "MC_BANK", .read = read_mc_bank, .write = write_mc_bank },
+    { .first = 0x400, .last = 0x400 + 4 * MCE_BANKS - 1, .name = "MC_BANK", .place = place_mc_bank, .read = read_mc_bank,
+      .write = write_mc_bank },
     { ONE(0x606, "RAPL_POWER_UNIT"), .flags = MSR_DROP | MSR_INTEL },
     { ONE(0x611, "PKG_ENERGY_STATUS"), .flags = MSR_DROP | MSR_INTEL },
     { ONE(0x619, "DRAM_ENERGY_STATUS"), .flags = MSR_DROP | MSR_INTEL },
@@ -365,6 +380,13 @@ static const MsrRow rows[] = {
     { .first = MSR_X2APIC_FIRST, .last = MSR_X2APIC_LAST, .name = "X2APIC", .feature = FEATURE_X2APIC, .read = read_x2apic,
       .write = write_x2apic },
     { ONE(0xda0, "XSS"), MSR_AT(msr.xss), .feature = FEATURE_XSAVES, .write = write_xss },
+    { ONE(0x4b564d00, "KVM_WALL_CLOCK"), MSR_AT(msr.kvm_wall_clock), .flags = MSR_DROP, .feature = FEATURE_KVMCLOCK },
+    { ONE(0x4b564d01, "KVM_SYSTEM_TIME"), MSR_AT(msr.kvm_system_time), .flags = MSR_DROP, .feature = FEATURE_KVMCLOCK },
+    { ONE(0x4b564d02, "KVM_ASYNC_PF_EN"), MSR_AT(msr.kvm_async_pf_en), .flags = MSR_DROP, .feature = FEATURE_KVM_ASYNCPF },
+    { ONE(0x4b564d03, "KVM_STEAL_TIME"), MSR_AT(msr.kvm_steal_time), .flags = MSR_DROP, .feature = FEATURE_KVM_STEAL_TIME },
+    { ONE(0x4b564d04, "KVM_PV_EOI_EN"), MSR_AT(msr.kvm_pv_eoi_en), .flags = MSR_DROP, .feature = FEATURE_KVM_PV_EOI },
+    { ONE(0x4b564d05, "KVM_POLL_CONTROL"), MSR_AT(msr.kvm_poll_control), .flags = MSR_DROP, .feature = FEATURE_KVM_POLL_CONTROL },
+    { ONE(0x4b564d06, "KVM_ASYNC_PF_INT"), MSR_AT(msr.kvm_async_pf_int), .flags = MSR_DROP, .feature = FEATURE_KVM_ASYNCPF_INT },
     { ONE(MSR_EFER, "EFER"), MSR_AT(msr.efer), .feature = FEATURE_SYSCALL, .feature2 = FEATURE_NX, .write = write_efer },
     { ONE(MSR_STAR, "STAR"), MSR_AT(msr.star), .writable = ALL, .feature = FEATURE_SYSCALL },
     { ONE(MSR_LSTAR, "LSTAR"), MSR_AT(msr.lstar), .writable = ALL, .flags = MSR_CANONICAL, .feature = FEATURE_LM },
@@ -399,7 +421,7 @@ static const MsrRow rows[] = {
     { ONE(0xc001102a, "BU_CFG2"), .flags = MSR_DROP | MSR_AMD },
 };
 
-static const MsrRow *find_row(CpuX86 *cpu, uint32_t index)
+static const MsrRow *row_of(uint32_t index)
 {
     size_t low = 0, high = G_N_ELEMENTS(rows);
 
@@ -412,18 +434,33 @@ static const MsrRow *find_row(CpuX86 *cpu, uint32_t index)
         } else if (index > row->last) {
             low = middle + 1;
         } else {
-            bool there = !row->feature || cpu_has(cpu, row->feature) || (row->feature2 && cpu_has(cpu, row->feature2));
-
-            if ((row->flags & MSR_AMD && !is_amd(cpu)) || (row->flags & MSR_INTEL && is_amd(cpu))) {
-                there = false;
-            }
-            return there ? row : NULL;
+            return row;
         }
     }
     return NULL;
 }
 
+static const MsrRow *find_row(CpuX86 *cpu, uint32_t index)
+{
+    const MsrRow *row = row_of(index);
+
+    if (!row || (row->flags & MSR_AMD && !is_amd(cpu)) || (row->flags & MSR_INTEL && is_amd(cpu))) {
+        return NULL;
+    }
+    return !row->feature || cpu_has(cpu, row->feature) || (row->feature2 && cpu_has(cpu, row->feature2)) ? row : NULL;
+}
+
 static uint64_t *field_of(CpuX86 *cpu, const MsrRow *row) { return (uint64_t *)((uint8_t *)cpu + row->field - 1); }
+
+uint64_t *msr_storage(CpuX86 *cpu, uint32_t index)
+{
+    const MsrRow *row = row_of(index);
+
+    if (row && row->place) {
+        return row->place(cpu, index);
+    }
+    return row && row->field ? field_of(cpu, row) : NULL;
+}
 
 bool msr_read(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
@@ -499,6 +536,7 @@ void msr_reset(CpuX86 *cpu, bool bsp)
     }
     m->ucode_rev = intel ? 1ull << 32 : 0x01000065;
     m->msr_platform_info = 0x80000000;
+    m->kvm_poll_control = 1;                    /* the host polls before it halts */
 }
 
 /* Time stamp counter. */

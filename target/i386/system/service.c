@@ -32,15 +32,14 @@ static void deliver_external(CpuX86 *cpu, int vector)
     cpu_deliver(cpu, vector, EVENT_EXTERNAL, false, 0, cpu->rip);
 }
 
-bool cpu_service_interrupts(CpuX86 *cpu)
+bool cpu_service_start(CpuX86 *cpu)
 {
     uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
 
     if (requests & INTERRUPT_INIT && !cpu->smm) {
-        bql_lock();
+        BQL_GUARD();
         cpu_interrupt_clear(&cpu->cpu, INTERRUPT_INIT);
         cpu_x86_reset(cpu, true);
-        bql_unlock();
         return true;
     }
     if (requests & INTERRUPT_SIPI) {
@@ -50,6 +49,17 @@ bool cpu_service_interrupts(CpuX86 *cpu)
             return true;
         }
     }
+    return false;
+}
+
+bool cpu_service_interrupts(CpuX86 *cpu)
+{
+    uint32_t requests;
+
+    if (cpu_service_start(cpu)) {
+        return true;
+    }
+    requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
     if (cpu->wait_for_sipi) {
         __atomic_store_n(&cpu->cpu.halted, 1, __ATOMIC_SEQ_CST);
         return false;

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The thread of a vCPU: into the guest by KVM_RUN, out again for what the kernel cannot do itself.
+ *
+ *   wait for work (big lock) -> run(): [hand over registers, what is to be injected, KVM_RUN, serve the exit] again and
+ *   again (no lock) until somebody wants the thread -> wait for work
+ *
+ * A kick is not lost: it sets exit_request, then immediate_exit in the shared page, then sends the signal. The thread clears
+ * immediate_exit after KVM_RUN and looks at exit_request before the next one; if it saw none, the kicker's store to
+ * immediate_exit comes later than the clearing and KVM_RUN sees it, or the signal ends KVM_RUN.
+ *
+ * An access that left the guest is completed (a register loaded, RIP moved on) by the next KVM_RUN, so a thread that is
+ * wanted goes in once more with immediate_exit set; only then are the kernel's registers those between two instructions.
+ */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/thread.h"
+#include "core/vm.h"
+
+TRACE_EVENT(kvm_run_exit, "cpu %d reason %u");
+
+void kvm_kick(Cpu *cpu)
+{
+    KvmCpu *k = __atomic_load_n(&cpu->kvm, __ATOMIC_ACQUIRE);
+
+    if (k) {
+        __atomic_store_n(&k->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+        pthread_kill(cpu->thread, SIG_KICK);
+    }
+}
+
+/* Registers. */
+
+static void state_refused(Cpu *cpu, const char *what, GError *err)
+{
+    g_prefix_error(&err, "KVM %s vCPU %d: ", what, cpu->index);
+    error_fatal(err);
+}
+
+static void pull(Cpu *cpu, void *unused)
+{
+    GError *err = NULL;
+
+    if (!cpu->kvm->dirty) {
+        if (!cpu->kvm->ops->get_state(cpu, &err)) {
+            state_refused(cpu, "does not give the registers of", err);
+        }
+        cpu->kvm->dirty = true;
+        cpu->kvm->level = KVM_LEVEL_RUNTIME;
+    }
+}
+
+void kvm_state_pull(Cpu *cpu)
+{
+    if (cpu->kvm && !cpu->kvm->dirty) {
+        cpu_run_on(cpu, pull, NULL);
+    }
+}
+
+void kvm_state_changed(Cpu *cpu)
+{
+    if (cpu->kvm) {
+        cpu->kvm->level = MAX(cpu->kvm->dirty ? cpu->kvm->level : KVM_LEVEL_RUNTIME, KVM_LEVEL_RESET);
+        cpu->kvm->dirty = true;
+    }
+}
+
+static void push(Cpu *cpu)
+{
+    GError *err = NULL;
+
+    if (!cpu->kvm->ops->put_state(cpu, cpu->kvm->level, &err)) {
+        state_refused(cpu, "does not take the registers of", err);
+    }
+    cpu->kvm->dirty = false;
+}
+
+/* What the guest came out for. */
+
+static bool plain_size(unsigned len) { return len == 1 || len == 2 || len == 4 || len == 8; }
+
+static void access_bus(AddressSpace *as, GuestAddr addr, uint8_t *data, unsigned len, bool write)
+{
+    uint64_t value = 0;
+
+    if (!plain_size(len)) {
+        write ? memory_write(as, addr, MEMTXATTRS_NONE, data, len) : memory_read(as, addr, MEMTXATTRS_NONE, data, len);
+    } else if (write) {
+        memcpy(&value, data, len);
+        memory_store(as, addr, len, value, MEMTXATTRS_NONE, NULL);
+    } else {
+        value = memory_load(as, addr, len, MEMTXATTRS_NONE, NULL);
+        memcpy(data, &value, len);
+    }
+}
+
+static void exit_io(struct kvm_run *run)
+{
+    uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+    for (unsigned i = 0; i < run->io.count; i++, data += run->io.size) {
+        access_bus(address_space_io(), run->io.port, data, run->io.size, run->io.direction == KVM_EXIT_IO_OUT);
+    }
+}
+
+static void exit_mmio(Cpu *cpu, struct kvm_run *run)
+{
+    if (!cpu->kvm->ops->mmio(cpu, run->mmio.phys_addr, run->mmio.data, run->mmio.len, run->mmio.is_write)) {
+        access_bus(cpu->kvm->ops->memory(cpu), run->mmio.phys_addr, run->mmio.data, run->mmio.len, run->mmio.is_write);
+    }
+}
+
+/* Until a reset or `cont` the vCPU stays out of the guest. */
+static KvmNext stop_for_good(Cpu *cpu, const char *what)
+{
+    BQL_GUARD();
+
+    cpu->kvm->ops->broken(cpu, what);
+    cpu->stop = true;
+    vm_request_stop(RUN_STATE_INTERNAL_ERROR);
+    return KVM_NEXT_LEAVE;
+}
+
+static KvmNext internal_error(Cpu *cpu, const struct kvm_run *run)
+{
+    static const char *const names[] = {
+        [0] = "unknown", [KVM_INTERNAL_ERROR_EMULATION] = "an instruction could not be emulated",
+        [KVM_INTERNAL_ERROR_SIMUL_EX] = "two exceptions at once", [KVM_INTERNAL_ERROR_DELIVERY_EV] = "an event could not be delivered",
+        [KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit from the guest with an unknown reason",
+    };
+    unsigned sub = run->internal.suberror, count = MIN(run->internal.ndata, G_N_ELEMENTS(run->internal.data));
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_append_printf(text, "KVM internal error, suberror %u (%s)", sub,
+                           sub < G_N_ELEMENTS(names) && names[sub] ? names[sub] : names[0]);
+    for (unsigned i = 0; i < count; i++) {
+        g_string_append_printf(text, "%s 0x%llx", i ? "" : ", data:", (unsigned long long)run->internal.data[i]);
+    }
+    return stop_for_good(cpu, text->str);
+}
+
+static KvmNext system_event(Cpu *cpu, const struct kvm_run *run)
+{
+    BQL_GUARD();
+
+    switch (run->system_event.type) {
+    case KVM_SYSTEM_EVENT_SHUTDOWN:
+        vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+        break;
+    case KVM_SYSTEM_EVENT_RESET:
+        vm_request_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+        break;
+    case KVM_SYSTEM_EVENT_CRASH:
+        cpu_state_pull(cpu);
+        vm_guest_panicked();
+        break;
+    }
+    cpu->stop = true;
+    return KVM_NEXT_LEAVE;
+}
+
+static KvmNext serve_exit(Cpu *cpu)
+{
+    struct kvm_run *run = cpu->kvm->run;
+    g_autofree char *text = NULL;
+
+    trace(kvm_run_exit, cpu->index, run->exit_reason);
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+        exit_io(run);
+        return KVM_NEXT_RUN;
+    case KVM_EXIT_MMIO:
+        exit_mmio(cpu, run);
+        return KVM_NEXT_RUN;
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+        return KVM_NEXT_RUN;
+    case KVM_EXIT_INTR:
+        return KVM_NEXT_LEAVE;
+    case KVM_EXIT_INTERNAL_ERROR:
+        return internal_error(cpu, run);
+    case KVM_EXIT_FAIL_ENTRY:
+        text = g_strdup_printf("the processor refuses to enter the guest, hardware reason 0x%llx",
+                               (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+        return stop_for_good(cpu, text);
+    case KVM_EXIT_UNKNOWN:
+        text = g_strdup_printf("the guest was left for a reason unknown to KVM, hardware reason 0x%llx",
+                               (unsigned long long)run->hw.hardware_exit_reason);
+        return stop_for_good(cpu, text);
+    case KVM_EXIT_SYSTEM_EVENT:
+        return system_event(cpu, run);
+    default:
+        return cpu->kvm->ops->exit(cpu);
+    }
+}
+
+static void run(Cpu *cpu)
+{
+    KvmCpu *k = cpu->kvm;
+    KvmNext next = KVM_NEXT_RUN;
+
+    while (next == KVM_NEXT_RUN) {
+        if (k->dirty) {
+            push(cpu);
+        }
+        k->ops->before_run(cpu);
+        if (__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
+            __atomic_store_n(&k->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+        }
+        cpu_guest_enter();
+        int error = ioctl(k->fd, KVM_RUN, 0) < 0 ? errno : 0;
+        cpu_guest_leave();
+        __atomic_store_n(&k->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+        k->exits++;
+        k->ops->after_run(cpu);
+        if (error == EINTR || error == EAGAIN) {
+            return;
+        }
+        if (error) {
+            g_autofree char *text = g_strdup_printf("KVM does not run the guest: %s", g_strerror(error));
+            stop_for_good(cpu, text);
+            return;
+        }
+        next = serve_exit(cpu);
+    }
+}
+
+/* Life. */
+
+static bool vcpu_create(Cpu *cpu, GError **err)
+{
+    g_autofree KvmCpu *k = g_new0(KvmCpu, 1);
+
+    k->ops = cpu->ops->kvm;
+    k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
+    if (k->fd < 0) {
+        return error_set_errno(err, -k->fd, "KVM makes no vCPU %d (this host allows %d)", cpu->index, kvm_has(KVM_CAP_MAX_VCPUS));
+    }
+    fcntl(k->fd, F_SETFD, FD_CLOEXEC);
+    k->run = mmap(NULL, kvm.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, k->fd, 0);
+    if (k->run == MAP_FAILED) {
+        int error = errno;
+        close(k->fd);
+        return error_set_errno(err, error, "cannot map the page shared with vCPU %d", cpu->index);
+    }
+    k->dirty = true;
+    k->level = KVM_LEVEL_FULL;
+    __atomic_store_n(&cpu->kvm, g_steal_pointer(&k), __ATOMIC_RELEASE);
+    return cpu->kvm->ops->init(cpu, err);
+}
+
+void *kvm_vcpu_thread(void *arg)
+{
+    Cpu *cpu = arg;
+    GError *err = NULL;
+
+    bql_lock();
+    if (!vcpu_create(cpu, &err)) {
+        error_fatal(err);
+    }
+    while (!cpu->unplug) {
+        if (cpu_can_run(cpu) && !__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
+            cpu->kvm->ops->events(cpu);
+            if (!__atomic_load_n(&cpu->halted, __ATOMIC_SEQ_CST)) {
+                bql_unlock();
+                run(cpu);
+                bql_lock();
+            }
+        }
+        cpu_wait_for_work(cpu);
+    }
+    bql_unlock();
+    return NULL;
+}

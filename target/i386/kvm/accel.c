@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -accel kvm on x86: its options, and the machine as the kernel makes it.
+ *
+ * kernel-irqchip=on: local APICs, 8259 pair, IO APIC and (with the machine's pit=on) the 8254 are the kernel's; split: the local
+ * APICs only; off: nothing, our models serve the guest.
+ */
+#include "core/error.h"
+#include "core/option.h"
+#include "core/thread.h"
+#include "target/i386/apic.h"
+#include "target/i386/kvm/kvm_x86.h"
+
+/* Three pages of the host's own, in a hole below the firmware: Intel processors without "unrestricted guest" need them. */
+#define IDENTITY_MAP_ADDR 0xfeffc000u
+#define TSS_ADDR 0xfeffd000u
+
+typedef struct KvmAccel { Accel accel; int irqchip; char *device; uint32_t shadow_mem_bytes; } KvmAccel;
+#define KVM(obj) ((KvmAccel *)(obj))
+
+static const char *const irqchip_words[] = { [KVM_IRQCHIP_OFF] = "off", [KVM_IRQCHIP_SPLIT] = "split", [KVM_IRQCHIP_ON] = "on", NULL };
+
+static bool set_irqchip(Object *obj, const Property *prop, json_object *value, GError **err)
+{
+    const char *text = json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) ? "on" : "off"
+                                                                     : json_object_get_string(value);
+    NearestWord nearest;
+
+    nearest_init(&nearest, text ? text : "");
+    for (int i = 0; irqchip_words[i]; i++) {
+        if (!g_strcmp0(text, irqchip_words[i])) {
+            KVM(obj)->irqchip = i;
+            return true;
+        }
+        nearest_add(&nearest, irqchip_words[i]);
+    }
+    return error_set(err, "kernel-irqchip takes on, off or split, not '%s'%s", text ? text : "null", nearest_hint(&nearest));
+}
+
+static json_object *get_irqchip(Object *obj, const Property *prop) { return json_object_new_string(irqchip_words[KVM(obj)->irqchip]); }
+
+static void kvm_init(Object *obj) { KVM(obj)->irqchip = KVM_IRQCHIP_ON; }
+
+/* split: the 8259 pair is ours and wired to the bootstrap processor. */
+static void pic_intr(int level)
+{
+    Cpu *cpu = cpu_by_index(0);
+
+    if (cpu && level) {
+        cpu_interrupt(cpu, INTERRUPT_HARD);
+    } else if (cpu) {
+        cpu_interrupt_clear(cpu, INTERRUPT_HARD);
+    }
+}
+
+static const ApicOutside all_in_kernel = { .send_msi = kvm_send_msi }, apics_in_kernel = { .send_msi = kvm_send_msi, .pic_intr = pic_intr };
+
+static bool irqchip_create(KvmIrqchip wanted, GError **err)
+{
+    int ret = 0;
+
+    if (wanted == KVM_IRQCHIP_SPLIT) {
+        struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
+
+        if (!kvm_has(KVM_CAP_SPLIT_IRQCHIP)) {
+            return error_set(err, "this kernel's KVM does not have kernel-irqchip=split; use on or off");
+        }
+        ret = kvm_vm_ioctl(KVM_ENABLE_CAP, &cap);
+    } else if (wanted == KVM_IRQCHIP_ON) {
+        if (!kvm_has(KVM_CAP_IRQCHIP) || !kvm_has(KVM_CAP_IRQ_ROUTING)) {
+            return error_set(err, "this kernel's KVM does not have kernel-irqchip=on; use off");
+        }
+        ret = kvm_vm_ioctl(KVM_CREATE_IRQCHIP, NULL);
+    }
+    if (ret < 0) {
+        return error_set_errno(err, -ret, "kernel-irqchip=%s: KVM makes no interrupt controllers", irqchip_words[wanted]);
+    }
+    if (wanted != KVM_IRQCHIP_OFF && kvm_has(KVM_CAP_X2APIC_API)) {
+        struct kvm_enable_cap cap = { .cap = KVM_CAP_X2APIC_API,
+                                      .args = { KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK } };
+        kvm_vm_ioctl(KVM_ENABLE_CAP, &cap);     /* a host without it serves ids up to 254, which is checked with the vCPUs */
+    }
+    kvm.irqchip = wanted;
+    apic_set_outside(wanted == KVM_IRQCHIP_ON ? &all_in_kernel : wanted == KVM_IRQCHIP_SPLIT ? &apics_in_kernel : NULL);
+    return true;
+}
+
+static bool init_machine(Accel *accel, GError **err)
+{
+    KvmAccel *k = KVM(accel);
+    uint64_t identity = IDENTITY_MAP_ADDR;
+    struct kvm_enable_cap payload = { .cap = KVM_CAP_EXCEPTION_PAYLOAD, .args = { 1 } };
+    int ret;
+
+    if (!kvm_open(k->device, err)) {
+        return false;
+    }
+    ret = kvm_vm_ioctl(KVM_SET_IDENTITY_MAP_ADDR, &identity);
+    if (ret >= 0) {
+        ret = kvm_vm_ioctl(KVM_SET_TSS_ADDR, GUINT_TO_POINTER(TSS_ADDR));
+    }
+    if (ret < 0) {
+        return error_set_errno(err, -ret, "KVM refuses its own pages at 0x%x", IDENTITY_MAP_ADDR);
+    }
+    if (kvm_has(KVM_CAP_EXCEPTION_PAYLOAD)) {
+        kvm_vm_ioctl(KVM_ENABLE_CAP, &payload);
+    }
+    if (k->shadow_mem_bytes) {
+        uint64_t pages = k->shadow_mem_bytes / GUEST_PAGE_SIZE;
+
+        ret = kvm_vm_ioctl(KVM_SET_NR_MMU_PAGES, (void *)pages);
+        if (ret < 0) {
+            return error_set_errno(err, -ret, "KVM refuses kvm-shadow-mem=%u", k->shadow_mem_bytes);
+        }
+    }
+    if (!irqchip_create(k->irqchip, err)) {
+        return false;
+    }
+    kvm_watch_memory(address_space_memory(), 0);
+    return true;
+}
+
+static const Property kvm_properties[] = {
+    { .name = "kernel-irqchip", .kind = &prop_kind_virtual, .type_name = "on|off|split", .get = get_irqchip, .set = set_irqchip,
+      .description = "interrupt controllers in the kernel: on, off or split (local APICs only)" },
+    PROP_UINT32("kvm-shadow-mem", KvmAccel, shadow_mem_bytes, 0, "memory for shadow page tables in bytes; 0: the kernel's choice"),
+    PROP_STR("device", KvmAccel, device, "KVM's device, instead of /dev/kvm"),
+    { }
+};
+
+static const AccelType kvm_accel_type = {
+    .name = "kvm-accel", .parent = &accel_type.type, .size = sizeof(KvmAccel), .description = "run guest code on the processor by Linux's KVM",
+    .properties = kvm_properties, .init = kvm_init, .init_machine = init_machine,
+    .vcpu_thread = kvm_vcpu_thread, .kick = kvm_kick, .state_pull = kvm_state_pull, .state_changed = kvm_state_changed,
+};
+TYPE_REGISTER(kvm_accel_type);
