@@ -103,7 +103,7 @@ static void check_model(const Type *type, void *opaque)
 static void test_models(void)
 {
     type_foreach(&x86_cpu_type.type, check_model, NULL);
-    check_int(model_count, ==, 125, "123 versioned models, max and base");
+    check_int(model_count, ==, 126, "123 versioned models, max, host and base");
     check_int(alias_count, ==, 63, "aliases");
 }
 
