@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/timer.h"
+#include "hw/display/pixels.h"
 
 #define LINE_ROOM (PICTURE_MAX_SIDE + 64)
 #define GLYPH_ROWS 32
@@ -36,7 +37,7 @@ typedef struct Mode {
     uint32_t split_line;                        /* after this scan line memory is shown from 0 on */
     uint32_t repeats;                           /* graphics: how often a line of memory is shown again */
     uint32_t panning, split_panning;            /* pixels to the left, above and below the split */
-    uint32_t row_bits;                          /* graphics: CRTC_MODE: bits of the line number that go into addresses */
+    uint32_t row_bits;                          /* graphics: of CRTC_MODE: what of the line number is in addresses */
     uint32_t double_pixels, plane_mask;
     /* text */
     uint32_t cell_width, cell_height, columns, preset_row, fonts[2], wide_line_graphics, blink;
@@ -242,46 +243,9 @@ static void line_bytes_double(VgaScreen *s, uint32_t at, unsigned n)
     }
 }
 
-static inline uint32_t rgb(unsigned r, unsigned g, unsigned b)
-{
-    return r << 16 | g << 8 | b;
-}
-
-static inline unsigned wide5(unsigned c) { return c << 3 | c >> 2; }
-static inline unsigned wide6(unsigned c) { return c << 2 | c >> 4; }
-
-/* @n pixels of @depth bits; @big: the byte with the highest bits comes first. */
-static void pixels_direct(uint32_t *out, const uint8_t *p, unsigned n, unsigned depth, bool big, const uint32_t *colors)
-{
-    switch (depth) {
-    case 8:
-        for (unsigned x = 0; x < n; x++) {
-            out[x] = colors[p[x]];
-        }
-        break;
-    case 15:
-    case 16:
-        for (unsigned x = 0; x < n; x++, p += 2) {
-            unsigned c = big ? p[0] << 8 | p[1] : p[0] | p[1] << 8;
-            out[x] = depth == 15 ? rgb(wide5(c >> 10 & 0x1f), wide5(c >> 5 & 0x1f), wide5(c & 0x1f))
-                                 : rgb(wide5(c >> 11), wide6(c >> 5 & 0x3f), wide5(c & 0x1f));
-        }
-        break;
-    case 24:
-        for (unsigned x = 0; x < n; x++, p += 3) {
-            out[x] = big ? rgb(p[0], p[1], p[2]) : rgb(p[2], p[1], p[0]);
-        }
-        break;
-    default:
-        for (unsigned x = 0; x < n; x++, p += 4) {
-            out[x] = big ? rgb(p[1], p[2], p[3]) : rgb(p[2], p[1], p[0]);
-        }
-    }
-}
-
 static void line_direct(VgaScreen *s, uint32_t at, unsigned n)
 {
-    unsigned bytes = (s->mode.depth + 7) / 8;
+    unsigned bytes = pixels_bytes(s->mode.depth);
     const uint8_t *p = s->vga->vram + at;
     uint8_t *joined = NULL;
     if ((uint64_t)at + n * bytes > s->vga->vram_bytes) {       /* around the end of memory */
@@ -291,7 +255,7 @@ static void line_direct(VgaScreen *s, uint32_t at, unsigned n)
         memcpy(joined + first, s->vga->vram, n * bytes - first);
         p = joined;
     }
-    pixels_direct(s->line, p, n, s->mode.depth, s->mode.big_endian, s->colors);
+    pixels_convert(s->line, p, n, s->mode.depth, s->mode.big_endian, s->colors);
     g_free(joined);
 }
 
@@ -303,7 +267,7 @@ static const struct { void (*draw)(VgaScreen *s, uint32_t at, unsigned n); } lin
 /* Bytes of video memory that make @n pixels. */
 static uint32_t bytes_of(const Mode *m, unsigned n)
 {
-    return m->kind == MODE_DIRECT ? n * ((m->depth + 7) / 8) : (n + 7) / 8 * 4;
+    return m->kind == MODE_DIRECT ? n * pixels_bytes(m->depth) : (n + 7) / 8 * 4;
 }
 
 static bool any_dirty(const VgaScreen *s, uint32_t at, uint32_t len)
