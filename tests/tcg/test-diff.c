@@ -22,7 +22,7 @@
 #include "tests/tcg/encode.h"
 #include "tests/tcg/native_run.h"
 
-enum { PAGE = 4096, DATA_BYTES = 3 * PAGE, COUNT = 2000, COUNT_32 = 300, SETS_PER_ENCODING = 4, MAX_REPORTS = 3 };
+enum { PAGE = 4096, DATA_BYTES = 3 * PAGE, COUNT = 800, COUNT_32 = 200, SETS_PER_ENCODING = 4, MAX_REPORTS = 3 };
 enum { XS_MXCSR = 24, XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMM = 576, XCR0_AVX512 = 0xe0 };
 static unsigned xs_opmask, xs_zmm_high, xs_zmm16;          /* places of AVX-512 components in the host's XSAVE area */
 
@@ -497,6 +497,7 @@ static int run_translated(const Case *c)
     block->insns[0] = c->insn;
     block->insns[0].offset = 0;
     jit->code_used = jit->code_first;
+    jit->cold_used = jit->cold_first;
     jit->last_serial = SERIAL_FIRST;
     jit->order_count = 0;
     check_true(translate_block(cpu, block), "the block is translated");

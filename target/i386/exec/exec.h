@@ -15,6 +15,7 @@
 
 #include "accel/tcg/code.h"
 #include "accel/tcg/tcg.h"
+#include "core/log.h"
 #include "target/i386/access.h"
 #include "target/i386/exec/flags.h"
 #include "target/i386/exec/walk.h"
@@ -76,7 +77,7 @@ struct Block {
     uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
     struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
     Block *next_in_page, *next_in_page2;
-    uint32_t code_start, code_bytes;            /* offset in the code memory */
+    uint32_t code_start, cold_start, code_bytes;        /* offsets in the code memory; bytes of both parts */
     uint8_t exit_count;
     uint8_t fpu_need, fpu_leaves;               /* FPU_* that the code wants loaded, and that are loaded at every exit */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
@@ -215,6 +216,15 @@ static inline bool exec_requested(const CpuX86 *cpu)
             __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
 }
 /**
+ * exec_needs_attention: state of the vCPU's own that no ordinary instruction changes: looked at after those that do, and
+ * after every longjmp.
+ */
+static inline bool exec_needs_attention(const CpuX86 *cpu)
+{
+    return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) ||
+           cpu->exec->one_insn || log_items;
+}
+/**
  * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.
  */
 Block *block_find(CpuX86 *cpu, uint32_t key);
@@ -235,7 +245,7 @@ static inline void code_tags_clear(CpuExec *exec, unsigned table)
 }
 static inline void code_tag_drop(CpuExec *exec, unsigned table, uint64_t lin)
 {
-    exec->code_tags[table][code_slot(lin)] = code_tag(lin & CODE_SLOT_MASK, SERIAL_NONE);
+    exec->code_tags[table][tlb_slot(lin)] = code_tag(lin & CODE_SLOT_MASK, SERIAL_NONE);
 }
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }

@@ -11,7 +11,6 @@
  */
 #include <sys/mman.h>
 
-#include "core/log.h"
 #include "core/thread.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
@@ -161,15 +160,6 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
 }
 
 
-/*
- * State of the vCPU's own that no ordinary instruction changes: looked at after those that do, and after every longjmp.
- */
-static inline bool needs_attention(const CpuX86 *cpu)
-{
-    return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) ||
-           cpu->exec->one_insn || log_items;
-}
-
 static void log_block(CpuX86 *cpu, const Block *block)
 {
     LOG(LOG_EXEC, "Trace %d: 0x%016" PRIx64 " %u insns\n", cpu->cpu.index, cpu->rip, block->count);
@@ -256,11 +246,8 @@ static Block *find_translated(CpuX86 *cpu, uint32_t key, bool *forgot)
     if (UNLIKELY(jit->stale_count)) {
         translator_drop_stale(cpu);
     }
-    code_select(cpu, key);
-    struct CodeHeader *header = exec->dispatch[cpu->rip & (DISPATCH_ENTRIES - 1)];
-    Block *block = (Block *)((char *)header - offsetof(Block, header));
-    if (LIKELY(exec->code_tags[cpu->tlb_index][code_slot(cpu->rip)] + cpu->rip + header->sum == 0) &&
-        LIKELY(!block->page2)) {                /* its code looks at the second page, and may have come here for it */
+    Block *block = find_header(cpu, key);
+    if (LIKELY(block)) {
         *forgot = false;
         jit->lookups++;
         return block;
@@ -280,7 +267,7 @@ static void run_blocks(CpuX86 *cpu)
     Block *last = NULL;                         /* what ran before, if its links may be used */
     BlockExit *exit = NULL;                     /* the same of translated blocks */
 
-    exec->attention = needs_attention(cpu);
+    exec->attention = exec_needs_attention(cpu);
     for (;;) {
         uint32_t key = cpu->mode_flags;
 
@@ -300,7 +287,7 @@ static void run_blocks(CpuX86 *cpu)
             if (LIKELY(block->header.code != NULL)) {
                 exit = run_translated(cpu, block, forgot ? NULL : exit);
                 if (!exec->jit.exit_block) {
-                    exec->attention = needs_attention(cpu);
+                    exec->attention = exec_needs_attention(cpu);
                 }
                 exec->block = NULL;
                 last = NULL;
@@ -310,7 +297,7 @@ static void run_blocks(CpuX86 *cpu)
             run_block(cpu, block);              /* from a device */
             last = NULL;
             if (block->changes_mode) {
-                exec->attention = needs_attention(cpu);
+                exec->attention = exec_needs_attention(cpu);
             }
             continue;
         }
@@ -348,7 +335,7 @@ static void run_blocks(CpuX86 *cpu)
             exec->single = false;
         }
         if (UNLIKELY(block->changes_mode)) {
-            exec->attention = needs_attention(cpu);
+            exec->attention = exec_needs_attention(cpu);
         }
     }
 }

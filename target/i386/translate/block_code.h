@@ -17,7 +17,8 @@ typedef struct SlowPath {
 typedef struct BlockCode {
     CpuX86 *cpu;
     Block *block;
-    Emitter e;
+    Emitter e;                                  /* the part being written: what runs often, or the other */
+    uint8_t *cold_at;
     FlagState flags;
     bool mode64;
     const Insn *insn;                           /* being translated, and which one it is */

@@ -35,6 +35,7 @@ void cache_reset(CpuExec *exec)
     Translator *jit = &exec->jit;
 
     jit->code_used = jit->code_first;
+    jit->cold_used = jit->cold_first;
     jit->order_count = 0;
     jit->block = jit->exit_block = NULL;
     jit->last_serial = SERIAL_FIRST;
@@ -98,6 +99,10 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
         return false;
     }
     jit->code_first = (e.at - jit->write + 63) & ~(size_t)63;
+    jit->cold_first = code_bytes / 2 & ~(size_t)63;
+    if (jit->code_first >= jit->cold_first) {
+        return false;
+    }
     jit->page_blocks = g_new0(Block *, PAGE_HASH);
     jit->page2_blocks = g_new0(Block *, PAGE_HASH);
     jit->interpreted_ops = g_new0(uint64_t, OP_COUNT);
@@ -111,13 +116,15 @@ Block *cache_find(const Translator *jit, uintptr_t host)
 {
     uintptr_t offset = host - (uintptr_t)jit->run;
     unsigned low = 0, high = jit->order_count;
+    bool cold = offset >= jit->cold_first;
 
-    if (offset < jit->code_first || offset >= jit->code_used) {
+    if (offset < jit->code_first || offset >= (cold ? jit->cold_used : jit->code_used)) {
         return NULL;
     }
     while (high - low > 1) {
         unsigned middle = (low + high) / 2;
-        if (jit->order[middle]->code_start <= offset) {
+        const Block *b = jit->order[middle];
+        if ((cold ? b->cold_start : b->code_start) <= offset) {
             low = middle;
         } else {
             high = middle;
@@ -185,11 +192,11 @@ void dispatch_enter(CpuX86 *cpu, Block *block)
     block->header.sum = block->serial - offset;
     block->header.minus_offset = -(int64_t)offset;
     exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
-    tags[code_slot(page)] = code_tag(page, block->serial);
+    tags[tlb_slot(page)] = code_tag(page, block->serial);
     if (block->page2) {
         page += GUEST_PAGE_SIZE;
         page = cpu->mode_flags & MODE_CS64 ? page : (uint32_t)page;
-        tags[code_slot(page)] = code_tag(page, block->serial2);
+        tags[tlb_slot(page)] = code_tag(page, block->serial2);
     }
 }
 

@@ -52,7 +52,7 @@ void translator_print(Cpu *cpu, GString *out)
     }
     unsigned blocks = MAX(jit->order_count, 1);
     g_string_append_printf(out, "CPU #%d:\n", cpu->index);
-    g_string_append_printf(out, "gen code size       %zu/%zu\n", jit->code_used, jit->code_size);
+    g_string_append_printf(out, "gen code size       %zu/%zu\n", jit->code_used + jit->cold_used - jit->cold_first, jit->code_size);
     g_string_append_printf(out, "decoded code size   %zu/%zu\n", exec->arena_used, exec->arena_bytes);
     g_string_append_printf(out, "block count         %u, avg %" PRIu64 " bytes of guest code, %" PRIu64 " of ours\n",
                            jit->order_count, guest_bytes / blocks, host_bytes / blocks);
@@ -61,6 +61,7 @@ void translator_print(Cpu *cpu, GString *out)
     g_string_append_printf(out, "chained             %" PRIu64 "\n", jit->links);
     g_string_append_printf(out, "left by a jump      %" PRIu64 ", computed %" PRIu64 "; looked up %" PRIu64 ", searched %" PRIu64 "\n",
                            jit->exits_direct, jit->exits_indirect, jit->lookups, jit->searches);
+    g_string_append_printf(out, "jumps from C        %" PRIu64 "\n", jit->jumps);
     g_string_append_printf(out, "TLB refills         %" PRIu64 "\n", jit->refills);
     g_string_append_printf(out, "run in C            %" PRIu64 "\n", jit->interpreted);
     print_interpreted(jit, out);

@@ -120,17 +120,16 @@ void check_address(BlockCode *b, unsigned size, bool write)
     const int32_t tag = table + (int32_t)(write ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
     SlowPath *slow = &b->slow[b->slow_count++];
 
-    _Static_assert(sizeof(TlbEntry) == 32 && GUEST_PAGE_BITS == 12, "the shift below");
+    enum { SHIFT = GUEST_PAGE_BITS - 5 };
+    _Static_assert(sizeof(TlbEntry) == 1 << 5, "the shift below");
     *slow = (SlowPath){ .tag = tag, .retry = e->at };
     /* tlb_slot() times the size of an entry */
     if (native_host_has(FEATURE_BMI2)) {
-        EMIT(e, 0xc4, 0x43, 0xfb, 0xf0, 0xda, TLB_BITS);        /* rorx r11, r10, 10 */
+        EMIT(e, 0xc4, 0x43, 0xfb, 0xf0, 0xda, SHIFT);           /* rorx r11, r10, SHIFT */
     } else {
         emit_mov64(e, H_R11, H_R10);
-        EMIT(e, 0x49, 0xc1, 0xeb, TLB_BITS);                    /* shr r11, 10 */
+        EMIT(e, 0x41, 0xc1, 0xeb, SHIFT);                       /* shr r11d, SHIFT */
     }
-    emit_op_reg(e, OP32(0x33), H_R11, H_R10);
-    EMIT(e, 0x41, 0xc1, 0xeb, 7);                               /* shr r11d, 7 */
     EMIT(e, 0x41, 0x81, 0xe3);                                  /* and r11d, slots */
     emit32(e, (TLB_ENTRIES - 1) * sizeof(TlbEntry));
     emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, tag));       /* xor r10, tag */

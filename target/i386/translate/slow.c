@@ -40,6 +40,34 @@ void translator_x87_pointers(CpuX86 *cpu)
     jit->x87_at = 0;
 }
 
+/* cpu->rip was set. Straight to what runs there, if that is known and nobody wants the run loop. */
+static uint32_t leave_or_jump(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+    Translator *jit = &exec->jit;
+    uint32_t key = translator_key(cpu);
+
+    if (exec_needs_attention(cpu) || !(key & BLOCK_TRANSLATED) || jit->stale_count) {
+        return SLOW_LEAVE;
+    }
+    Block *block = find_header(cpu, key);
+    if (!block) {
+        return SLOW_LEAVE;
+    }
+    jit->block = block;
+    jit->code_page = cpu->rip & TLB_PAGE_MASK;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);    /* from here on a kick takes effect on this block */
+    if (exec_requested(cpu) || !jit->slot_mask) {
+        return SLOW_LEAVE;
+    }
+    tcg_boundary(&exec->tcg);
+    exec->block = NULL;
+    jit->next_code = block->header.code;
+    flags_to_slot(cpu);
+    jit->jumps++;
+    return SLOW_JUMP;
+}
+
 uint32_t slow_interpret(CpuX86 *cpu)
 {
     CpuExec *exec = cpu->exec;
@@ -60,14 +88,14 @@ uint32_t slow_interpret(CpuX86 *cpu)
     insn->fn(cpu, insn);
     cpu->insn = NULL;
     if (properties & ROW_BRANCH) {
-        return true;
+        return leave_or_jump(cpu);
     }
     if (jit->leave || properties & ROW_ENDS_BLOCK || exec_requested(cpu)) {
         uint64_t rip = cpu->block_rip + insn->offset + insn->length;
         cpu->rip = cpu->mode_flags & MODE_CS64 ? rip : (uint32_t)rip;
-        return true;
+        return leave_or_jump(cpu);
     }
     exec->block = NULL;
     flags_to_slot(cpu);
-    return false;
+    return SLOW_GO_ON;
 }

@@ -315,7 +315,7 @@ static void emit_exit(Stubs *s)
 static void emit_slow(Stubs *s, const ptrdiff_t to_run)
 {
     Emitter *e = s->e;
-    uint8_t *interpret, *leave;
+    uint8_t *interpret, *leave, *jump;
 
     s->jit->slow_stub = e->at + to_run;
     emit_store32(e, H_R11, GS(info));
@@ -349,8 +349,9 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     land(e, nothing);
     emit_load64(e, H_RDI, GS(cpu));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[1])));
-    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x85, 0xc0);
-    leave = emit_jcc(e, 5);
+    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x83, 0xf8, SLOW_LEAVE);       /* add rsp, 8; cmp eax, SLOW_LEAVE */
+    leave = emit_jcc(e, 4);
+    jump = emit_jcc(e, 7);
     emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_before));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2,
                 (HostMem){ .base = H_NONE, .index = H_RAX, .scale = 3, .gs = true, .disp = JIT_OFF(gate) });
@@ -358,6 +359,11 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     load_all(e);
     /* pop r11; lea r11, [r11 + 5]; jmp r11 */
     EMIT(e, 0x41, 0x5b, 0x4d, 0x8d, 0x5b, 5, 0x41, 0xff, 0xe3);
+    emit_patch32(jump, e->at);
+    emit_load64(e, H_R10, GS(cpu));
+    load_all(e);
+    EMIT(e, 0x48, 0x8d, 0x64, 0x24, 8);         /* lea rsp, [rsp + 8]: the block's return address */
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(next_code));
     emit_patch32(leave, e->at);
     EMIT(e, 0x65, 0x48, 0xc7, 0x04, 0x25);      /* mov qword [gs:exit_block], 0 */
     emit32(e, JIT_OFF(exit_block));

@@ -2,7 +2,8 @@
 /*
  * A decoded block to host code.
  *
- *   [gate: vector and x87 state] [instruction]... [exit]   slow paths, far jumps and stubs of exits behind them
+ *   [gate: vector and x87 state] [instruction]... [exit] [jumps to other pages]
+ *   and elsewhere, among those of other blocks: slow paths, stubs of exits
  *
  * An instruction becomes: itself with other operands (operand.c); a few of ours (stack, branches); or a call of the
  * function that interprets it. What ends the block's world (modes, far transfers, what only raises) is interpreted and
@@ -569,7 +570,26 @@ static void translate_insn(BlockCode *b, const Insn *insn)
     }
 }
 
+/* To the other part of the code memory. */
+static void switch_part(BlockCode *b)
+{
+    const Translator *jit = &b->cpu->exec->jit;
+    uint8_t *at = b->e.at, *cold = jit->write + jit->cold_first;
+
+    b->e.at = b->cold_at;
+    b->e.limit = b->e.at < cold ? cold : jit->write + jit->code_size;
+    b->cold_at = at;
+}
+
 /* Behind the block */
+
+static void emit_far_taken(BlockCode *b)
+{
+    for (unsigned i = 0; i < b->far_count; i++) {
+        emit_patch32(b->far_taken[i].from, b->e.at);
+        emit_far_exit(b, b->far_taken[i].offset);
+    }
+}
 
 static void emit_slow_paths(BlockCode *b)
 {
@@ -597,10 +617,6 @@ static void emit_exit_stubs(BlockCode *b)
     Emitter *e = &b->e;
     Translator *jit = &b->cpu->exec->jit;
 
-    for (unsigned i = 0; i < b->far_count; i++) {
-        emit_patch32(b->far_taken[i].from, e->at);
-        emit_far_exit(b, b->far_taken[i].offset);
-    }
     for (unsigned i = 0; i < b->exit_count; i++) {
         BlockExit *exit = &b->exits[i];
         if (exit->stub) {
@@ -673,7 +689,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     Translator *jit = &exec->jit;
     static __thread BlockCode code;
     BlockCode *b = &code;
-    uint8_t *block_address, *entry, *warm;
+    uint8_t *block_address, *entry, *warm, *code_end;
 
     b->cpu = cpu;
     b->block = block;
@@ -681,7 +697,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->slow_count = b->exit_count = b->far_count = 0;
     b->dispatch_miss = NULL;
     b->ended = false;
-    b->e = (Emitter){ .at = jit->write + jit->code_used, .limit = jit->write + jit->code_size };
+    b->cold_at = jit->write + jit->code_used;
+    b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->code_size };
     flags_begin(&b->flags);
     block->fpu_need = 0;
     if (block->page2 && !native_host_has(FEATURE_BMI2)) {
@@ -697,13 +714,14 @@ bool translate_block(CpuX86 *cpu, Block *block)
         block->fpu_need = MAX(block->fpu_need & FPU_LEVEL, need & FPU_LEVEL) | ((block->fpu_need | need) & FPU_X87);
     }
 
-    /* Before the code: the block's address, and the tails that its slow paths share. */
+    /* The block's address, and the tails that its slow paths share. */
     block_address = b->e.at;
     emit64(&b->e, (uintptr_t)block);
     b->tail_exit = emit_tail(b, block_address, jit->exit_stub);
     b->tail_slow = emit_tail(b, block_address, jit->slow_stub);
     b->tail_interpret = emit_tail(b, block_address, jit->interpret_stub);
 
+    switch_part(b);
     entry = b->e.at;
     if (block->fpu_need) {
         emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * block->fpu_need));
@@ -722,17 +740,22 @@ bool translate_block(CpuX86 *cpu, Block *block)
     if (!b->ended) {
         emit_exit(b, next_offset(b, &block->insns[block->count - 1]));
     }
+    emit_far_taken(b);
+    code_end = b->e.at;
+    switch_part(b);
     emit_slow_paths(b);
     emit_exit_stubs(b);
     if (b->e.overflow) {
         return false;
     }
 
-    jit->code_used = (code_offset(b, b->e.at) + 15) & ~(size_t)15;
+    jit->code_used = (code_offset(b, code_end) + 15) & ~(size_t)15;
+    jit->cold_used = (code_offset(b, b->e.at) + 7) & ~(size_t)7;
     block->header = (struct CodeHeader){ .code = entry - jit->write + jit->run };
     block->warm_code = warm - jit->write + jit->run;
-    block->code_start = code_offset(b, block_address);
-    block->code_bytes = b->e.at - block_address;
+    block->code_start = code_offset(b, entry);
+    block->cold_start = code_offset(b, block_address);
+    block->code_bytes = code_end - entry + (b->e.at - block_address);
     /* In the arena behind the decoded instructions: block.c keeps room there. */
     block->exits = (BlockExit *)(block->insns + block->count);
     block->starts = (uint32_t *)(block->exits + b->exit_count);
@@ -742,7 +765,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     add_to_order(jit, block);
     jit->translated++;
     if (log_enabled(LOG_OUT_ASM)) {
-        log_code(b, entry, b->e.at);
+        log_code(b, entry, code_end);
     }
     return true;
 }

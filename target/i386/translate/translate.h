@@ -56,6 +56,19 @@ bool stubs_emit(Translator *jit, Emitter *e);
 void cache_reset(CpuExec *exec);                /* no block has code any more */
 /** code_select: the code TLB is for @key from now on. */
 void code_select(CpuX86 *cpu, uint32_t key);
+/** find_header: the block at cpu->rip, if the dispatch table and the code TLB have it for @key; else NULL. */
+static inline Block *find_header(CpuX86 *cpu, uint32_t key)
+{
+    CpuExec *exec = cpu->exec;
+    struct CodeHeader *header = exec->dispatch[cpu->rip & (DISPATCH_ENTRIES - 1)];
+    Block *block = (Block *)((char *)header - offsetof(Block, header));
+
+    code_select(cpu, key);
+    if (UNLIKELY(exec->code_tags[cpu->tlb_index][tlb_slot(cpu->rip)] + cpu->rip + header->sum)) {
+        return NULL;
+    }
+    return block->page2 ? NULL : block;         /* its code looks at the second page, and may have come to C for it */
+}
 /** code_arm: undoes what a kick did to the code TLB. */
 void code_arm(CpuExec *exec);
 /** code_serial: the serial of @page with block key @key. SERIAL_NONE: there are no more. */
@@ -78,6 +91,7 @@ void translator_page_changed(Cpu *cpu, struct CodePage *page);
 
 /* slow.c: called by stubs */
 uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info);
+enum { SLOW_GO_ON, SLOW_LEAVE, SLOW_JUMP };     /* SLOW_JUMP: to Translator.next_code */
 uint32_t slow_interpret(CpuX86 *cpu);
 enum { INFO_SIZE = 0x7f, INFO_WRITE = 0x80, INFO_INSN_SHIFT = 8 };
 /** translator_note_x87: FIP, FOP and FDP as the x87 instructions that translated code ran have left them. */

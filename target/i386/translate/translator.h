@@ -38,7 +38,6 @@ enum {
     SERIAL_LAST = (1 << SERIAL_BITS) - 3 * GUEST_PAGE_SIZE,
     SERIAL_NO_BLOCK = (1 << SERIAL_BITS) - GUEST_PAGE_SIZE,     /* of no header, as if its code began at offset 0 */
 };
-static inline unsigned code_slot(uint64_t lin) { return lin >> GUEST_PAGE_BITS & (TLB_ENTRIES - 1); }
 static inline uint64_t code_tag(uint64_t page, uint32_t serial) { return -(page + serial); }
 #define CODE_SLOT_MASK ((uint64_t)(TLB_ENTRIES - 1) << GUEST_PAGE_BITS)
 
@@ -60,6 +59,7 @@ typedef struct Translator {
     struct Block *exit_block;                   /* left by exit_index; NULL: through an instruction run in C */
     void *gate[FPU_STATES];                     /* called by code that needs that state; returns with it loaded */
     void *helper[2];
+    const void *next_code;
 
     /* C's own. */
     bool enabled, leave;                        /* leave: the block may not go on after the instruction run in C */
@@ -68,7 +68,8 @@ typedef struct Translator {
     uint64_t kick_tag;
     void (*enter)(struct CpuX86 *cpu, const void *code);
     uint8_t *write, *run;                       /* the code memory, twice */
-    size_t code_size, code_used, code_first;
+    /* What runs often lies together from code_first on, what does not from cold_first on. */
+    size_t code_size, code_used, code_first, cold_used, cold_first;
     const void *interpret_stub, *exit_stub, *slow_stub, *stubs_end;
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
@@ -77,7 +78,7 @@ typedef struct Translator {
     struct CodePage *stale[64];                 /* under TcgCpu.lock: pages that others wrote to */
     unsigned stale_count;
     /* for info jit */
-    uint64_t translated, links, drops, exits_direct, exits_indirect, lookups, searches, refills, interpreted;
+    uint64_t translated, links, drops, exits_direct, exits_indirect, lookups, searches, jumps, refills, interpreted;
     uint64_t *interpreted_ops;                  /* by OP_ */
 } Translator;
 
