@@ -12,7 +12,34 @@ typedef struct SlowPath {
     uint32_t info;
     int32_t tag;                                /* offset of the tag that was compared: gives the address back */
     FlagState flags;                            /* as after the check */
+    unsigned group;                             /* of a whole group: 1 + its number */
+    uint8_t *next;                              /* where it goes on if the instruction ran in C; NULL: at the next in `starts` */
 } SlowPath;
+
+typedef struct Operands {
+    int reg, rm, vvvv;                          /* guest general registers, or -1 */
+    bool sets_reg, sets_rm, sets_vvvv;
+    bool high_byte;                             /* AH, CH, DH or BH is among them: no REX prefix */
+    bool low_byte;                              /* a byte register that may need one */
+    uint16_t written;                           /* host registers, for flags that are to be remade */
+    bool writes_memory;
+    unsigned memory_bytes;
+} Operands;
+
+/* Instructions with one check in common: group.c. */
+typedef struct Group {
+    bool active, write;
+    uint8_t base;                               /* guest register */
+    unsigned first, last;                       /* numbers of instructions */
+    int32_t low;                                /* the range: from base + low at the first */
+    unsigned span;
+    int32_t offset[BLOCK_INSNS];                /* of each one's operand from the base at the first */
+} Group;
+typedef struct GroupCopy {
+    unsigned first, last;
+    FlagState flags, end_flags;                 /* after the check; after the last */
+    uint8_t *start, *end;                       /* start: of the second copy */
+} GroupCopy;
 
 typedef struct BlockCode {
     CpuX86 *cpu;
@@ -23,7 +50,11 @@ typedef struct BlockCode {
     bool mode64;
     const Insn *insn;                           /* being translated, and which one it is */
     unsigned number;
-    SlowPath slow[BLOCK_INSNS * 2];
+    SlowPath slow[BLOCK_INSNS * 4];
+    Group group;
+    GroupCopy groups[BLOCK_INSNS / 2];
+    unsigned group_count;
+    bool single;                                /* no groups: a second copy is being made */
     unsigned slow_count;
     BlockExit exits[BLOCK_INSNS + 2];
     unsigned exit_count;
@@ -54,6 +85,21 @@ void operand_address(BlockCode *b, const Insn *insn);
 bool operand_usual(const BlockCode *b, const Insn *insn);
 /** translate_operands: the instruction itself, with its operands moved to where the translator keeps them. */
 bool translate_operands(BlockCode *b, const Insn *insn);
+/** is_translated: is it tried to translate @insn, rather than have C run it? */
+bool is_translated(const BlockCode *b, const Insn *insn);
+void translate_insn(BlockCode *b, const Insn *insn);
+Operands operands_of(const BlockCode *b, const Insn *insn);
+/** operands_certain: translate_operands() will do @insn, and leave r10 alone. */
+bool operands_certain(const BlockCode *b, const Insn *insn);
+/** group_find: the group that the current instruction begins, if any. */
+void group_find(BlockCode *b);
+/** group_operand: emits the group's check if it is the first; the operand of the current instruction. */
+HostMem group_operand(BlockCode *b);
+/** group_end: the last one was translated. */
+void group_end(BlockCode *b);
+void group_emit_copies(BlockCode *b);
+/** group_has: is the current instruction in a group? */
+static inline bool group_has(const BlockCode *b) { return b->group.active && !b->single; }
 /** emit_interpret: the instruction is run in C. */
 void emit_interpret(BlockCode *b);
 /** translate_privileged: what privileged_in_place() is true for. False: it is to be interpreted after all. */

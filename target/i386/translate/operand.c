@@ -175,16 +175,6 @@ static bool is_bit_string(const Insn *insn)
 
 /* Registers */
 
-typedef struct Operands {
-    int reg, rm, vvvv;                          /* guest general registers, or -1 */
-    bool sets_reg, sets_rm, sets_vvvv;
-    bool high_byte;                             /* AH, CH, DH or BH is among them: no REX prefix */
-    bool low_byte;                              /* a byte register that may need one */
-    uint16_t written;                           /* host registers, for flags that are to be remade */
-    bool writes_memory;
-    unsigned memory_bytes;
-} Operands;
-
 static bool only_reads(const InsnRow *row)
 {
     return row->op == OP_CMP || row->op == OP_TEST || row->op == OP_BT || row->op == OP_FLDCW ||
@@ -196,7 +186,7 @@ static bool writes_both(const InsnRow *row)
     return row->op == OP_XCHG || row->op == OP_XADD || row->op == OP_MULX;
 }
 
-static Operands operands_of(const BlockCode *b, const Insn *insn)
+Operands operands_of(const BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     Operands o = { -1, -1, -1 };
@@ -459,6 +449,23 @@ static bool translate_opcode_register(BlockCode *b, const Insn *insn, const Layo
     return true;
 }
 
+/* No refusal below, no fault once the operand is there, nothing that uses r10. */
+bool operands_certain(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    Operands o = operands_of(b, insn);
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned group = operand_kinds[row->operands[i]].group;
+        if (group == GROUP_Z || group == GROUP_O) {
+            return false;
+        }
+    }
+    return !may_fault(row) && !o.high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
+           !(row->encoding != ENCODING_LEGACY && o.vvvv >= 0) && o.memory_bytes <= 64 && row->op != OP_LAHF &&
+           row->op != OP_SAHF && row->op != OP_XLAT && row->op != OP_SALC;
+}
+
 bool translate_operands(BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
@@ -467,6 +474,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     Operands o = operands_of(b, insn);
     bool memory = insn_has_mem(insn), vex = row->encoding != ENCODING_LEGACY, opcode_register = false;
     unsigned reg, rm, vvvv, borrowed = H_NONE;
+    HostMem at = HOST_BASE(H_R10, 0);
 
     for (unsigned i = 0; i < 4; i++) {
         opcode_register |= operand_kinds[row->operands[i]].group == GROUP_Z;
@@ -484,7 +492,9 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     if (in_memory(o.vvvv) && (memory ? in_memory(o.reg) : in_memory(o.rm) || o.reg == o.vvvv)) {
         return false;                           /* three scratch registers */
     }
-    if (memory) {
+    if (memory && group_has(b)) {
+        at = group_operand(b);
+    } else if (memory) {
         operand_address(b, insn);
         if (row->bind == bind_x87) {
             emit_store64(e, H_R10, HOST_GS(JIT_OFF(x87_operand)));
@@ -531,7 +541,13 @@ bool translate_operands(BlockCode *b, const Insn *insn)
             emit_vector_prefix(b, insn, &l, vvvv, reg, rm, &o, memory);
             EMIT(e, insn->bytes[l.opcode]);
             if (row->properties & ROW_MODRM) {
-                emit8(e, (memory ? 0 : 0xc0) | (o.reg >= 0 ? reg & 7 : l.modrm >> 3 & 7) << 3 | (rm & 7));
+                unsigned field = o.reg >= 0 ? reg & 7 : l.modrm >> 3 & 7;
+                if (memory) {
+                    at.base = rm;
+                    emit_modrm_mem(e, field, &at, true);        /* EVEX would scale a displacement of 8 bits */
+                } else {
+                    emit8(e, 0xc0 | field << 3 | (rm & 7));
+                }
             }
         } else {
             HostOp op = legacy_op(insn, &l, &o);
@@ -544,7 +560,8 @@ bool translate_operands(BlockCode *b, const Insn *insn)
             if (!(row->properties & ROW_MODRM)) {
                 emit_head(e, &op, 0);
             } else if (memory) {
-                emit_op_mem(e, op, reg, HOST_BASE(rm, 0));
+                at.base = rm;
+                emit_op_mem(e, op, reg, at);
             } else {
                 emit_op_reg(e, op, reg, rm);
             }

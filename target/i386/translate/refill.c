@@ -5,5 +5,6 @@
 uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info)
 {
     cpu->exec->jit.refills++;
-    return (linear & ~TLB_PAGE_MASK) + (info & INFO_SIZE) <= GUEST_PAGE_SIZE && mmu_refill(cpu, linear, info & INFO_WRITE);
+    bool done = (linear & ~TLB_PAGE_MASK) + (info & INFO_SIZE) <= GUEST_PAGE_SIZE && mmu_refill(cpu, linear, info & INFO_WRITE);
+    return done ? REFILL_DONE : info & INFO_GROUP ? REFILL_SPLIT : REFILL_FAILED;
 }

@@ -73,7 +73,7 @@ uint32_t slow_interpret(CpuX86 *cpu)
     CpuExec *exec = cpu->exec;
     Translator *jit = &exec->jit;
     Block *block = jit->block;
-    const Insn *insn = &block->insns[jit->info >> INFO_INSN_SHIFT];
+    const Insn *insn = &block->insns[jit->info >> INFO_INSN_SHIFT & (BLOCK_INSNS - 1)];
     uint64_t properties = insn_row(insn)->properties;
 
     jit->interpreted++;

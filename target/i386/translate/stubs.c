@@ -315,7 +315,7 @@ static void emit_exit(Stubs *s)
 static void emit_slow(Stubs *s, const ptrdiff_t to_run)
 {
     Emitter *e = s->e;
-    uint8_t *interpret, *leave, *jump;
+    uint8_t *interpret, *leave, *jump, *split;
 
     s->jit->slow_stub = e->at + to_run;
     emit_store32(e, H_R11, GS(info));
@@ -326,12 +326,18 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     emit_load64(e, H_RSI, GS(linear));
     emit_mov32(e, H_RDX, H_R11);
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[0])));
-    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x85, 0xc0);   /* add rsp, 8; test eax, eax */
-    interpret = emit_jcc(e, 4);
+    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x83, 0xf8, REFILL_DONE);      /* add rsp, 8; cmp eax, REFILL_DONE */
+    interpret = emit_jcc(e, 2);
+    split = emit_jcc(e, 7);
     emit_load64(e, H_R10, GS(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, false);
     emit_load64(e, H_R10, GS(linear));
     emit8(e, 0xc3);
+
+    emit_patch32(split, e->at);
+    emit_load64(e, H_R10, GS(cpu));
+    move_registers(e, caller_saved, sizeof caller_saved, false);
+    EMIT(e, 0x41, 0x5b, 0x4d, 0x8d, 0x5b, 5, 0x41, 0xff, 0xe3);         /* pop r11; lea r11, [r11 + 5]; jmp r11 */
 
     s->jit->interpret_stub = e->at + to_run;
     emit_store32(e, H_R11, GS(info));

@@ -177,18 +177,29 @@ static void move_stack_pointer(BlockCode *b, int by)
 
 static HostOp word_op(const BlockCode *b, uint8_t opcode) { return (HostOp){ .opcode = opcode, .w = b->mode64 }; }
 
-/* [r10] = a constant of stack width. Uses r11. */
-static void store_constant(BlockCode *b, uint64_t value)
+/* @at = a constant of stack width. Uses r11. */
+static void store_constant(BlockCode *b, HostMem at, uint64_t value)
 {
     Emitter *e = &b->e;
 
     if (!b->mode64 || (int64_t)value == (int32_t)value) {
-        emit_op_mem(e, word_op(b, 0xc7), 0, HOST_BASE(H_R10, 0));
+        emit_op_mem(e, word_op(b, 0xc7), 0, at);
         emit32(e, value);
     } else {
         emit_imm64(e, H_R11, value);
-        emit_store64(e, H_R11, HOST_BASE(H_R10, 0));
+        emit_store64(e, H_R11, at);
     }
+}
+
+/* A word at @offset from the stack pointer, checked. */
+static HostMem stack_operand(BlockCode *b, int offset, bool write)
+{
+    if (group_has(b)) {
+        return group_operand(b);
+    }
+    stack_address(b, offset);
+    check_address(b, b->mode64 ? 8 : 4, write);
+    return HOST_BASE(H_R10, 0);
 }
 
 static bool translate_stack(BlockCode *b, const Insn *insn)
@@ -197,6 +208,7 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
     Emitter *e = &b->e;
     const int word = b->mode64 ? 8 : 4;
     unsigned group = operand_kinds[row->operands[0]].group, host;
+    HostMem at;
 
     if (insn->size != word) {
         return false;
@@ -215,10 +227,9 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
         if (group != GROUP_Z && group != GROUP_E && group != GROUP_I) {
             return false;
         }
-        stack_address(b, -word);
-        check_address(b, word, true);
+        at = stack_operand(b, -word, true);
         if (group == GROUP_I) {
-            store_constant(b, insn->imm);
+            store_constant(b, at, insn->imm);
         } else {
             host = H_R11;
             if (group == GROUP_E && insn_has_mem(insn)) {
@@ -227,7 +238,7 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
                 host = H_R11;
                 emit_load64(e, H_R11, guest_slot(insn->rm));
             }
-            emit_op_mem(e, word_op(b, 0x89), host, HOST_BASE(H_R10, 0));
+            emit_op_mem(e, word_op(b, 0x89), host, at);
         }
         move_stack_pointer(b, -word);
         return true;
@@ -235,15 +246,14 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
         if (group != GROUP_Z) {
             return false;
         }
-        stack_address(b, 0);
-        check_address(b, word, false);
+        at = stack_operand(b, 0, false);
         host = guest_host(insn->rm);
         flags_register_changes(&b->flags, e, host_bit(host));
         if (host == H_NONE) {
-            emit_op_mem(e, word_op(b, 0x8b), H_R11, HOST_BASE(H_R10, 0));
+            emit_op_mem(e, word_op(b, 0x8b), H_R11, at);
             emit_store64(e, H_R11, guest_slot(insn->rm));
         } else {
-            emit_op_mem(e, word_op(b, 0x8b), host, HOST_BASE(H_R10, 0));
+            emit_op_mem(e, word_op(b, 0x8b), host, at);
         }
         if (host != H_R15) {                    /* POP rSP: the value wins */
             move_stack_pointer(b, word);
@@ -528,7 +538,7 @@ static bool is_forbidden(const Insn *insn)
     return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0;
 }
 
-static bool is_translated(const BlockCode *b, const Insn *insn)
+bool is_translated(const BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
 
@@ -544,7 +554,7 @@ static bool is_translated(const BlockCode *b, const Insn *insn)
             row->bind == bind_nop));
 }
 
-static void translate_insn(BlockCode *b, const Insn *insn)
+void translate_insn(BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     bool done = false;
@@ -599,13 +609,15 @@ static void emit_slow_paths(BlockCode *b)
     for (unsigned i = 0; i < b->slow_count; i++) {
         SlowPath *s = &b->slow[i];
         unsigned number = s->info >> INFO_INSN_SHIFT;
-        uint8_t *next = jit->write + (b->starts[number + 1] & ~STARTS_FLAGS_SAVED);
+        uint8_t *next = s->group ? b->groups[s->group - 1].start
+                      : s->next  ? s->next
+                                 : jit->write + (b->starts[number + 1] & ~STARTS_FLAGS_SAVED);
 
         emit_patch32(s->from, e->at);
         emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, s->tag));
         emit_store64(e, H_R10, HOST_GS(JIT_OFF(linear)));
         flags_save(&s->flags, e);
-        emit_imm32(e, H_R11, s->info);
+        emit_imm32(e, H_R11, s->info | (s->group ? INFO_GROUP : 0));
         emit_patch32(emit_call(e), b->tail_slow);
         emit_patch32(emit_jmp(e), s->retry);
         emit_patch32(emit_jmp(e), next);
@@ -694,7 +706,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->cpu = cpu;
     b->block = block;
     b->mode64 = cpu->mode_flags & MODE_CS64;
-    b->slow_count = b->exit_count = b->far_count = 0;
+    b->slow_count = b->exit_count = b->far_count = b->group_count = 0;
+    b->group.active = b->single = false;
     b->dispatch_miss = NULL;
     b->ended = false;
     b->cold_at = jit->write + jit->code_used;
@@ -734,7 +747,13 @@ bool translate_block(CpuX86 *cpu, Block *block)
         b->insn = &block->insns[i];
         b->number = i;
         b->starts[i] = code_offset(b, b->e.at);
+        if (!b->group.active) {
+            group_find(b);
+        }
         translate_insn(b, b->insn);
+        if (b->group.active && i == b->group.last) {
+            group_end(b);
+        }
     }
     b->starts[block->count] = code_offset(b, b->e.at);
     if (!b->ended) {
@@ -743,6 +762,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     emit_far_taken(b);
     code_end = b->e.at;
     switch_part(b);
+    group_emit_copies(b);
     emit_slow_paths(b);
     emit_exit_stubs(b);
     if (b->e.overflow) {

@@ -4,7 +4,7 @@
  *
  *   translate.c   a decoded block -> host code            operand.c  one instruction re-emitted with other operands
  *   flags.c       where the guest's flags are             stubs.c    code that all blocks share: in, out, slow paths
- *   privileged.c  system instructions in place
+ *   privileged.c  system instructions in place           group.c    one check for several instructions
  *   slow.c        C called from translated code           cache.c    code memory, contexts, chaining, unchaining
  *   signal.c      leaving a chain, faults inside it       info.c     what info jit says
  *
@@ -93,7 +93,8 @@ void translator_page_changed(Cpu *cpu, struct CodePage *page);
 uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info);
 enum { SLOW_GO_ON, SLOW_LEAVE, SLOW_JUMP };     /* SLOW_JUMP: to Translator.next_code */
 uint32_t slow_interpret(CpuX86 *cpu);
-enum { INFO_SIZE = 0x7f, INFO_WRITE = 0x80, INFO_INSN_SHIFT = 8 };
+enum { INFO_SIZE = 0x7f, INFO_WRITE = 0x80, INFO_INSN_SHIFT = 8, INFO_GROUP = 1 << 16 };
+enum { REFILL_FAILED, REFILL_DONE, REFILL_SPLIT };      /* REFILL_SPLIT: a group's check; its second copy is to run */
 /** translator_note_x87: FIP, FOP and FDP as the x87 instructions that translated code ran have left them. */
 void translator_x87_pointers(CpuX86 *cpu);
 static inline void translator_note_x87(CpuX86 *cpu)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Groups: instructions that follow each other and access memory near one base register, which keeps its value: fields of
+ * a structure, locals, runs of PUSH and POP. One check covers the range that they span; r10 then has the host address of
+ * its begin until the last of them. Between them there may be instructions that leave r10 and the base alone.
+ *
+ * If the check fails for good (the range crosses a page, a part may not be written), the instructions run one by one with
+ * checks of their own: a second copy of them, among what seldom runs.
+ */
+#include "target/i386/translate/block_code.h"
+
+enum { SPAN_MAX = INFO_SIZE };
+
+typedef struct Member {
+    enum { BARRIER, TRANSPARENT, MEMORY } kind;
+    uint8_t base;                               /* guest register */
+    int32_t disp, after;                        /* after: what the instruction adds to the base */
+    unsigned bytes;
+    bool write, ends;                           /* ends: changes the base otherwise */
+} Member;
+
+static Member stack_access(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    const int word = b->mode64 ? 8 : 4;
+    unsigned group = operand_kinds[row->operands[0]].group;
+    bool memory = group == GROUP_E && insn_has_mem(insn);
+
+    if (insn->size == word && row->op == OP_PUSH && !memory && (group == GROUP_Z || group == GROUP_E || group == GROUP_I)) {
+        return (Member){ MEMORY, R_RSP, -word, -word, word, true, false };
+    }
+    if (insn->size == word && row->op == OP_POP && group == GROUP_Z && insn->rm != R_RSP) {
+        return (Member){ MEMORY, R_RSP, 0, word, word, false, false };
+    }
+    return (Member){ BARRIER };
+}
+
+static bool pinned(int guest) { return guest < 0 || guest >= REG_AH || guest_host(guest) != H_NONE; }
+
+static Member lea_access(const Insn *insn, unsigned base)
+{
+    bool simple = insn->size >= 4 && insn->addr_size >= 4 && (insn->base >= 16 || pinned(insn->base)) &&
+                  (insn->index >= 16 || pinned(insn->index));
+    return (Member){ simple && insn->reg != base ? TRANSPARENT : BARRIER };
+}
+
+/* What @insn is to a group; @base: its base register, or REG_NONE: it would begin one. */
+static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
+{
+    const InsnRow *row = insn_row(insn);
+
+    if (!is_translated(b, insn) || row->bind == bind_branch || privileged_in_place(b->cpu, insn)) {
+        return (Member){ BARRIER };
+    }
+    if (row->bind == bind_nop) {
+        return (Member){ TRANSPARENT };
+    }
+    if (row->bind == bind_stack) {
+        return stack_access(b, insn);
+    }
+    if (row->op == OP_LEA) {
+        return lea_access(insn, base);
+    }
+    if (!operands_certain(b, insn)) {
+        return (Member){ BARRIER };
+    }
+    Operands o = operands_of(b, insn);
+    if (!insn_has_mem(insn)) {
+        bool writes_base = base != REG_NONE && o.written & host_bit(guest_host(base));
+        return (Member){ pinned(o.rm) && pinned(o.vvvv) && !writes_base ? TRANSPARENT : BARRIER };
+    }
+    if (insn->base >= 16 || insn->index != REG_NONE || !pinned(insn->base) || insn->seg >= R_FS ||
+        insn->addr_size != (b->mode64 ? 8 : 4) || !o.memory_bytes || !operand_usual(b, insn)) {
+        return (Member){ BARRIER };
+    }
+    return (Member){ MEMORY, insn->base, insn->disp, 0, o.memory_bytes, o.writes_memory,
+                     o.written & host_bit(guest_host(insn->base)) };
+}
+
+void group_find(BlockCode *b)
+{
+    Group *g = &b->group;
+    unsigned first = b->number, members = 0;
+    int64_t low = 0, high = 0, moved = 0;
+
+    *g = (Group){ .base = REG_NONE };
+    for (unsigned i = first; i < b->block->count; i++) {
+        Member a = access_of(b, &b->block->insns[i], g->base);
+        if (a.kind == BARRIER || (a.kind == MEMORY && members && a.base != g->base) || (!members && a.kind != MEMORY)) {
+            break;
+        }
+        if (a.kind == TRANSPARENT) {
+            continue;
+        }
+        int64_t from = a.disp + moved, to = from + a.bytes;
+        int64_t new_low = members ? MIN(low, from) : from, new_high = members ? MAX(high, to) : to;
+        if (new_high - new_low > SPAN_MAX || new_low != (int32_t)new_low) {
+            break;
+        }
+        low = new_low;
+        high = new_high;
+        g->base = a.base;
+        g->write |= a.write;
+        g->offset[i - first] = from;
+        g->last = i;
+        members++;
+        moved += a.after;
+        if (a.ends) {
+            break;
+        }
+    }
+    g->active = members > 1;
+    g->first = first;
+    g->low = low;
+    g->span = high - low;
+}
+
+HostMem group_operand(BlockCode *b)
+{
+    const Group *g = &b->group;
+    Emitter *e = &b->e;
+
+    if (b->number == g->first) {
+        flags_spoil(&b->flags, e);
+        emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(guest_host(g->base), g->low));
+        check_address(b, g->span, g->write);
+        b->slow[b->slow_count - 1].group = ++b->group_count;
+        b->groups[b->group_count - 1] = (GroupCopy){ .first = g->first, .last = g->last, .flags = b->flags };
+    }
+    return HOST_BASE(H_R10, g->offset[b->number - g->first] - g->low);
+}
+
+void group_end(BlockCode *b)
+{
+    GroupCopy *copy = &b->groups[b->group_count - 1];
+
+    copy->end = b->e.at;
+    copy->end_flags = b->flags;
+    b->group.active = false;
+}
+
+/* The second copies. */
+void group_emit_copies(BlockCode *b)
+{
+    for (unsigned n = 0; n < b->group_count; n++) {
+        GroupCopy *copy = &b->groups[n];
+
+        copy->start = b->e.at;
+        b->flags = copy->flags;
+        b->flags.saved = true;                  /* the slow path saw to it */
+        b->flags.in_eflags = false;
+        b->single = true;
+        for (unsigned i = copy->first; i <= copy->last; i++) {
+            unsigned slow = b->slow_count;
+            b->number = i;
+            b->insn = &b->block->insns[i];
+            translate_insn(b, b->insn);
+            while (slow < b->slow_count) {
+                b->slow[slow++].next = b->e.at;
+            }
+        }
+        b->single = false;
+        /* The flags to where the first copy has them. */
+        if (copy->end_flags.saved) {
+            flags_save(&b->flags, &b->e);
+        }
+        if (copy->end_flags.in_eflags) {
+            flags_need(&b->flags, &b->e);
+        }
+        emit_patch32(emit_jmp(&b->e), copy->end);
+    }
+}
