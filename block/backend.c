@@ -38,6 +38,8 @@ BlockBackend *block_backend_new(const char *name)
     return blk;
 }
 
+BlockBackend *block_backend_new_empty(void) { return block_backend_new(""); }
+
 static void backend_init(Object *obj)
 {
     BlockBackend *blk = (BlockBackend *)obj;
@@ -74,8 +76,13 @@ void block_backend_foreach(void (*fn)(BlockBackend *blk, void *opaque), void *op
 
 bool block_backend_insert(BlockBackend *blk, BlockNode *node, GError **err)
 {
+    unsigned perm = blk->perm;
+
     g_assert(!blk->root);
-    blk->root = block_child_attach(node, NULL, blk, "root", blk->perm, blk->shared, err);
+    if (node->read_only && blk->write_optional) {
+        perm &= ~BLOCK_PERM_WRITE;
+    }
+    blk->root = block_child_attach(node, NULL, blk, "root", perm, blk->shared, err);
     return blk->root != NULL;
 }
 
@@ -140,6 +147,8 @@ void block_backend_detach(BlockBackend *blk, Object *dev)
     }
     block_drain(blk);
     blk->dev = NULL;
+    blk->tray = NULL;
+    blk->write_optional = false;
     blk->perm = 0;
     blk->shared = BLOCK_PERM_ALL;
     if (blk->root) {

@@ -60,6 +60,35 @@ const char *block_backend_name(const BlockBackend *blk);        /* -drive's id, 
 bool block_backend_can_discard(BlockBackend *blk);              /* a discard frees space */
 bool block_backend_write_cache(const BlockBackend *blk);
 void block_backend_set_write_cache(BlockBackend *blk, bool on); /* off: a write is on stable storage when it ends */
+BlockBackend *block_backend_new_empty(void);    /* without name and medium: of a drive that nothing was said of */
+bool block_backend_removable(const BlockBackend *blk);          /* its medium can be changed */
+
+/*
+ * Changing media (medium.c). A device with a removable medium sets its BlockTrayOps when it has attached; all but
+ * change_medium are NULL if it has no tray.
+ */
+typedef struct BlockTrayOps {
+    void (*change_medium)(Object *dev, bool load);      /* the monitor closes (@load) or opens the tray */
+    void (*eject_request)(Object *dev, bool force);     /* it wants to, and the guest has locked it */
+    bool (*is_tray_open)(Object *dev);
+    bool (*is_locked)(Object *dev);
+} BlockTrayOps;
+void block_backend_set_tray(BlockBackend *blk, const BlockTrayOps *ops);
+void block_backend_tray_moved(BlockBackend *blk, bool open);    /* the guest has moved it */
+extern void (*block_tray_moved_hook)(BlockBackend *blk, bool open);     /* set by the monitor */
+bool block_backend_has_tray(const BlockBackend *blk);
+bool block_backend_tray_open(const BlockBackend *blk);
+bool block_backend_locked(const BlockBackend *blk);
+/* What the monitor does; @name: what its user called the drive. @force: also if the guest has locked the tray. */
+bool block_tray_open(BlockBackend *blk, const char *name, bool force, GError **err);
+bool block_tray_close(BlockBackend *blk, const char *name, GError **err);
+bool block_medium_remove(BlockBackend *blk, const char *name, GError **err);
+bool block_medium_insert(BlockBackend *blk, const char *name, const char *node_name, GError **err);
+typedef enum BlockReadOnlyMode { BLOCK_RETAIN, BLOCK_READ_ONLY, BLOCK_READ_WRITE } BlockReadOnlyMode;
+/** block_medium_change: @format NULL: by content. Nothing has changed if the file cannot be opened. */
+bool block_medium_change(BlockBackend *blk, const char *name, const char *filename, const char *format,
+                         BlockReadOnlyMode mode, bool force, GError **err);
+bool block_medium_eject(BlockBackend *blk, const char *name, bool force, GError **err);
 /* QMP's BlockdevOnError. AUTO: what the drive says, else writes stop on a full disk and the rest is reported. */
 typedef enum BlockOnError {
     BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_IGNORE, BLOCK_ON_ERROR_ENOSPC, BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_AUTO

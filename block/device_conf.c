@@ -52,7 +52,7 @@ static bool check_sizes(BlockDeviceConf *c, GError **err)
     return true;
 }
 
-bool block_conf_realize(BlockDeviceConf *c, Object *dev, bool may_be_read_only, bool resizable, GError **err)
+bool block_conf_realize(BlockDeviceConf *c, Object *dev, BlockConfAccess access, bool resizable, GError **err)
 {
     BlockPermission perm = BLOCK_PERM_READ, shared = BLOCK_PERM_READ | BLOCK_PERM_WRITE_UNCHANGED;
 
@@ -62,10 +62,10 @@ bool block_conf_realize(BlockDeviceConf *c, Object *dev, bool may_be_read_only, 
     if (!check_sizes(c, err)) {
         return false;
     }
-    if (!may_be_read_only && block_backend_has_medium(c->blk) && block_backend_read_only(c->blk)) {
+    if (access == BLOCK_CONF_READ_WRITE && block_backend_has_medium(c->blk) && block_backend_read_only(c->blk)) {
         return error_set(err, "Block node is read-only: drive '%s' must be writable", block_backend_name(c->blk));
     }
-    if (!block_backend_read_only(c->blk)) {
+    if (access != BLOCK_CONF_READ_ONLY && !block_backend_read_only(c->blk)) {
         perm |= BLOCK_PERM_WRITE;
     }
     if (resizable) {

@@ -54,11 +54,16 @@ extern const char *const chs_translation_names[];
     PROP_ENUM("bios-chs-trans", S, conf.translation, CHS_AUTO, chs_translation_names, "BiosAtaTranslation", \
               "how the BIOS makes its geometry from the disk's")
 
+typedef enum BlockConfAccess {
+    BLOCK_CONF_READ_ONLY,                       /* the device never writes */
+    BLOCK_CONF_MAY_READ_ONLY,                   /* it writes if the medium can be written */
+    BLOCK_CONF_READ_WRITE                       /* it needs a medium that can */
+} BlockConfAccess;
 /**
  * block_conf_realize: checks sizes, applies werror, rerror and write-cache to the drive and attaches it to @dev for
- * reading and, unless it is read-only and @may_be_read_only, writing. The property's release detaches.
+ * @access. The property's release detaches.
  */
-bool block_conf_realize(BlockDeviceConf *conf, Object *dev, bool may_be_read_only, bool resizable, GError **err);
+bool block_conf_realize(BlockDeviceConf *conf, Object *dev, BlockConfAccess access, bool resizable, GError **err);
 /** block_conf_geometry: fills in geometry and translation that were not given; checks them against the maxima. */
 bool block_conf_geometry(BlockDeviceConf *conf, uint32_t max_cylinders, uint32_t max_heads, uint32_t max_sectors,
                          GError **err);

@@ -389,6 +389,20 @@ static BlockNode *open_node(const DriveOptions *o, json_object *node, bool read_
     return n;
 }
 
+BlockNode *block_drive_open_file(const char *filename, const char *format, bool read_only, GError **err)
+{
+    g_autoptr(Object) obj = object_new(&drive_options_type);
+    g_autoptr(json_object) node = json_object_new_object();
+    DriveOptions *o = (DriveOptions *)obj;
+
+    if (format && !block_driver_find(format, err)) {
+        return NULL;
+    }
+    o->file = g_strdup(filename);
+    o->format = g_strdup(format);
+    return open_node(o, node, read_only, err);
+}
+
 static bool make_drive(DriveOptions *o, json_object *args, json_object *node_options, GError **err)
 {
     g_autofree char *id = NULL;

@@ -35,6 +35,13 @@ static void print_one(BlockBackend *blk, void *opaque)
     if (path) {
         g_string_append_printf(out, "    Attached to:      %s\n", device_name(path));
     }
+    if (blk->dev && block_backend_removable(blk)) {
+        g_string_append_printf(out, "    Removable device: %slocked", block_backend_locked(blk) ? "" : "not ");
+        if (block_backend_has_tray(blk)) {
+            g_string_append_printf(out, ", tray %s", block_backend_tray_open(blk) ? "open" : "closed");
+        }
+        g_string_append_c(out, '\n');
+    }
     if (n) {
         print_cache(out, blk, n);
         if (n->detect_zeroes != DETECT_ZEROES_OFF) {

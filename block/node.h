@@ -173,6 +173,8 @@ struct BlockBackend {
     int werror, rerror;                         /* BlockOnError */
     unsigned in_flight;
     DriveInfo *drive;                           /* NULL: not by -drive */
+    const BlockTrayOps *tray;                   /* NULL: the medium is fixed */
+    bool write_optional;                        /* a read-only medium is taken too, then without BLOCK_PERM_WRITE */
 };
 
 extern const Type block_backend_type;
@@ -180,6 +182,8 @@ BlockBackend *block_backend_new(const char *name);      /* in the list of all un
 /** block_backend_insert: puts @node (referenced) behind @blk. */
 bool block_backend_insert(BlockBackend *blk, BlockNode *node, GError **err);
 void block_backend_eject(BlockBackend *blk);
+/** block_drive_open_file: a node on @filename, as -drive would make it. @format NULL: by content. A reference. */
+BlockNode *block_drive_open_file(const char *filename, const char *format, bool read_only, GError **err);
 void block_backend_request_begin(BlockBackend *blk);    /* counted for block_drain() */
 void block_backend_request_end(BlockBackend *blk);
 void block_backend_foreach(void (*fn)(BlockBackend *blk, void *opaque), void *opaque);

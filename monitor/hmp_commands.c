@@ -52,6 +52,10 @@ static void list_info(Monitor *mon, json_object *args, GError **err)
 }
 
 const HmpCommand hmp_commands[] = {
+    { "change", HMP_ARGS({ "device", HMP_WORD, .complete = hmp_complete_drive }, { "f", HMP_FLAG }, { "filename", HMP_WORD },
+                         { "format", HMP_WORD, true }, { "read-only-mode", HMP_WORD, true }),
+      "device [-f] filename [format [read-only-mode]]", "put another medium into a drive (-f: also if it is locked)",
+      .run = hmp_change },
     { "clear", .help = "clear the screen", .run = hmp_clear },
     { "cont|c", .help = "let the guest run", .qmp = "cont" },
     { "cpu", HMP_ARGS({ "index", HMP_EXPR }), "index", "choose the CPU that commands look at", .run = hmp_cpu_select },
@@ -59,6 +63,8 @@ const HmpCommand hmp_commands[] = {
       "add a device, as -device does", .qmp = "device_add" },
     { "device_del", HMP_ARGS({ "id", HMP_WORD, .complete = hmp_complete_device_id }), "id", "remove a device",
       .qmp = "device_del" },
+    { "eject", HMP_ARGS({ "f", HMP_FLAG }, { "device", HMP_WORD, .complete = hmp_complete_drive }), "[-f] device",
+      "take the medium out of a drive (-f: also if it is locked)", .run = hmp_eject },
     { "gpa2hva", HMP_ARGS({ "addr", HMP_EXPR }), "addr", "host address of a guest physical address", .run = hmp_gpa2hva },
     { "gva2gpa", HMP_ARGS({ "addr", HMP_EXPR }), "addr", "guest physical address of a virtual one", .run = hmp_gva2gpa },
     { "help|?", HMP_ARGS({ "name", HMP_REST, true, hmp_complete_command }), "[command]", "commands, or one of them",

@@ -70,6 +70,7 @@ int monitor_room(Monitor *mon, int bytes);
 void qmp_client_opened(Monitor *mon);
 void qmp_send(Monitor *mon, json_object *message);      /* takes over @message */
 void events_init(void);
+void medium_events_init(void);                  /* DEVICE_TRAY_MOVED */
 /** event_timestamp: "timestamp" member of an event. */
 json_object *event_timestamp(void);
 

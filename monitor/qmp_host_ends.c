@@ -90,8 +90,10 @@ static void list_backend(BlockBackend *blk, void *list)
     info->device = g_strdup(blk->name);
     info->qdev = blk->dev ? user_name(blk) : NULL;
     info->type = g_strdup("unknown");
-    info->removable = blk->drive && blk->drive->cdrom;
-    info->has_tray_open = info->removable;
+    info->removable = block_backend_removable(blk);
+    info->locked = block_backend_locked(blk);
+    info->has_tray_open = block_backend_has_tray(blk);
+    info->tray_open = block_backend_tray_open(blk);
     info->inserted = n ? node_info(n, blk->write_cache) : NULL;
     g_ptr_array_add(list, info);
 }

@@ -5,11 +5,7 @@
  * A function returns whether its command is over; ide_bus.c then clears BSY and interrupts. What is not in the table is
  * aborted. ATA/ATAPI-7 V1, clause 6.
  */
-#include <string.h>
-
-#include "core/vm.h"
 #include "hw/ide/ide.h"
-#include "hw/machine.h"
 
 #define LBA28_MAX 0x0fffffff
 
@@ -104,7 +100,7 @@ static bool data_set_management(IdeDevice *dev, uint8_t command)
     return false;
 }
 
-static bool flush_cache(IdeDevice *dev, uint8_t command)
+bool ata_flush_cache(IdeDevice *dev, uint8_t command)
 {
     ide_begin(dev, IDE_PENDING_FLUSH);
     return false;
@@ -203,7 +199,7 @@ static bool set_transfer_mode(IdeDevice *dev, uint8_t mode)
     return aborted(dev);
 }
 
-static bool set_features(IdeDevice *dev, uint8_t command)
+bool ata_set_features(IdeDevice *dev, uint8_t command)
 {
     switch (ide_regs(dev)->features) {
     case 0x02:                                  /* write cache on */
@@ -213,7 +209,7 @@ static bool set_features(IdeDevice *dev, uint8_t command)
     case 0x82:                                  /* and off: what it holds is written first */
         block_backend_set_write_cache(dev->conf.blk, false);
         dev->write_cache = false;
-        return flush_cache(dev, command);
+        return ata_flush_cache(dev, command);
     case 0x03:
         return set_transfer_mode(dev, ide_regs(dev)->count);
     case 0x05: case 0x85:                       /* advanced power management */
@@ -226,14 +222,14 @@ static bool set_features(IdeDevice *dev, uint8_t command)
     return aborted(dev);
 }
 
-static bool execute_device_diagnostic(IdeDevice *dev, uint8_t command)
+bool ata_execute_device_diagnostic(IdeDevice *dev, uint8_t command)
 {
     IdeBus *bus = ide_bus_of(dev);
 
     for (unsigned i = 0; i < IDE_UNITS; i++) {
         ide_set_signature(bus, i);
         if (bus->units[i]) {
-            bus->regs[i].status = ide_type_of(bus->units[i])->reset_status;
+            bus->regs[i].status = ide_type_of(bus->units[i])->soft_reset_status;
         }
         bus->regs[i].error = 1;                 /* both passed, or only one is there */
         bus->regs[i].device = DEVICE_OBSOLETE;
@@ -264,7 +260,7 @@ static const IdeCommand disk_commands[256] = {
     [0x41] = { "READ VERIFY SECTORS (no retry)", read_verify, true },
     [0x42] = { "READ VERIFY SECTORS EXT", read_verify, true },
     [0x70] = { "SEEK", seek, true },
-    [0x90] = { "EXECUTE DEVICE DIAGNOSTIC", execute_device_diagnostic },
+    [0x90] = { "EXECUTE DEVICE DIAGNOSTIC", ata_execute_device_diagnostic },
     [0x91] = { "INITIALIZE DEVICE PARAMETERS", initialize_device_parameters, true },
     [0x94] = { "STANDBY IMMEDIATE (old)", nothing }, [0x95] = { "IDLE IMMEDIATE (old)", nothing },
     [0x96] = { "STANDBY (old)", nothing }, [0x97] = { "IDLE (old)", nothing },
@@ -283,24 +279,14 @@ static const IdeCommand disk_commands[256] = {
     [0xe3] = { "IDLE", nothing },
     [0xe5] = { "CHECK POWER MODE", check_power_mode, true },
     [0xe6] = { "SLEEP", nothing },
-    [0xe7] = { "FLUSH CACHE", flush_cache },
-    [0xea] = { "FLUSH CACHE EXT", flush_cache },
+    [0xe7] = { "FLUSH CACHE", ata_flush_cache },
+    [0xea] = { "FLUSH CACHE EXT", ata_flush_cache },
     [0xec] = { "IDENTIFY DEVICE", identify },
-    [0xef] = { "SET FEATURES", set_features, true },
+    [0xef] = { "SET FEATURES", ata_set_features, true },
     [0xf8] = { "READ NATIVE MAX ADDRESS", read_native_max, true },
 };
 
 /* ---- life ---- */
-
-/* Runs again what an error had stopped. */
-static void vm_state_changed(void *opaque, bool running, RunState state)
-{
-    IdeDevice *dev = opaque;
-
-    if (running && dev->stopped) {
-        ide_begin(dev, dev->pending);
-    }
-}
 
 static bool disk_realize(Device *d, GError **err)
 {
@@ -310,7 +296,7 @@ static bool disk_realize(Device *d, GError **err)
     if (dev->conf.blk && !block_backend_has_medium(dev->conf.blk)) {
         return error_set(err, "Device needs media, but drive is empty");
     }
-    if (!block_conf_realize(&dev->conf, &d->object, false, false, err)) {
+    if (!block_conf_realize(&dev->conf, &d->object, BLOCK_CONF_READ_WRITE, false, err)) {
         return false;
     }
     if (dev->conf.logical_block_size != IDE_SECTOR_BYTES) {
@@ -325,33 +311,13 @@ static bool disk_realize(Device *d, GError **err)
         return false;
     }
     dev->sectors = length / IDE_SECTOR_BYTES;
-    if (!dev->serial) {
-        dev->serial = g_strdup_printf("QM%05u", ide_bus_of(dev)->first_serial + dev->unit);
-    }
-    dev->version = dev->version ? dev->version : g_strdup("2.5+");
-    if (!machine_add_boot_device(d, dev->bootindex, dev->unit ? "/disk@1" : "/disk@0", err)) {
-        return false;
-    }
-    dev->buf = g_malloc0(IDE_BUF_BYTES);
-    vm_on_state_change(vm_state_changed, dev);
     return true;
-}
-
-static void disk_unrealize(Device *d)
-{
-    IdeDevice *dev = IDE_DEVICE(d);
-
-    ide_cancel(dev);
-    vm_off_state_change(vm_state_changed, dev);
-    machine_remove_boot_device(d);
-    g_clear_pointer(&dev->buf, g_free);
 }
 
 static void disk_reset(Device *d, ResetKind kind)
 {
     IdeDevice *dev = IDE_DEVICE(d);
 
-    ide_cancel(dev);
     dev->cylinders = dev->conf.cylinders;
     dev->heads = dev->conf.heads;
     dev->track_sectors = dev->conf.sectors;
@@ -378,27 +344,9 @@ static bool disk_post_load(Device *d, unsigned version, GError **err)
     return true;
 }
 
-static const Property device_properties[] = {
-    BLOCK_CONF_PROPERTIES(IdeDevice),
-    PROP_UINT32("unit", IdeDevice, unit, UINT32_MAX, "0 or 1; default: the first free"),
-    PROP_STR("ver", IdeDevice, version, "firmware version"),
-    PROP_STR("serial", IdeDevice, serial, "serial number"),
-    PROP_STR("model", IdeDevice, model, "model name"),
-    PROP_UINT64("wwn", IdeDevice, wwn, 0, "world wide name"),
-    { }
-};
-
-const IdeDeviceType ide_device_type = {
-    .name = "ide-device", .parent = &device_type.type, .size = sizeof(IdeDevice), .is_abstract = true,
-    .description = "ATA device", .bus = &ide_bus_type.type, .category = CATEGORY_STORAGE,
-    .properties = device_properties,
-};
-TYPE_REGISTER(ide_device_type);
-
 static const Property disk_properties[] = {
     BLOCK_CONF_CHS_PROPERTIES(IdeDevice),
     PROP_UINT16("rotation_rate", IdeDevice, rotation_rate, 0, "revolutions a minute; 1: solid state; 0: not said"),
-    PROP_BOOTINDEX(IdeDevice, bootindex),
     { }
 };
 
@@ -417,8 +365,9 @@ static const StateField disk_state[] = {
 static const IdeDeviceType ide_hd_type = {
     .name = "ide-hd", .parent = &ide_device_type.device.type, .size = sizeof(IdeDevice),
     .description = "virtual IDE disk", .category = CATEGORY_STORAGE, .properties = disk_properties, .state = disk_state,
-    .reset_status = STATUS_DRDY | STATUS_DSC, .commands = disk_commands, .realize = disk_realize,
-    .unrealize = disk_unrealize, .reset = disk_reset, .post_load = disk_post_load,
+    .reset_status = STATUS_DRDY | STATUS_DSC, .soft_reset_status = STATUS_DRDY | STATUS_DSC,
+    .buf_bytes = IDE_BUF_BYTES, .commands = disk_commands, .realize = disk_realize, .reset = disk_reset,
+    .post_load = disk_post_load,
 };
 TYPE_REGISTER(ide_hd_type);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IDENTIFY DEVICE data of the ATA disk (ATA/ATAPI-7 V1, 6.17): a table of words that never change, and those that do.
+ * IDENTIFY DEVICE data of the ATA disk and IDENTIFY PACKET DEVICE data of the CD drive (ATA/ATAPI-7 V1, 6.17 and 6.18):
+ * tables of words that never change, and those that do.
  */
 #include <string.h>
 
@@ -8,7 +9,9 @@
 
 #define LBA28_MAX 0x0fffffff
 
-static const struct { uint8_t word; uint16_t value; } fixed_words[] = {
+typedef struct FixedWord { uint8_t word; uint16_t value; } FixedWord;
+
+static const FixedWord disk_words[] = {
     { 0, 0x0040 },                              /* not removable */
     { 5, 512 },                                 /* bytes of an unformatted sector (obsolete) */
     { 20, 3 }, { 21, 512 }, { 22, 4 },          /* buffer with read cache, its sectors, ECC bytes (obsolete) */
@@ -26,6 +29,19 @@ static const struct { uint8_t word; uint16_t value; } fixed_words[] = {
     { 83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10 },          /* FLUSH EXT, FLUSH, 48-bit */
     { 86, 1 << 13 | 1 << 12 | 1 << 10 },        /* the same, enabled */
     { 93, 1 << 14 | 0x2000 | 1 },               /* reset: 80-pin cable seen, passed */
+};
+
+static const FixedWord cd_words[] = {
+    { 0, 0x85c0 },                              /* ATAPI, CD/DVD, removable, DRQ within 50 us, 12-byte packets */
+    { 20, 3 }, { 21, 512 }, { 22, 4 },          /* buffer with read cache, its sectors, ECC bytes (obsolete) */
+    { 48, 1 },                                  /* 32-bit data port */
+    { 49, 1 << 9 | 1 << 8 },                    /* LBA, DMA */
+    { 53, 7 },                                  /* words 54-58, 64-70 and 88 are valid */
+    { 62, 0x07 },                               /* single word DMA 0-2 (obsolete) */
+    { 64, 0x03 },                               /* PIO 3, 4 */
+    { 65, 180 }, { 66, 180 }, { 67, 300 }, { 68, 180 },     /* ns of multiword DMA and PIO cycles */
+    { 71, 30 }, { 72, 30 },                     /* ns from PACKET and SERVICE to release and not BSY */
+    { 80, 0x1e },                               /* ATA-1 to ATA/ATAPI-4 */
 };
 
 static void put_word(uint8_t *out, unsigned word, uint16_t value)
@@ -51,21 +67,31 @@ static void put_string(uint8_t *out, unsigned word, const char *text, size_t wor
     }
 }
 
+static void put_fixed(uint8_t *out, const FixedWord *words, size_t count)
+{
+    memset(out, 0, IDE_SECTOR_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        put_word(out, words[i].word, words[i].value);
+    }
+}
+
+static void put_names(uint8_t *out, const IdeDevice *dev, const char *model)
+{
+    put_string(out, 10, dev->serial, 10);
+    put_string(out, 23, dev->version, 4);
+    put_string(out, 27, dev->model ? dev->model : model, 20);
+}
+
 void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
 {
     uint32_t chs = dev->cylinders * dev->heads * dev->track_sectors;
 
-    memset(out, 0, IDE_SECTOR_BYTES);
-    for (size_t i = 0; i < G_N_ELEMENTS(fixed_words); i++) {
-        put_word(out, fixed_words[i].word, fixed_words[i].value);
-    }
+    put_fixed(out, disk_words, G_N_ELEMENTS(disk_words));
     put_word(out, 1, dev->cylinders);
     put_word(out, 3, dev->heads);
     put_word(out, 4, 512 * dev->track_sectors);
     put_word(out, 6, dev->track_sectors);
-    put_string(out, 10, dev->serial, 10);
-    put_string(out, 23, dev->version, 4);
-    put_string(out, 27, dev->model ? dev->model : "QEMU HARDDISK", 20);
+    put_names(out, dev, "QEMU HARDDISK");
     put_word(out, 54, dev->cylinders);
     put_word(out, 55, dev->heads);
     put_word(out, 56, dev->track_sectors);
@@ -89,5 +115,18 @@ void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
     if (dev->conf.discard_granularity) {
         put_word(out, 69, 1 << 14);             /* what was trimmed reads the same each time */
         put_word(out, 169, 1);                  /* DATA SET MANAGEMENT, TRIM */
+    }
+}
+
+void atapi_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
+{
+    put_fixed(out, cd_words, G_N_ELEMENTS(cd_words));
+    put_names(out, dev, "QEMU DVD-ROM");
+    put_word(out, 63, 0x07 | dev->mwdma_mode << 8);
+    put_word(out, 84, dev->wwn ? 1 << 8 : 0);
+    put_word(out, 87, dev->wwn ? 1 << 8 : 0);
+    put_word(out, 88, 0x3f | dev->udma_mode << 8);
+    for (int i = 0; dev->wwn && i < 4; i++) {
+        put_word(out, 108 + i, dev->wwn >> (48 - 16 * i));
     }
 }

@@ -11,7 +11,7 @@
 
 #define PRD_BYTES 8
 #define PRD_LAST 0x80000000u
-#define SEGMENTS_SOFT_MAX 512                   /* of a stretch; then it ends at the next sector */
+#define SEGMENTS_SOFT_MAX 512                   /* of a stretch; then it ends with the next unit */
 
 static BmdmaChannel *channel(IdeBus *bus) { return (BmdmaChannel *)bus; }
 static AddressSpace *bm_space(IdeBus *bus) { return pci_dma(channel(bus)->pci); }
@@ -40,7 +40,7 @@ static bool fetch_entry(BmdmaChannel *c)
     return true;
 }
 
-static int64_t bm_segments(IdeBus *bus, GArray *segments, uint32_t max)
+static int64_t bm_segments(IdeBus *bus, GArray *segments, uint32_t max, uint32_t unit)
 {
     BmdmaChannel *c = channel(bus);
     BmdmaCursor *p = &c->cursor;
@@ -52,10 +52,10 @@ static int64_t bm_segments(IdeBus *bus, GArray *segments, uint32_t max)
         DmaSegment s;
 
         if (segments->len >= SEGMENTS_SOFT_MAX) {
-            if (total % IDE_SECTOR_BYTES == 0) {
+            if (total % unit == 0) {
                 break;
             }
-            want = IDE_SECTOR_BYTES - total % IDE_SECTOR_BYTES;
+            want = unit - total % unit;
         }
         if (!p->left && !fetch_entry(c)) {
             return -1;
@@ -67,7 +67,7 @@ static int64_t bm_segments(IdeBus *bus, GArray *segments, uint32_t max)
         total += s.len;
     }
     /* A table that ends in the middle of a sector: that sector does not move. */
-    for (uint32_t excess = total % IDE_SECTOR_BYTES; excess;) {
+    for (uint32_t excess = total % unit; excess;) {
         DmaSegment *last = &g_array_index(segments, DmaSegment, segments->len - 1);
         uint32_t cut = MIN(excess, last->len);
 
@@ -147,7 +147,7 @@ void bmdma_init(BmdmaChannel *c, PciDevice *pci, const char *bus_name, unsigned 
 {
     c->pci = pci;
     c->irq = irq;
-    ide_bus_init(&c->bus, &pci->device, bus_name, number, &bmdma_transport);
+    ide_bus_init(&c->bus, &pci->device, bus_name, number, IDE_UNITS, &bmdma_transport);
 }
 
 void bmdma_reset(BmdmaChannel *c)

@@ -3,12 +3,12 @@
  * ATA: the bus, what every ATA device has, and the seam to the host adapter that moves its DMA data.
  *
  *   guest port access -> IdeBus (ide_bus.c): registers, selection, SRST, INTRQ
- *     -> command byte -> IdeDeviceType.commands (ata_disk.c) -> ide_transfer.c: PIO and DMA against the drive
+ *     -> command byte -> IdeDeviceType.commands (ata_disk.c, atapi.c) -> ide_transfer.c: PIO and DMA against the drive
  *     -> IdeTransport (bmdma.c; AHCI later): where the memory is, when to start
  *
  * Names of registers and bits are those of ATA/ATAPI-7 volume 1 and 2. Invariants: a device has at most one request in
  * flight (`request`), and while it has one, STATUS.BSY or (DMA) DRQ is set; `pending` says what to do again if the
- * machine was stopped by an error (werror=stop); buf_pos <= buf_len <= IDE_BUF_BYTES.
+ * machine was stopped by an error (werror=stop); buf_pos <= buf_len <= the type's buf_bytes.
  */
 #ifndef HW_IDE_IDE_H
 #define HW_IDE_IDE_H
@@ -52,10 +52,10 @@ typedef struct IdeTransport {
      */
     void (*dma_ready)(IdeBus *bus, IdeDevice *dev);
     /**
-     * Appends to @segments where the next bytes are, at most @max (a multiple of a sector), in whole sectors as long as
-     * the guest's list lasts. Returns how many bytes; 0: the list is at its end; -1: the list cannot be read.
+     * Appends to @segments where the next bytes are, at most @max (a multiple of @unit), in whole units as long as the
+     * guest's list lasts. Returns how many bytes; 0: the list is at its end; -1: the list cannot be read.
      */
-    int64_t (*dma_segments)(IdeBus *bus, GArray *segments, uint32_t max);
+    int64_t (*dma_segments)(IdeBus *bus, GArray *segments, uint32_t max, uint32_t unit);
     void (*dma_rewind)(IdeBus *bus);            /* forgets the last dma_segments(): it will be done again */
     AddressSpace *(*dma_space)(IdeBus *bus);
     /** The command is over; @failed: because memory could not be reached. */
@@ -68,6 +68,7 @@ struct IdeBus {
     Bus bus;
     unsigned number;                            /* of the channel, for firmware paths */
     unsigned first_serial;                      /* default serial number of unit 0; unit 1 has the next */
+    unsigned max_units;
     const IdeTransport *transport;
     IdeDevice *units[IDE_UNITS];                /* NULL: nobody there */
     IdeRegs regs[IDE_UNITS];
@@ -76,21 +77,32 @@ struct IdeBus {
     bool intrq;                                 /* pending, whatever nIEN says */
 };
 
-typedef enum IdeNext { IDE_NEXT_STOP, IDE_NEXT_READ, IDE_NEXT_WRITE, IDE_NEXT_COUNT } IdeNext;
+typedef enum IdeNext { IDE_NEXT_STOP, IDE_NEXT_READ, IDE_NEXT_WRITE, IDE_NEXT_PACKET, IDE_NEXT_COUNT } IdeNext;
 typedef enum IdePending {
     IDE_PENDING_NONE, IDE_PENDING_READ, IDE_PENDING_WRITE, IDE_PENDING_DMA_READ, IDE_PENDING_DMA_WRITE,
-    IDE_PENDING_TRIM, IDE_PENDING_FLUSH, IDE_PENDING_COUNT
+    IDE_PENDING_TRIM, IDE_PENDING_FLUSH, IDE_PENDING_PACKET_READ, IDE_PENDING_PACKET_DMA, IDE_PENDING_COUNT
 } IdePending;
 
 /* Returns whether the command is over; false: its end comes later (data to move, a request in flight). */
 typedef bool IdeCommandFn(IdeDevice *dev, uint8_t command);
-typedef struct IdeCommand { const char *name; IdeCommandFn *run; bool sets_dsc; } IdeCommand;
+typedef struct IdeCommand {
+    const char *name;
+    IdeCommandFn *run;
+    bool sets_dsc;
+    bool any_time;                              /* also while another command is in progress */
+} IdeCommand;
 
 struct IdeDeviceType {
     union { DeviceType device; struct DeviceType; };
     uint8_t signature_mid, signature_high;      /* in LBA Mid and High after reset: what sort of device it is */
-    uint8_t reset_status;
+    uint8_t reset_status, soft_reset_status;
+    uint32_t buf_bytes;
     const IdeCommand *commands;                 /* [256]; no function: aborted */
+    /* of devices with PACKET commands */
+    void (*packet_buffer_done)(IdeDevice *dev); /* IDE_NEXT_PACKET: the host is through with the buffer */
+    void (*packet_dma_run)(IdeDevice *dev);     /* IDE_PENDING_PACKET_DMA, and the host has armed it */
+    void (*packet_read)(IdeDevice *dev);        /* IDE_PENDING_PACKET_READ: calls ide_read_buffer() */
+    void (*packet_read_done)(IdeDevice *dev, int ret);      /* @ret: 0, or -errno that is to be reported */
 };
 
 struct IdeDevice {
@@ -113,6 +125,7 @@ struct IdeDevice {
     uint8_t smart_selftest_status;
     /* command in progress */
     bool lba48;
+    bool dma;                                   /* PACKET: data moves by DMA */
     uint32_t remaining;                         /* sectors still to move */
     uint8_t *buf;                               /* PIO data */
     uint32_t buf_pos, buf_len;
@@ -136,7 +149,9 @@ static inline const IdeDeviceType *ide_type_of(const IdeDevice *dev)
 
 /* ---- for host adapters (ide_bus.c) ---- */
 
-void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number, const IdeTransport *transport);
+/** ide_bus_init: @number of the channel in firmware's paths; @units: places for devices. */
+void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number, unsigned units,
+                  const IdeTransport *transport);
 /* For the adapter's regions: the command block (8 bytes) and the control register (1 byte). Opaque: the IdeBus. */
 extern const MemoryOps ide_command_ops, ide_control_ops;
 uint8_t ide_read_register(IdeBus *bus, unsigned reg);
@@ -158,11 +173,14 @@ void ide_set_signature(IdeBus *bus, unsigned unit);
 void ide_abort(IdeDevice *dev);                 /* ERR and ABRT; the caller ends the command */
 /** ide_pio_start: @bytes of dev->buf to (or, @out, from) the host; then @next. */
 void ide_pio_start(IdeDevice *dev, uint32_t bytes, bool out, IdeNext next);
+void ide_pio_start_at(IdeDevice *dev, uint32_t from, uint32_t bytes, bool out, IdeNext next);
 void ide_pio_stop(IdeDevice *dev);
 uint32_t ide_data_read(IdeDevice *dev, unsigned size);
 void ide_data_write(IdeDevice *dev, uint32_t value, unsigned size);
 /** ide_begin: starts @what with the sector address and `remaining` set; used by commands and to do it again. */
 void ide_begin(IdeDevice *dev, IdePending what);
+/** ide_read_buffer: for packet_read(): @bytes of the drive at @offset into @to, then packet_read_done(). */
+void ide_read_buffer(IdeDevice *dev, int64_t offset, uint8_t *to, uint32_t bytes);
 int64_t ide_get_lba(const IdeDevice *dev);      /* from registers; -1: no such CHS address */
 void ide_set_lba(IdeDevice *dev, int64_t lba);
 bool ide_range_ok(const IdeDevice *dev, int64_t lba, uint32_t sectors);
@@ -170,9 +188,10 @@ bool ide_range_ok(const IdeDevice *dev, int64_t lba, uint32_t sectors);
 /** ide_bios_conf: geometry and translation of the disk in place @unit of @bus, for the BIOS; NULL: no disk there. */
 const BlockDeviceConf *ide_bios_conf(Bus *bus, unsigned unit);
 
-/* ---- parts of the disk ---- */
+/* ---- commands ---- */
 
 void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES]);
-IdeCommandFn ata_smart;
+void atapi_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES]);
+IdeCommandFn ata_smart, ata_set_features, ata_flush_cache, ata_execute_device_diagnostic;
 
 #endif

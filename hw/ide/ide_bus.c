@@ -63,13 +63,13 @@ static void run_command(IdeBus *bus, uint8_t code)
     }
     cmd = &ide_type_of(dev)->commands[code];
     trace(ide_command, bus->bus.name, bus->unit, code, cmd->name ? cmd->name : "unknown");
-    if (r->status & (STATUS_BSY | STATUS_DRQ)) {
+    if (r->status & (STATUS_BSY | STATUS_DRQ) && !cmd->any_time) {
         LOG(LOG_GUEST_ERROR, "ide: command 0x%02x while another is in progress\n", code);
         return;
     }
     r->status = STATUS_DRDY | STATUS_BSY;
     r->error = 0;
-    dev->lba48 = false;
+    dev->lba48 = dev->dma = false;
     if (!cmd->run) {
         ide_abort(dev);
         ide_raise_irq(dev);
@@ -86,14 +86,16 @@ static void run_command(IdeBus *bus, uint8_t code)
 
 /* ---- resets ---- */
 
-static void reset_unit(IdeBus *bus, unsigned unit)
+static void reset_unit(IdeBus *bus, unsigned unit, bool soft)
 {
+    const IdeDevice *dev = bus->units[unit];
     IdeRegs *r = &bus->regs[unit];
 
     *r = (IdeRegs){ .device = DEVICE_OBSOLETE };
     ide_set_signature(bus, unit);
-    if (bus->units[unit]) {
-        r->status = bus->units[unit]->request ? STATUS_BSY : ide_type_of(bus->units[unit])->reset_status;
+    if (dev) {
+        r->status =
+            dev->request ? STATUS_BSY : soft ? ide_type_of(dev)->soft_reset_status : ide_type_of(dev)->reset_status;
     }
 }
 
@@ -101,7 +103,7 @@ void ide_given_up_done(IdeDevice *dev)
 {
     bool in_reset = ide_bus_of(dev)->control & CONTROL_SRST;
 
-    ide_regs(dev)->status = in_reset ? STATUS_BSY : ide_type_of(dev)->reset_status;
+    ide_regs(dev)->status = in_reset ? STATUS_BSY : ide_type_of(dev)->soft_reset_status;
 }
 
 static void write_control(IdeBus *bus, uint8_t value)
@@ -120,7 +122,7 @@ static void write_control(IdeBus *bus, uint8_t value)
         }
     } else if (changed & CONTROL_SRST) {
         for (unsigned i = 0; i < IDE_UNITS; i++) {
-            reset_unit(bus, i);
+            reset_unit(bus, i, true);
             bus->regs[i].error = bus->units[i] ? 1 : 0;
         }
         bus->unit = 0;
@@ -138,7 +140,7 @@ static void bus_reset(Bus *b, ResetKind kind)
         if (bus->units[i]) {
             ide_cancel(bus->units[i]);
         }
-        reset_unit(bus, i);
+        reset_unit(bus, i, false);
     }
     bus->unit = 0;
     bus->control = 0;
@@ -295,21 +297,19 @@ static bool bus_attach(Bus *b, Device *d, GError **err)
     IdeDevice *dev = IDE_DEVICE(d);
 
     if (dev->unit == UINT32_MAX) {
-        dev->unit = bus->units[0] ? 1 : 0;
-        if (bus->units[dev->unit]) {
-            return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", IDE_UNITS, b->name,
-                             IDE_UNITS);
+        for (dev->unit = 0; dev->unit < bus->max_units && bus->units[dev->unit];) {
+            dev->unit++;
         }
     }
-    if (dev->unit >= IDE_UNITS) {
+    if (dev->unit >= bus->max_units) {
         return error_set(err, "Can't create IDE unit %u, bus '%s' supports only %u units", dev->unit, b->name,
-                         IDE_UNITS);
+                         bus->max_units);
     }
     if (bus->units[dev->unit]) {
         return error_set(err, "IDE unit %u of bus '%s' is in use", dev->unit, b->name);
     }
     bus->units[dev->unit] = dev;
-    reset_unit(bus, dev->unit);
+    reset_unit(bus, dev->unit, false);
     return true;
 }
 
@@ -319,7 +319,7 @@ static void bus_detach(Bus *b, Device *d)
     IdeDevice *dev = IDE_DEVICE(d);
 
     bus->units[dev->unit] = NULL;
-    reset_unit(bus, dev->unit);
+    reset_unit(bus, dev->unit, false);
 }
 
 /* "/pci@i0cf8/ide@1,1/drive@0"; the device adds "/disk@UNIT". */
@@ -338,14 +338,16 @@ const BusType ide_bus_type = {
 };
 TYPE_REGISTER(ide_bus_type);
 
-void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number, const IdeTransport *transport)
+void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number, unsigned units,
+                  const IdeTransport *transport)
 {
     bus_init(&bus->bus, &ide_bus_type, owner, name);
     bus->number = number;
-    bus->first_serial = 1 + number * IDE_UNITS;
+    bus->max_units = units;
+    bus->first_serial = 1 + number * units;
     bus->transport = transport;
     for (unsigned i = 0; i < IDE_UNITS; i++) {
-        reset_unit(bus, i);
+        reset_unit(bus, i, false);
     }
 }
 

@@ -22,8 +22,6 @@
 
 #define DMA_STRETCH_BYTES (1u << 20)            /* of one request */
 
-typedef struct DmaMapping { void *host; uint32_t len; } DmaMapping;
-
 struct IdeRequest {
     IdeDevice *dev;
     bool given_up;                              /* reset or stopped: its end only makes the device ready again */
@@ -110,16 +108,21 @@ void ide_abort(IdeDevice *dev)
     r->error = ERROR_ABRT;
 }
 
-void ide_pio_start(IdeDevice *dev, uint32_t bytes, bool out, IdeNext next)
+void ide_pio_start_at(IdeDevice *dev, uint32_t from, uint32_t bytes, bool out, IdeNext next)
 {
     IdeRegs *r = ide_regs(dev);
 
-    g_assert(bytes <= IDE_BUF_BYTES);
-    dev->buf_pos = 0;
-    dev->buf_len = bytes;
+    g_assert(from + bytes <= ide_type_of(dev)->buf_bytes);
+    dev->buf_pos = from;
+    dev->buf_len = from + bytes;
     dev->data_out = out;
     dev->next = next;
     r->status = (r->status & ~STATUS_BSY) | STATUS_DRQ;
+}
+
+void ide_pio_start(IdeDevice *dev, uint32_t bytes, bool out, IdeNext next)
+{
+    ide_pio_start_at(dev, 0, bytes, out, next);
 }
 
 void ide_pio_stop(IdeDevice *dev)
@@ -141,20 +144,25 @@ static void buffer_done(IdeDevice *dev)
         ide_begin(dev, IDE_PENDING_READ);
     } else if (next == IDE_NEXT_WRITE) {
         ide_begin(dev, IDE_PENDING_WRITE);
+    } else if (next == IDE_NEXT_PACKET) {
+        ide_type_of(dev)->packet_buffer_done(dev);
     }
 }
 
-static bool data_ready(const IdeDevice *dev, bool out, unsigned size)
+/* Bytes that an access of @size moves now. The last of a buffer may be fewer: the rest of the word is padding. */
+static unsigned data_ready(const IdeDevice *dev, bool out, unsigned size)
 {
-    return (ide_regs(dev)->status & (STATUS_DRQ | STATUS_BSY)) == STATUS_DRQ && dev->data_out == out &&
-           dev->buf_len - dev->buf_pos >= size;
+    bool ready = (ide_regs(dev)->status & (STATUS_DRQ | STATUS_BSY)) == STATUS_DRQ && dev->data_out == out;
+
+    return ready ? MIN(dev->buf_len - dev->buf_pos, size) : 0;
 }
 
 uint32_t ide_data_read(IdeDevice *dev, unsigned size)
 {
     uint32_t value = 0;
 
-    if (!data_ready(dev, false, size)) {
+    size = data_ready(dev, false, size);
+    if (!size) {
         return 0;
     }
     memcpy(&value, dev->buf + dev->buf_pos, size);      /* little-endian, as the host */
@@ -167,7 +175,8 @@ uint32_t ide_data_read(IdeDevice *dev, unsigned size)
 
 void ide_data_write(IdeDevice *dev, uint32_t value, unsigned size)
 {
-    if (!data_ready(dev, true, size)) {
+    size = data_ready(dev, true, size);
+    if (!size) {
         return;
     }
     memcpy(dev->buf + dev->buf_pos, &value, size);
@@ -181,10 +190,14 @@ void ide_data_write(IdeDevice *dev, uint32_t value, unsigned size)
 
 static bool is_dma(IdePending what)
 {
-    return what == IDE_PENDING_DMA_READ || what == IDE_PENDING_DMA_WRITE || what == IDE_PENDING_TRIM;
+    return what == IDE_PENDING_DMA_READ || what == IDE_PENDING_DMA_WRITE || what == IDE_PENDING_TRIM ||
+           what == IDE_PENDING_PACKET_DMA;
 }
 
-static bool is_read(IdePending what) { return what == IDE_PENDING_READ || what == IDE_PENDING_DMA_READ; }
+static bool is_read(IdePending what)
+{
+    return what == IDE_PENDING_READ || what == IDE_PENDING_DMA_READ || what == IDE_PENDING_PACKET_READ;
+}
 
 static void request_free(IdeRequest *req)
 {
@@ -248,7 +261,11 @@ static bool survives_error(IdeDevice *dev, IdePending what, int error)
         }
         return false;
     default:
-        command_failed(dev, false);
+        if (what == IDE_PENDING_PACKET_READ) {
+            ide_type_of(dev)->packet_read_done(dev, error);
+        } else {
+            command_failed(dev, false);
+        }
         return false;
     }
 }
@@ -370,7 +387,8 @@ static void dma_next(IdeDevice *dev)
     req->vectors = g_array_new(FALSE, FALSE, sizeof(struct iovec));
     req->as = bus->transport->dma_space(bus);
     max = dev->pending == IDE_PENDING_TRIM ? IDE_SECTOR_BYTES : DMA_STRETCH_BYTES;
-    bytes = bus->transport->dma_segments(bus, req->segments, MIN((uint64_t)dev->remaining * IDE_SECTOR_BYTES, max));
+    bytes = bus->transport->dma_segments(bus, req->segments, MIN((uint64_t)dev->remaining * IDE_SECTOR_BYTES, max),
+                                         IDE_SECTOR_BYTES);
     req->sectors = MAX(bytes, 0) / IDE_SECTOR_BYTES;
     if (bytes < 0 || (req->sectors && !dma_prepare(req, bytes))) {
         dev->request = NULL;
@@ -441,7 +459,11 @@ bool ide_dma_waiting(const IdeDevice *dev) { return is_dma(dev->pending) && !dev
 void ide_dma_run(IdeDevice *dev)
 {
     if (ide_dma_waiting(dev)) {
-        dma_next(dev);
+        if (dev->pending == IDE_PENDING_PACKET_DMA) {
+            ide_type_of(dev)->packet_dma_run(dev);
+        } else {
+            dma_next(dev);
+        }
     }
 }
 
@@ -496,6 +518,9 @@ static void request_done(void *opaque, int ret)
         advance(dev, sectors);
         dma_next(dev);
         break;
+    case IDE_PENDING_PACKET_READ:
+        ide_type_of(dev)->packet_read_done(dev, 0);
+        break;
     default:
         command_done(dev);
         break;
@@ -523,6 +548,15 @@ static void pio_request(IdeDevice *dev, IdePending what)
     }
 }
 
+void ide_read_buffer(IdeDevice *dev, int64_t offset, uint8_t *to, uint32_t bytes)
+{
+    IdeRequest *req = request_new(dev, IDE_PENDING_PACKET_READ);
+
+    req->one = (struct iovec){ to, bytes };
+    req->v = (IoVec){ &req->one, 1, bytes };
+    block_preadv(dev->conf.blk, offset, &req->v, request_done, req);
+}
+
 void ide_begin(IdeDevice *dev, IdePending what)
 {
     dev->pending = what;
@@ -539,8 +573,13 @@ void ide_begin(IdeDevice *dev, IdePending what)
     case IDE_PENDING_DMA_READ:
     case IDE_PENDING_DMA_WRITE:
     case IDE_PENDING_TRIM:
+    case IDE_PENDING_PACKET_DMA:
         ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC | STATUS_DRQ;
         ide_bus_of(dev)->transport->dma_ready(ide_bus_of(dev), dev);
+        break;
+    case IDE_PENDING_PACKET_READ:
+        ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC | STATUS_BSY;
+        ide_type_of(dev)->packet_read(dev);
         break;
     default:
         break;
@@ -561,7 +600,7 @@ void ide_give_up(IdeDevice *dev)
 
 void ide_dma_stop(IdeDevice *dev)
 {
-    if (is_dma(dev->pending)) {
+    if (is_dma(dev->pending) || (dev->pending == IDE_PENDING_PACKET_READ && dev->dma)) {
         ide_give_up(dev);
         if (!dev->request) {
             ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC;

@@ -40,7 +40,7 @@ static Adapter *adapter_of(IdeBus *bus) { return (Adapter *)((char *)bus - offse
 static void ready(IdeBus *bus, IdeDevice *dev) { ide_dma_run(dev); }
 
 /* Small stretches, so that a command has several. */
-static int64_t segments(IdeBus *bus, GArray *list, uint32_t max)
+static int64_t segments(IdeBus *bus, GArray *list, uint32_t max, uint32_t unit)
 {
     Adapter *a = adapter_of(bus);
     DmaSegment s = { a->at, MIN(max, 4 * IDE_SECTOR_BYTES) };
@@ -72,7 +72,7 @@ static bool adapter_realize(Device *dev, GError **err)
 {
     Adapter *a = DEVICE(Adapter, dev);
 
-    ide_bus_init(&a->bus, dev, NULL, 0, &transport);
+    ide_bus_init(&a->bus, dev, NULL, 0, IDE_UNITS, &transport);
     memory_region_init_ram(&a->ram, &dev->object, "test-ram", RAM_BYTES, err);
     address_space_init(&a->space, &a->ram, "test");
     return true;
