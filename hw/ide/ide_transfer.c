@@ -149,12 +149,13 @@ static void buffer_done(IdeDevice *dev)
     }
 }
 
-/* Bytes that an access of @size moves now. The last of a buffer may be fewer: the rest of the word is padding. */
+/* Bytes that an access of @size moves now. Data of PACKET may end in the middle of a word, whose rest is padding. */
 static unsigned data_ready(const IdeDevice *dev, bool out, unsigned size)
 {
     bool ready = (ide_regs(dev)->status & (STATUS_DRQ | STATUS_BSY)) == STATUS_DRQ && dev->data_out == out;
+    unsigned left = dev->buf_len - dev->buf_pos;
 
-    return ready ? MIN(dev->buf_len - dev->buf_pos, size) : 0;
+    return !ready ? 0 : size <= left ? size : dev->next == IDE_NEXT_PACKET ? left : 0;
 }
 
 uint32_t ide_data_read(IdeDevice *dev, unsigned size)
