@@ -39,8 +39,11 @@ typedef struct DriveInfo {
     bool cdrom, read_only;
     BlockBackend *blk;
     bool claimed;
+    bool is_default;                            /* nobody asked for it, so that it need not be claimed */
 } DriveInfo;
 DriveInfo *block_drive_get(const char *interface, int index);   /* and marks it claimed; NULL: none */
+/** block_drive_add_default: a drive without medium as drive @index of @interface, unless there is one. */
+void block_drive_add_default(const char *interface, int index, bool cdrom);
 DriveInfo *block_drive_of(BlockBackend *blk);   /* NULL: not made by -drive */
 /**
  * block_drive_set_units: how many units a bus of @interface has ("ide": 2 on pc, 1 on q35); bus= and unit= become index

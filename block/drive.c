@@ -131,7 +131,7 @@ void block_drives_check(void)
         const DriveInfo *d = drives->pdata[i];
         int units = units_per_bus[interface_of(d->interface)];
 
-        if (!d->claimed && strcmp(d->interface, "none")) {
+        if (!d->claimed && !d->is_default && strcmp(d->interface, "none")) {
             error_set(&err, "drive '%s': machine type does not support if=%s,bus=%d,unit=%d; "
                       "with if=none a -device can take it", d->id, d->interface, units ? d->index / units : 0,
                       units ? d->index % units : d->index);
@@ -470,4 +470,21 @@ bool block_drive_add(json_object *args, GError **err)
     return split(args, format, ours, node, err) && object_set_dict(obj, ours, NULL, err) &&
            apply_cache((DriveOptions *)obj, ours, err) && check_options((DriveOptions *)obj, ours, err) &&
            make_drive((DriveOptions *)obj, ours, node, err);
+}
+
+void block_drive_add_default(const char *interface, int index, bool cdrom)
+{
+    g_autoptr(json_object) args = json_object_new_object();
+    GError *err = NULL;
+
+    if (find(interface, index)) {
+        return;
+    }
+    put_str(args, "if", interface);
+    json_object_object_add(args, "index", json_object_new_int(index));
+    put_str(args, "media", cdrom ? "cdrom" : "disk");
+    if (!block_drive_add(args, &err)) {
+        error_fatal(err);
+    }
+    find(interface, index)->is_default = true;
 }

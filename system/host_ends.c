@@ -42,16 +42,36 @@ static void blocks_setup(Config *c)
     }
 }
 
+/* A CD drive is there by default, unless a -device says what there is. */
+static bool has_disk_device(const Config *c)
+{
+    static const char *const disks[] = { "ide-cd", "ide-hd", "scsi-cd", "scsi-hd", NULL };
+
+    for (guint i = 0; i < c->devices->len; i++) {
+        const char *driver = dict_str(((const OptionUse *)c->devices->pdata[i])->args, "driver");
+        if (driver && g_strv_contains(disks, driver)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void exit_by_terminal(void)
 {
     vm_request_shutdown(SHUTDOWN_CAUSE_HOST_UI);
 }
 
-void host_ends_setup(Config *c)
+void host_ends_setup(Config *c, const MachineType *type)
 {
     chardev_mux_exit = exit_by_terminal;
     chardevs_setup(c);
+    if (type->ide_units) {
+        block_drive_set_units("ide", type->ide_units);
+    }
     blocks_setup(c);
+    if (type->ide_units && !c->nodefaults && !has_disk_device(c)) {
+        block_drive_add_default("ide", 2, true);
+    }
 }
 
 static Chardev *serial_open(int index, const char *text)

@@ -422,7 +422,7 @@ void machine_setup(Config *c)
             option_fail(use, err);
         }
     }
-    host_ends_setup(c);
+    host_ends_setup(c, type);
 
     static const char *const not_properties[] = { "type", "accel", "kernel-irqchip", "kvm-shadow-mem", NULL };
     if (c->machine.args && !object_set_dict(&m->object, c->machine.args, not_properties, &err)) {

@@ -13,8 +13,8 @@
 /** machine_setup: makes current_machine from @c, up to and including its board and -device devices; vCPUs are stopped. */
 void machine_setup(Config *c);
 
-/** host_ends_setup: chardevs, block nodes and drives, before the machine; fills what the board will take. */
-void host_ends_setup(Config *c);
+/** host_ends_setup: chardevs, block nodes and drives for a machine of @type, before it is made. */
+void host_ends_setup(Config *c, const MachineType *type);
 /** serial_setup: the machine's serial ports, default and given. After host_ends_setup(). */
 void serial_setup(Config *c, Machine *machine);
 /** monitors_setup: -monitor, -mon, -qmp and the default monitor; opens them to clients. Last. */

@@ -99,6 +99,10 @@ void ata_identify(const IdeDevice *dev, uint8_t out[IDE_SECTOR_BYTES])
     put_word(out, 59, dev->multiple ? 0x100 | dev->multiple : 0);
     put_words(out, 60, MIN(dev->sectors, LBA28_MAX), 2);
     put_word(out, 63, 0x07 | dev->mwdma_mode << 8);
+    if (ide_bus_of(dev)->queue_depth) {
+        put_word(out, 75, ide_bus_of(dev)->queue_depth - 1);
+        put_word(out, 76, 1 << 8);              /* FPDMA QUEUED commands */
+    }
     put_word(out, 84, 1 << 14 | (dev->wwn ? 1 << 8 : 0));
     put_word(out, 85, 1 << 14 | (block_backend_write_cache(dev->conf.blk) ? 1 << 5 : 0) | dev->smart_enabled);
     put_word(out, 87, 1 << 14 | (dev->wwn ? 1 << 8 : 0));

@@ -149,6 +149,7 @@ static void blocks_read(IdeDevice *dev, int ret)
     uint32_t count = dev->remaining;
 
     dev->remaining = 0;
+    dev->pending = IDE_PENDING_NONE;
     if (ret == -ENOMEDIUM) {
         atapi_check(s, SENSE_NOT_READY, ASC_NO_MEDIUM);
         return;
@@ -182,13 +183,8 @@ static void dma_run(IdeDevice *dev)
     }
     segments = g_array_new(FALSE, FALSE, sizeof(DmaSegment));
     bytes = bus->transport->dma_segments(bus, segments, ready, 1);
-    reached = bytes >= 0;
-    for (guint i = 0; reached && i < segments->len; i++) {
-        const DmaSegment *seg = &g_array_index(segments, DmaSegment, i);
-
-        reached = dma_write(bus->transport->dma_space(bus), seg->addr, dev->buf + s->pos, seg->len) == MEMTX_OK;
-        s->pos += seg->len;
-    }
+    reached = bytes >= 0 && ide_sg_copy(bus->transport->dma_space(bus), segments, dev->buf + s->pos, true);
+    s->pos += MAX(bytes, 0);
     if (!reached || !bytes) {
         /* Memory that is not there, or a list shorter than the data: no interrupt tells of the latter. */
         s->phase = ATAPI_IDLE;

@@ -46,6 +46,15 @@ typedef struct IdeRegs {
 
 /* What moves the data of DMA commands. All of it under the big lock. */
 typedef struct DmaSegment { GuestAddr addr; uint32_t len; } DmaSegment;
+typedef struct IdeSg {
+    AddressSpace *as;
+    bool to_guest;
+    GArray *segments;                           /* DmaSegment, filled by the transport */
+    GArray *vectors;                            /* struct iovec, on loan if !bounce */
+    uint8_t *bounce;
+    struct iovec one;
+    IoVec v;                                    /* for the request, once mapped */
+} IdeSg;
 typedef struct IdeTransport {
     /**
      * The device has taken a DMA command; the transport calls ide_dma_run() when the host has armed it, now or later.
@@ -62,6 +71,7 @@ typedef struct IdeTransport {
     void (*dma_ended)(IdeBus *bus, bool failed);
     void (*dma_cancel)(IdeBus *bus);            /* reset: no command waits any more */
     void (*set_irq)(IdeBus *bus, int level);    /* INTRQ, nIEN considered */
+    void (*idle)(IdeBus *bus);                  /* a request that was given up has ended; NULL: nobody waits for it */
 } IdeTransport;
 
 struct IdeBus {
@@ -69,6 +79,7 @@ struct IdeBus {
     unsigned number;                            /* of the channel, for firmware paths */
     unsigned first_serial;                      /* default serial number of unit 0; unit 1 has the next */
     unsigned max_units;
+    unsigned queue_depth;                       /* of FPDMA commands; 0: none (parallel ATA) */
     const IdeTransport *transport;
     IdeDevice *units[IDE_UNITS];                /* NULL: nobody there */
     IdeRegs regs[IDE_UNITS];
@@ -165,6 +176,21 @@ void ide_give_up(IdeDevice *dev);
 void ide_given_up_done(IdeDevice *dev);         /* and now it has */
 void ide_cancel(IdeDevice *dev);                /* gives up and waits; not from a vCPU */
 extern const StateField ide_bus_state[];
+void ide_write_control(IdeBus *bus, uint8_t value);     /* Device Control register */
+/** ide_pio_block_done: the adapter has moved all of dev->buf[buf_pos..buf_len). */
+void ide_pio_block_done(IdeDevice *dev);
+/* Memory of a request (ide_sg.c): init, segments appended, map, request, unmap, free. */
+void ide_sg_init(IdeSg *sg, AddressSpace *as, bool to_guest);
+/** ide_sg_map: false: some of the memory cannot be reached, or there is none for a buffer. */
+bool ide_sg_map(IdeSg *sg, uint32_t bytes);
+/**
+ * ide_sg_unmap: @used: the request has run, so that a read may have written some or all of it, however it ended; @good:
+ * its data is for the guest. False: the memory could not be written.
+ */
+bool ide_sg_unmap(IdeSg *sg, bool used, bool good);
+void ide_sg_free(IdeSg *sg);                    /* all zero is allowed */
+/** ide_sg_copy: between @buf and all of @segments, without a request. False: some could not be reached. */
+bool ide_sg_copy(AddressSpace *as, const GArray *segments, uint8_t *buf, bool to_guest);
 
 /* ---- for devices (ide_transfer.c) ---- */
 

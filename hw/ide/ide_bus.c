@@ -101,12 +101,16 @@ static void reset_unit(IdeBus *bus, unsigned unit, bool soft)
 
 void ide_given_up_done(IdeDevice *dev)
 {
-    bool in_reset = ide_bus_of(dev)->control & CONTROL_SRST;
+    IdeBus *bus = ide_bus_of(dev);
+    bool in_reset = bus->control & CONTROL_SRST;
 
     ide_regs(dev)->status = in_reset ? STATUS_BSY : ide_type_of(dev)->soft_reset_status;
+    if (bus->transport->idle) {
+        bus->transport->idle(bus);
+    }
 }
 
-static void write_control(IdeBus *bus, uint8_t value)
+void ide_write_control(IdeBus *bus, uint8_t value)
 {
     uint8_t changed = bus->control ^ value;
 
@@ -284,7 +288,7 @@ static uint64_t control_read(void *opaque, uint64_t offset, unsigned size)
 
 static void control_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    write_control(opaque, value);
+    ide_write_control(opaque, value);
 }
 
 const MemoryOps ide_control_ops = { .read = control_read, .write = control_write, .valid = { 1, 1 }, .impl = { 1, 1 } };
@@ -344,7 +348,7 @@ void ide_bus_init(IdeBus *bus, Device *owner, const char *name, unsigned number,
     bus_init(&bus->bus, &ide_bus_type, owner, name);
     bus->number = number;
     bus->max_units = units;
-    bus->first_serial = 1 + number * units;
+    bus->first_serial = 1 + number * IDE_UNITS;
     bus->transport = transport;
     for (unsigned i = 0; i < IDE_UNITS; i++) {
         reset_unit(bus, i, false);

@@ -7,13 +7,12 @@
  *   DMA:   begin -> transport says "armed" -> segments of guest memory -> request on them -> next stretch, or
  *          done: INTRQ
  *
- * A DMA stretch lends its memory (dma_map()); if some of it is not RAM, a buffer in between is used. A request that
+ * A DMA stretch lends its memory (ide_sg.c). A request that
  * fails is reported to the guest (ERR, ABRT), ignored, or kept as `pending` with the machine stopped; when it runs
  * again, the same stretch is tried again. A command that is given up (reset, bus master stop) leaves the device busy
  * until its request has ended, since the guest's memory is on loan; nobody waits for it but the guest, by polling BSY.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -29,11 +28,7 @@ struct IdeRequest {
     uint32_t sectors;
     IoVec v;
     struct iovec one;                           /* of a request on a single buffer */
-    /* DMA */
-    AddressSpace *as;
-    GArray *segments;                           /* DmaSegment */
-    GArray *vectors;                            /* struct iovec, on loan if !bounce */
-    uint8_t *bounce;
+    IdeSg sg;                                   /* DMA */
     /* TRIM */
     unsigned trim_next;                         /* entry of the sector in buf */
 };
@@ -202,11 +197,7 @@ static bool is_read(IdePending what)
 
 static void request_free(IdeRequest *req)
 {
-    if (req->segments) {
-        g_array_free(req->segments, TRUE);
-        g_array_free(req->vectors, TRUE);
-    }
-    free(req->bounce);
+    ide_sg_free(&req->sg);
     g_free(req);
 }
 
@@ -297,76 +288,6 @@ static void request_done(void *opaque, int ret);
 
 /* ---- DMA ---- */
 
-/* @used: the request has run, so that a read may have written some or all of it, however it ended. */
-static void dma_unmap_all(IdeRequest *req, bool used)
-{
-    DmaDirection dir = req->what == IDE_PENDING_DMA_READ ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
-
-    for (guint i = 0; i < req->vectors->len; i++) {
-        struct iovec *iov = &g_array_index(req->vectors, struct iovec, i);
-
-        dma_unmap(req->as, iov->iov_base, iov->iov_len, dir, used ? iov->iov_len : 0);
-    }
-    g_array_set_size(req->vectors, 0);
-}
-
-/* Borrows the memory of all segments; false (and nothing borrowed) if some of it is not RAM. */
-static bool dma_map_all(IdeRequest *req)
-{
-    DmaDirection dir = req->what == IDE_PENDING_DMA_READ ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
-
-    for (guint i = 0; i < req->segments->len; i++) {
-        DmaSegment s = g_array_index(req->segments, DmaSegment, i);
-
-        while (s.len) {
-            size_t len = s.len;
-            struct iovec iov = { .iov_base = dma_map(req->as, s.addr, &len, dir), .iov_len = len };
-
-            if (!iov.iov_base) {
-                dma_unmap_all(req, false);
-                return false;
-            }
-            g_array_append_val(req->vectors, iov);
-            s.addr += len;
-            s.len -= len;
-        }
-    }
-    return true;
-}
-
-/* Copies between the segments and req->bounce; false: some of the memory is not there. */
-static bool dma_copy(IdeRequest *req, DmaDirection dir)
-{
-    uint8_t *p = req->bounce;
-
-    for (guint i = 0; i < req->segments->len; i++) {
-        const DmaSegment *s = &g_array_index(req->segments, DmaSegment, i);
-        MemTxResult result =
-            dir == DMA_FROM_DEVICE ? dma_write(req->as, s->addr, p, s->len) : dma_read(req->as, s->addr, p, s->len);
-
-        if (result != MEMTX_OK) {
-            return false;
-        }
-        p += s->len;
-    }
-    return true;
-}
-
-static bool dma_prepare(IdeRequest *req, uint32_t bytes)
-{
-    if (dma_map_all(req)) {
-        req->v = (IoVec){ (struct iovec *)req->vectors->data, req->vectors->len, bytes };
-        return true;
-    }
-    req->bounce = malloc(bytes);
-    if (!req->bounce || (req->what != IDE_PENDING_DMA_READ && !dma_copy(req, DMA_TO_DEVICE))) {
-        return false;
-    }
-    req->one = (struct iovec){ req->bounce, bytes };
-    req->v = (IoVec){ &req->one, 1, bytes };
-    return true;
-}
-
 /* Starts the next stretch of a DMA command, or ends it. */
 static void dma_next(IdeDevice *dev)
 {
@@ -384,14 +305,12 @@ static void dma_next(IdeDevice *dev)
         return;
     }
     req = request_new(dev, dev->pending);
-    req->segments = g_array_new(FALSE, FALSE, sizeof(DmaSegment));
-    req->vectors = g_array_new(FALSE, FALSE, sizeof(struct iovec));
-    req->as = bus->transport->dma_space(bus);
+    ide_sg_init(&req->sg, bus->transport->dma_space(bus), dev->pending == IDE_PENDING_DMA_READ);
     max = dev->pending == IDE_PENDING_TRIM ? IDE_SECTOR_BYTES : DMA_STRETCH_BYTES;
-    bytes = bus->transport->dma_segments(bus, req->segments, MIN((uint64_t)dev->remaining * IDE_SECTOR_BYTES, max),
-                                         IDE_SECTOR_BYTES);
+    bytes = bus->transport->dma_segments(bus, req->sg.segments,
+                                         MIN((uint64_t)dev->remaining * IDE_SECTOR_BYTES, max), IDE_SECTOR_BYTES);
     req->sectors = MAX(bytes, 0) / IDE_SECTOR_BYTES;
-    if (bytes < 0 || (req->sectors && !dma_prepare(req, bytes))) {
+    if (bytes < 0 || (req->sectors && !ide_sg_map(&req->sg, bytes))) {
         dev->request = NULL;
         request_free(req);
         command_failed(dev, true);
@@ -409,18 +328,16 @@ static void dma_next(IdeDevice *dev)
     if (dev->pending == IDE_PENDING_TRIM) {
         uint8_t *p = dev->buf;
 
-        for (int i = 0; i < req->v.count; i++) {
-            memcpy(p, req->v.iov[i].iov_base, req->v.iov[i].iov_len);
-            p += req->v.iov[i].iov_len;
+        for (int i = 0; i < req->sg.v.count; i++) {
+            memcpy(p, req->sg.v.iov[i].iov_base, req->sg.v.iov[i].iov_len);
+            p += req->sg.v.iov[i].iov_len;
         }
-        if (!req->bounce) {
-            dma_unmap_all(req, false);
-        }
+        ide_sg_unmap(&req->sg, false, false);
         trim_next(req);
     } else if (dev->pending == IDE_PENDING_DMA_READ) {
-        block_preadv(dev->conf.blk, lba * IDE_SECTOR_BYTES, &req->v, request_done, req);
+        block_preadv(dev->conf.blk, lba * IDE_SECTOR_BYTES, &req->sg.v, request_done, req);
     } else {
-        block_pwritev(dev->conf.blk, lba * IDE_SECTOR_BYTES, &req->v, request_done, req);
+        block_pwritev(dev->conf.blk, lba * IDE_SECTOR_BYTES, &req->sg.v, request_done, req);
     }
 }
 
@@ -477,20 +394,11 @@ static void request_done(void *opaque, int ret)
     IdePending what = req->what;
     uint32_t sectors = req->sectors;
 
-    if (is_dma(what) && what != IDE_PENDING_TRIM) {
-        bool reached = true;
-
-        if (!req->bounce) {
-            dma_unmap_all(req, true);
-        } else if (!req->given_up && ret == 0 && what == IDE_PENDING_DMA_READ) {
-            reached = dma_copy(req, DMA_FROM_DEVICE);
-        }
-        if (!reached) {
-            dev->request = NULL;
-            request_free(req);
-            command_failed(dev, true);
-            return;
-        }
+    if (is_dma(what) && what != IDE_PENDING_TRIM && !ide_sg_unmap(&req->sg, true, ret == 0 && !req->given_up)) {
+        dev->request = NULL;
+        request_free(req);
+        command_failed(dev, true);
+        return;
     }
     if (req->given_up) {
         dev->request = NULL;
@@ -585,6 +493,12 @@ void ide_begin(IdeDevice *dev, IdePending what)
     default:
         break;
     }
+}
+
+void ide_pio_block_done(IdeDevice *dev)
+{
+    dev->buf_pos = dev->buf_len;
+    buffer_done(dev);
 }
 
 void ide_give_up(IdeDevice *dev)

@@ -72,6 +72,8 @@ void pc_set_boot_order(Machine *m, const char *order);
 void pc_boot_order_init(PcMachine *pc);         /* -boot once= until the first reset, then order= */
 /** pc_ide_init: the IDE controller at @devfn with the -drive if=ide disks. */
 bool pc_ide_init(PcMachine *pc, int devfn, GError **err);
+/** pc_ahci_init: the same for the AHCI controller of q35. */
+bool pc_ahci_init(PcMachine *pc, int devfn, GError **err);
 /** pc_vga_init: the graphics card that -vga names. */
 bool pc_vga_init(PcMachine *pc, GError **err);
 

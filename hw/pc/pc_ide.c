@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* IDE controller of the board `pc` and the -drive if=ide disks on it: index 0-3 are ide.0 and ide.1, units 0 and 1. */
+/*
+ * The boards' disk controllers and the -drive if=ide disks on them.
+ *
+ *   pc:  PIIX3 IDE; index 0-3 are units 0 and 1 of ide.0 and ide.1
+ *   q35: ICH9 AHCI; index 0-5 are ide.0 to ide.5, one unit each
+ */
 #include "block/block.h"
 #include "hw/ide/ide.h"
 #include "hw/pc/pc.h"
 #include "hw/timer/mc146818.h"
 
-#define IDE_DRIVES 4
+#define BIOS_DRIVES 4
 
 /* Disk bytes of CMOS: the AT's of the first two (type 47: see the geometry behind it), and SeaBIOS's translations. */
 enum { CMOS_DISK_TYPES = 0x12, CMOS_DISK_TYPE_EXT = 0x19, CMOS_DISK_GEOMETRY = 0x1b, CMOS_DISK_TRANSLATIONS = 0x39 };
@@ -29,7 +34,7 @@ static void disks_to_cmos(void *opaque)
     PcMachine *pc = opaque;
     uint8_t types = 0, translations = 0;
 
-    for (int i = 0; i < IDE_DRIVES; i++) {
+    for (int i = 0; i < BIOS_DRIVES; i++) {
         g_autofree char *bus_name = g_strdup_printf("ide.%d", i / 2);
         Bus *bus = bus_find(bus_name, NULL);
         const BlockDeviceConf *c = bus ? ide_bios_conf(bus, i % 2) : NULL;
@@ -47,15 +52,10 @@ static void disks_to_cmos(void *opaque)
     mc146818_set_cmos(pc->rtc, CMOS_DISK_TRANSLATIONS, translations);
 }
 
-static bool plug_drive(const DriveInfo *drive, int index, GError **err)
+static bool plug_drive(const DriveInfo *drive, int index, int units, GError **err)
 {
     const Type *type = type_find(drive->cdrom ? "ide-cd" : "ide-hd");
-    g_autofree char *bus_name = g_strdup_printf("ide.%d", index / 2), *unit = g_strdup_printf("%d", index % 2);
-
-    if (!type) {
-        return error_set(err, "drive '%s': IDE %s drives are not supported yet", drive->id,
-                         drive->cdrom ? "CD" : "disk");
-    }
+    g_autofree char *bus_name = g_strdup_printf("ide.%d", index / units), *unit = g_strdup_printf("%d", index % units);
     Bus *bus = bus_find(bus_name, err);
     if (!bus) {
         return false;
@@ -68,23 +68,27 @@ static bool plug_drive(const DriveInfo *drive, int index, GError **err)
     return device_realize(dev, bus, err);
 }
 
-bool pc_ide_init(PcMachine *pc, int devfn, GError **err)
+static bool plug_drives(PcMachine *pc, int buses, int units, GError **err)
 {
-    const Type *type = type_find("piix3-ide");
-    if (!type) {
-        return true;
-    }
-    PciDevice *ide = pci_new((const PciDeviceType *)type, devfn, false);
-    if (!device_realize(&ide->device, &pc->pci_bus->bus, err)) {
-        return false;
-    }
     machine_on_done(disks_to_cmos, pc);
-    for (int index = 0; index < IDE_DRIVES; index++) {
+    for (int index = 0; index < buses * units; index++) {
         DriveInfo *drive = block_drive_get("ide", index);
-        if (drive && !plug_drive(drive, index, err)) {
+        if (drive && !plug_drive(drive, index, units, err)) {
             g_prefix_error(err, "-drive if=ide,index=%d: ", index);
             return false;
         }
     }
     return true;
+}
+
+bool pc_ide_init(PcMachine *pc, int devfn, GError **err)
+{
+    PciDevice *ide = pci_new((const PciDeviceType *)type_find("piix3-ide"), devfn, false);
+    return device_realize(&ide->device, &pc->pci_bus->bus, err) && plug_drives(pc, 2, 2, err);
+}
+
+bool pc_ahci_init(PcMachine *pc, int devfn, GError **err)
+{
+    PciDevice *ahci = pci_new((const PciDeviceType *)type_find("ich9-ahci"), devfn, true);
+    return device_realize(&ahci->device, &pc->pci_bus->bus, err) && plug_drives(pc, 6, 1, err);
 }

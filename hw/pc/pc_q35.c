@@ -6,6 +6,7 @@
 #include "hw/pc/q35.h"
 
 #define GIB (1ull << 30)
+#define Q35_AHCI_DEVFN PCI_DEVFN(31, 2)
 #define LOW_RAM_MAX Q35_ECAM_DEFAULT_BASE       /* the PCI Express window comes next */
 #define LOW_RAM_LARGE (2 * GIB)                 /* where more RAM than that is split */
 
@@ -35,6 +36,9 @@ static bool init_board(Machine *machine, GError **err)
     pc->pci_bus = q35_create(&pc->memory);
     pc->isa_bus = ich9_lpc_create(pc->pci_bus, &pc->memory, pc->gsis);
     bool ok = pc_devices_init(pc, err);
+    if (ok && pc->sata) {
+        ok = pc_ahci_init(pc, Q35_AHCI_DEVFN, err);
+    }
     if (ok && pc->smbus) {
         ich9_smb_create(pc->pci_bus);
     }
@@ -47,7 +51,7 @@ static bool init_board(Machine *machine, GError **err)
     static const MachineType q35_##id##_type = { \
         .name = "pc-q35-" version "-machine", .parent = &pc_machine_type.type, .size = sizeof(PcMachine), \
         .machine_name = "pc-q35-" version, .description = "Standard PC (Q35 + ICH9, 2009)", .default_cpu = "qemu64", \
-        .max_cpus = cpus, .default_display = "std", .init_board = init_board, ##__VA_ARGS__ \
+        .max_cpus = cpus, .default_display = "std", .ide_units = 1, .init_board = init_board, ##__VA_ARGS__ \
     }; \
     TYPE_REGISTER(q35_##id##_type)
 

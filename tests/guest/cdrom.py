@@ -66,6 +66,10 @@ class Cdrom(unittest.TestCase):
         self.grub_cd()
         self.check_boot('-M', 'pc')
 
+    def test_grub_ahci(self):
+        self.grub_cd()
+        self.check_boot('-M', 'q35')
+
     def test_isolinux(self):
         self.isolinux_cd()
         self.check_boot('-M', 'pc')

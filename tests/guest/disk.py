@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A file system on the IDE disk: what the host put there reads right in the guest, what the guest syncs is in the image."""
+"""A file system on an IDE or AHCI disk: what the host put there reads right in the guest, what the guest syncs is in the image."""
 import hashlib
 import os
 import random
@@ -66,6 +66,13 @@ class Disk(unittest.TestCase):
     def test_blockdev_on_two_cpus(self):
         self.check_guest(['-M', 'pc', '-smp', '2', '-blockdev', f'driver=file,node-name=f0,filename={self.image}',
                           '-blockdev', '{"driver": "raw", "node-name": "d0", "file": "f0"}', '-device', 'ide-hd,drive=d0'])
+
+    def test_ahci(self):
+        self.check_guest(['-M', 'q35', '-hda', self.image])
+
+    def test_ahci_on_pc(self):
+        self.check_guest(['-M', 'pc', '-smp', '2', '-device', 'ahci,id=ahci', '-drive',
+                          f'if=none,id=d,format=raw,file={self.image}', '-device', 'ide-hd,drive=d,bus=ahci.3'])
 
 
 if __name__ == '__main__':
