@@ -79,10 +79,11 @@ bool block_backend_insert(BlockBackend *blk, BlockNode *node, GError **err)
     unsigned perm = blk->perm;
 
     g_assert(!blk->root);
-    if (node->read_only && blk->write_optional) {
-        perm &= ~BLOCK_PERM_WRITE;
+    if (blk->write_optional) {
+        perm = node->read_only ? perm & ~BLOCK_PERM_WRITE : perm | BLOCK_PERM_WRITE;
     }
     blk->root = block_child_attach(node, NULL, blk, "root", perm, blk->shared, err);
+    blk->perm = blk->root ? perm : blk->perm;
     return blk->root != NULL;
 }
 
@@ -139,6 +140,8 @@ bool block_backend_attach(BlockBackend *blk, Object *dev, BlockPermission perm, 
     blk->shared = shared;
     return true;
 }
+
+void block_backend_set_write_optional(BlockBackend *blk, bool on) { blk->write_optional = on; }
 
 void block_backend_detach(BlockBackend *blk, Object *dev)
 {

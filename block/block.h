@@ -56,6 +56,8 @@ void block_drives_check(void);                  /* an if= drive that no board cl
 BlockBackend *block_backend_find(const char *drive_id_or_node_name);
 /** block_backend_attach: @dev begins to use @blk with @perm, letting others have @shared. One device at a time. */
 bool block_backend_attach(BlockBackend *blk, Object *dev, BlockPermission perm, BlockPermission shared, GError **err);
+/** block_backend_set_write_optional: from now on a new medium is attached for writing if it can be written. */
+void block_backend_set_write_optional(BlockBackend *blk, bool on);
 void block_backend_detach(BlockBackend *blk, Object *dev);      /* drains first */
 bool block_backend_has_medium(BlockBackend *blk);
 bool block_backend_read_only(BlockBackend *blk);

@@ -83,6 +83,7 @@ bool block_conf_realize(BlockDeviceConf *c, Object *dev, BlockConfAccess access,
         }
         return false;
     }
+    block_backend_set_write_optional(c->blk, access == BLOCK_CONF_MAY_READ_ONLY);
     block_backend_set_on_error(c->blk, c->werror, c->rerror);
     if (c->write_cache != ON_OFF_AUTO_AUTO) {
         block_backend_set_write_cache(c->blk, c->write_cache == ON_OFF_AUTO_ON);

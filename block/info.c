@@ -37,10 +37,7 @@ static void print_one(BlockBackend *blk, void *opaque)
     }
     if (blk->dev && block_backend_removable(blk)) {
         g_string_append_printf(out, "    Removable device: %slocked", block_backend_locked(blk) ? "" : "not ");
-        if (block_backend_has_tray(blk)) {
-            g_string_append_printf(out, ", tray %s", block_backend_tray_open(blk) ? "open" : "closed");
-        }
-        g_string_append_c(out, '\n');
+        g_string_append_printf(out, ", tray %s\n", block_backend_tray_open(blk) ? "open" : "closed");
     }
     if (n) {
         print_cache(out, blk, n);

@@ -174,7 +174,7 @@ struct BlockBackend {
     unsigned in_flight;
     DriveInfo *drive;                           /* NULL: not by -drive */
     const BlockTrayOps *tray;                   /* NULL: the medium is fixed */
-    bool write_optional;                        /* a read-only medium is taken too, then without BLOCK_PERM_WRITE */
+    bool write_optional;                        /* BLOCK_PERM_WRITE comes and goes with media that can be written */
 };
 
 extern const Type block_backend_type;

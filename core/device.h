@@ -40,6 +40,7 @@ struct DeviceType {
     /* bus type it plugs into (&isa_bus_type ...); NULL: parent's, or none */
     const Type *bus;
     DeviceCategory category;
+    const char *firmware_name;                  /* in firmware's device paths ("fdc"); NULL: the type's name */
     const char *alias;                          /* second name for -device ("ahci" for "ich9-ahci"); NULL */
     bool not_user_creatable;                    /* refused by -device / device_add */
     bool no_hotplug;

@@ -24,6 +24,7 @@ typedef struct MachineType {
     const char *default_cpu;                    /* "qemu64" */
     int max_cpus;
     const char *default_display;                /* "std" */
+    bool has_floppy;                            /* there is a floppy drive by default */
     int ide_units;                              /* units of a bus of -drive if=ide; 0: the board has no IDE */
     const GlobalProperty *compat;               /* older versions' differences */
     bool (*init_board)(Machine *machine, GError **err);

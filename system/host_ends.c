@@ -42,14 +42,15 @@ static void blocks_setup(Config *c)
     }
 }
 
-/* A CD drive is there by default, unless a -device says what there is. */
-static bool has_disk_device(const Config *c)
-{
-    static const char *const disks[] = { "ide-cd", "ide-hd", "scsi-cd", "scsi-hd", NULL };
+/* Drives that are there by default are not if a -device says what there is. */
+static const char *const disk_devices[] = { "ide-cd", "ide-hd", "scsi-cd", "scsi-hd", NULL };
+static const char *const floppy_devices[] = { "isa-fdc", "floppy", NULL };
 
+static bool has_device(const Config *c, const char *const names[])
+{
     for (guint i = 0; i < c->devices->len; i++) {
         const char *driver = dict_str(((const OptionUse *)c->devices->pdata[i])->args, "driver");
-        if (driver && g_strv_contains(disks, driver)) {
+        if (driver && g_strv_contains(names, driver)) {
             return true;
         }
     }
@@ -69,8 +70,11 @@ void host_ends_setup(Config *c, const MachineType *type)
         block_drive_set_units("ide", type->ide_units);
     }
     blocks_setup(c);
-    if (type->ide_units && !c->nodefaults && !has_disk_device(c)) {
+    if (type->ide_units && !c->nodefaults && !has_device(c, disk_devices)) {
         block_drive_add_default("ide", 2, true);
+    }
+    if (type->has_floppy && !c->nodefaults && !has_device(c, floppy_devices)) {
+        block_drive_add_default("floppy", 0, false);
     }
 }
 

@@ -359,9 +359,11 @@ static const OptionRow option_rows[] = {
     { "hdb", "FILE", NULL, add_hd },
     { "hdc", "FILE", NULL, add_hd },
     { "hdd", "FILE", NULL, add_hd },
+    { "fda", "FILE", "image of the floppy in the first drive; -fdb: in the second", add_file_drive, .implied = "if=floppy,index=0" },
+    { "fdb", "FILE", NULL, add_file_drive, .implied = "if=floppy,index=1" },
     { "cdrom", "FILE", "image of a CD or DVD in the CD drive", add_file_drive, .implied = "if=ide,index=2,media=cdrom" },
     { "pflash", "FILE", "firmware in flash: code, and given again, variables", add_file_drive, .implied = "if=pflash" },
-    { "drive", "file=FILE[,if=ide|none][,format=raw][,id=ID][,KEY=VALUE...]", "add a drive", add_drive },
+    { "drive", "file=FILE[,if=ide|floppy|pflash|none][,media=disk|cdrom][,format=raw][,id=ID][,KEY=VALUE...]", "add a drive", add_drive },
     { "blockdev", "driver=NAME,node-name=ID[,KEY=VALUE...]", "add a node to the block graph", add_args, AT(blockdevs), .implied = "driver" },
     { "chardev", "BACKEND,id=ID[,KEY=VALUE...]", "add a character device", add_chardev },
     { "serial", "DEV", "connect a serial port (stdio, mon:stdio, pty, file:F, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID)",
@@ -395,7 +397,7 @@ static const OptionRow option_rows[] = {
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
     "action", "add-fd", "audio", "audiodev", "compat", "daemonize", "dfilter", "dtb",
-    "dump-vmstate", "echr", "enable-sync-profile", "fda", "fdb", "fsdev", "full-screen", "gdb",
+    "dump-vmstate", "echr", "enable-sync-profile", "fsdev", "full-screen", "gdb",
     "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
     "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "overcommit", "parallel", "perfmap",
     "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",

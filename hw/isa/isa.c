@@ -110,8 +110,9 @@ static char *bus_device_path(Device *d)
     g_autofree char *parent = above && above->device_path ? above->device_path(owner) : g_strdup("");
     uint32_t port = ISA_DEVICE(d)->iobase;
 
-    return port ? g_strdup_printf("%s/%s@%04x", parent, d->object.type->name, port)
-        : g_strdup_printf("%s/%s", parent, d->object.type->name);
+    const char *name = device_type_of(d)->firmware_name ? device_type_of(d)->firmware_name : d->object.type->name;
+
+    return port ? g_strdup_printf("%s/%s@%04x", parent, name, port) : g_strdup_printf("%s/%s", parent, name);
 }
 
 const BusType isa_bus_type = { .name = "ISA", .parent = &bus_type.type, .size = sizeof(IsaBus),

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "hw/block/fdc.h"
 #include "hw/pc/pc.h"
 #include "hw/timer/mc146818.h"
 
@@ -14,7 +15,7 @@
 enum {
     CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17,
     CMOS_EXTENDED_KIB_2 = 0x30, CMOS_ABOVE_16M_64KIB = 0x34, CMOS_BOOT_FLAGS1 = 0x38, CMOS_BOOT_FLAGS2 = 0x3d,
-    CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f, EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
+    CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f, EQUIPMENT_FLOPPY = 0x01, EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
 };
 
 static void set16(Device *rtc, unsigned index, uint64_t value)
@@ -93,6 +94,20 @@ void pc_boot_order_init(PcMachine *pc)
     }
 }
 
+static void floppies_to_cmos(void *opaque)
+{
+    PcMachine *pc = opaque;
+    uint8_t types[FLOPPY_UNITS], equipment = EQUIPMENT_FPU | EQUIPMENT_PS2_MOUSE;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < FLOPPY_UNITS; i++) {
+        types[i] = fdc_cmos_type(i);
+        count += types[i] != 0;
+    }
+    mc146818_set_cmos(pc->rtc, CMOS_FLOPPY_TYPES, types[0] << 4 | types[1]);
+    mc146818_set_cmos(pc->rtc, CMOS_EQUIPMENT, count ? equipment | EQUIPMENT_FLOPPY | (count - 1) << 6 : equipment);
+}
+
 void pc_cmos_init(PcMachine *pc)
 {
     uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
@@ -105,7 +120,6 @@ void pc_cmos_init(PcMachine *pc)
     set16(pc->rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
     mc146818_set_cmos(pc->rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
     mc146818_set_cmos(pc->rtc, CMOS_CPUS, pc->machine.smp.cpus - 1);
-    mc146818_set_cmos(pc->rtc, CMOS_FLOPPY_TYPES, 0);
-    mc146818_set_cmos(pc->rtc, CMOS_EQUIPMENT, EQUIPMENT_FPU | EQUIPMENT_PS2_MOUSE);
+    machine_on_done(floppies_to_cmos, pc);
     pc_boot_order_init(pc);
 }

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "accel/kvm/kvm.h"
+#include "hw/block/fdc.h"
 #include "hw/char/serial.h"
+#include "hw/dma/i8257.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
@@ -161,7 +163,8 @@ bool pc_devices_init(PcMachine *pc, GError **err)
         pc->i8042_device = i8042_create(pc->isa_bus);
     }
     port92_create(pc->isa_bus);
-    return true;
+    i8257_create_pair(pc->isa_bus);
+    return fdc_create(pc->isa_bus, !pc->q35, err);
 }
 
 bool pc_vga_init(PcMachine *pc, GError **err)

@@ -52,7 +52,7 @@ static bool init_board(Machine *machine, GError **err)
     static const MachineType pc_##id##_type = { \
         .name = "pc-i440fx-" version "-machine", .parent = &pc_machine_type.type, .size = sizeof(PcMachine), \
         .machine_name = "pc-i440fx-" version, .description = "Standard PC (i440FX + PIIX, 1996)", \
-        .default_cpu = "qemu64", .max_cpus = 255, .default_display = "std", .ide_units = 2, .init_board = init_board, ##__VA_ARGS__ \
+        .default_cpu = "qemu64", .max_cpus = 255, .default_display = "std", .has_floppy = true, .ide_units = 2, .init_board = init_board, ##__VA_ARGS__ \
     }; \
     TYPE_REGISTER(pc_##id##_type)
 
