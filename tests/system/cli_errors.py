@@ -35,7 +35,8 @@ CASES = [
     ('-serial', ['-serial', 'argument']),
     ('-m', ['-m', 'argument']),
     ('-vnc :1', ['-vnc', 'not supported yet']),
-    ('-cdrom x.iso', ['-cdrom', 'not supported yet']),
+    ('-cdrom x.iso', ['-cdrom x.iso', "Could not open 'x.iso'"]),
+    ('-icount 1', ['-icount', 'not supported yet']),
     ('-netdev user,id=n', ['-netdev', 'not supported yet']),
     ('-daemonize', ['-daemonize', 'not supported yet']),
     # machine
