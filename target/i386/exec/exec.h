@@ -101,6 +101,14 @@ static inline bool block_fits(const Block *b, uint64_t lin, uint32_t key, uint64
     return LIKELY(b->lin == lin && b->epoch == epoch && b->key == key) && LIKELY(block_current(b));
 }
 
+/* Of a table of TLB_ENTRIES: slots that may hold something, and those of global pages. */
+typedef struct TlbSlots { uint64_t used[TLB_ENTRIES / 64], global[TLB_ENTRIES / 64]; } TlbSlots;
+static inline void tlb_slot_note(TlbSlots *s, unsigned slot, bool global)
+{
+    s->used[slot / 64] |= 1ull << slot % 64;
+    s->global[slot / 64] = (s->global[slot / 64] & ~(1ull << slot % 64)) | (uint64_t)global << slot % 64;
+}
+
 #define JUMP_ENTRIES 4096                       /* of the jump cache: linear address -> block */
 
 struct CpuExec {
@@ -125,6 +133,7 @@ struct CpuExec {
     uint64_t stamp;                             /* grows with each fill and flush */
     uint64_t floor_all, floor_global, floor_pcid[4096]; /* entries older than these are gone */
     uint32_t tables_used;                       /* bit per first-level table that may hold entries */
+    TlbSlots tlb_slots[TLB_COUNT], code_slots[TLB_COUNT];
     uint32_t pkru_seen;                         /* value that the first level was filled by */
     uint16_t pkeys_used;                        /* keys of user pages in it */
     uint64_t large[LARGE_BITS / 64];

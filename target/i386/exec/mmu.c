@@ -4,7 +4,8 @@
  *
  * Second level: direct mapped by page (and PCID for non-global ones), every entry stamped from a counter. A flush moves
  * a floor up to the counter: entries stamped before are gone, at no cost per entry. Three floors: everything
- * non-global, one PCID's, global ones. The first level knows no PCID: it is cleared whenever CR3 changes.
+ * non-global, one PCID's, global ones. The first level knows no PCID: whenever CR3 changes it is emptied of what is not
+ * global.
  *
  * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages
  * were loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
@@ -18,18 +19,38 @@ enum { APIC_BASE_EXTD = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
 
 /* Flushing */
 
-static void first_level_clear(CpuX86 *cpu)
+/* The next slot that is to be emptied, which is then not in use any more; or -1. */
+static int next_to_clear(TlbSlots *s, bool global)
+{
+    for (unsigned w = 0; w < TLB_ENTRIES / 64; w++) {
+        uint64_t gone = s->used[w] & (global ? UINT64_MAX : ~s->global[w]);
+        if (gone) {
+            unsigned bit = __builtin_ctzll(gone);
+            s->used[w] &= ~(1ull << bit);
+            return w * 64 + bit;
+        }
+    }
+    return -1;
+}
+
+static void first_level_clear(CpuX86 *cpu, bool global)
 {
     CpuExec *exec = cpu->exec;
 
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         if (exec->tables_used >> i & 1) {
-            tlb_table_clear(exec->tlb[i]);
-            code_tags_clear(exec, i);
+            for (int slot; (slot = next_to_clear(&exec->tlb_slots[i], global)) >= 0; ) {
+                tlb_entry_clear(exec->tlb[i], slot);
+            }
+            for (int slot; (slot = next_to_clear(&exec->code_slots[i], global)) >= 0; ) {
+                code_tag_drop(exec, i, (uint64_t)slot << GUEST_PAGE_BITS);
+            }
         }
     }
-    exec->tables_used = 0;
-    exec->pkeys_used = 0;
+    if (global) {
+        exec->tables_used = 0;
+        exec->pkeys_used = 0;
+    }
     exec->pkru_seen = cpu->fpu.pkru;
 }
 
@@ -47,7 +68,7 @@ void cpu_tlb_flush(CpuX86 *cpu, bool global)
         memset(exec->huge, 0, sizeof exec->huge);
     }
     memset(exec->phys, 0, sizeof exec->phys);
-    first_level_clear(cpu);
+    first_level_clear(cpu, global);
     exec_new_epoch(exec);
 }
 
@@ -62,14 +83,14 @@ void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
     if (global) {
         exec->floor_global = exec->stamp;
     }
-    first_level_clear(cpu);
+    first_level_clear(cpu, global);
     exec_new_epoch(exec);
 }
 
 void cpu_tlb_switch(CpuX86 *cpu)
 {
     if (cpu->exec) {
-        first_level_clear(cpu);
+        first_level_clear(cpu, false);
         exec_new_epoch(cpu->exec);
     }
 }
@@ -84,13 +105,13 @@ void cpu_pkru_changed(CpuX86 *cpu)
     uint32_t changed = exec->pkru_seen ^ cpu->fpu.pkru;
     for (unsigned key = 0; key < 16; key++) {
         if ((changed >> 2 * key & 3) && (exec->pkeys_used >> key & 1)) {
-            first_level_clear(cpu);
+            first_level_clear(cpu, true);
             break;
         }
     }
     exec->pkru_seen = cpu->fpu.pkru;
     if (cpu->cr4 & CR4_PKS) {
-        first_level_clear(cpu);
+        first_level_clear(cpu, true);
     }
 }
 
@@ -309,6 +330,7 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
     *e = (TlbEntry){ read ? tag : none, write ? tag : none, fetch ? tag : none, (uintptr_t)page->host };
     tcg_unlock(&exec->tcg.lock);
     exec->tables_used |= 1u << index;
+    tlb_slot_note(&exec->tlb_slots[index], tlb_slot(lin), page->rights & PAGE_GLOBAL);
     if (page->rights & PAGE_USER) {
         exec->pkeys_used |= 1u << page->pkey;
     }

@@ -97,7 +97,7 @@ void cpu_set_cr0(CpuX86 *cpu, uint64_t value)
     cpu->cr0 = value;
     cpu->msr.efer = efer;
     if (changed & (CR0_PG | CR0_WP | CR0_PE)) {
-        cpu_tlb_flush(cpu, changed & (CR0_PG | CR0_PE));
+        cpu_tlb_flush(cpu, true);               /* global pages too: WP is part of what an entry allows */
     }
     cpu_update_mode(cpu);
 }

@@ -184,19 +184,31 @@ uint32_t code_serial(CpuExec *exec, const CodePage *page, uint32_t key)
     return jit->last_serial == SERIAL_LAST ? SERIAL_NONE : ++jit->last_serial;
 }
 
+/* The page was just fetched from, so its TLB entry tells whether it is global. */
+static void code_tag_set(CpuX86 *cpu, uint64_t page, uint32_t serial)
+{
+    CpuExec *exec = cpu->exec;
+    unsigned table = cpu->tlb_index, slot = tlb_slot(page);
+    bool global = cpu->tlb[slot].exec_tag == page && exec->tlb_slots[table].global[slot / 64] >> slot % 64 & 1;
+
+    exec->code_tags[table][slot] = code_tag(page, serial);
+    exec->tables_used |= 1u << table;
+    tlb_slot_note(&exec->code_slots[table], slot, global);
+}
+
 void dispatch_enter(CpuX86 *cpu, Block *block)
 {
     CpuExec *exec = cpu->exec;
-    uint64_t offset = block->lin & ~TLB_PAGE_MASK, page = block->lin & TLB_PAGE_MASK, *tags = exec->code_tags[cpu->tlb_index];
+    uint64_t offset = block->lin & ~TLB_PAGE_MASK, page = block->lin & TLB_PAGE_MASK;
 
     block->header.sum = block->serial - offset;
     block->header.minus_offset = -(int64_t)offset;
     exec->dispatch[block->lin & (DISPATCH_ENTRIES - 1)] = &block->header;
-    tags[tlb_slot(page)] = code_tag(page, block->serial);
+    code_tag_set(cpu, page, block->serial);
     if (block->page2) {
         page += GUEST_PAGE_SIZE;
         page = cpu->mode_flags & MODE_CS64 ? page : (uint32_t)page;
-        tags[tlb_slot(page)] = code_tag(page, block->serial2);
+        code_tag_set(cpu, page, block->serial2);
     }
 }
 
@@ -220,9 +232,7 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
     if (!exit->place || to->key != exit->from->key) {
         return;
     }
-    if (exit->serial) {
-        set_serial(jit, exit, to->serial);
-    } else if (to->page != exit->from->page) {
+    if (!exit->serial && to->page != exit->from->page) {
         return;                                 /* mapped anew since the exit was taken */
     }
     if (exit->to == to) {
@@ -232,6 +242,7 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
         }
         return;
     }
+    set_serial(jit, exit, to->serial);
     if (exit->to) {
         BlockExit **link = &exit->to->incoming;
         while (*link != exit) {
