@@ -6,8 +6,9 @@
  * work, notices a stop, and sleeps while stopped, or halted with nothing to do. Whoever wants it out of guest code sets
  * exit_request and calls the accelerator's kick. All waiting is on halt_cond with the big lock.
  *
- * Exclusive sections: `exclusive_lock` counts vCPUs inside guest code; cpu_exclusive_start() kicks all others and waits
- * until they are out; nobody enters while a section is pending.
+ * Exclusive sections: each vCPU says in `in_guest` whether it is inside guest code; cpu_exclusive_start() kicks all others and
+ * waits until they are out; nobody enters while a section is pending. Entering and leaving take no lock: a vCPU that sets
+ * in_guest before `exclusive_pending` is set is waited for, one that sets it later sees that it must not be inside.
  */
 #include "accel/accel.h"
 
@@ -378,28 +379,49 @@ void cpus_join_all(void)
 
 static pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;
-static int in_guest_count;                      /* vCPUs inside guest code */
-static bool exclusive_pending;                  /* a section runs or waits */
-static __thread bool in_guest;
+static __thread bool exclusive_from_guest;      /* this thread's section began inside guest code */
+static uint32_t exclusive_pending;              /* atomic: a section runs or waits; written under exclusive_lock */
+
+static void set_in_guest(Cpu *cpu, bool in_guest) { __atomic_store_n(&cpu->in_guest, in_guest, __ATOMIC_SEQ_CST); }
+static bool is_pending(void) { return __atomic_load_n(&exclusive_pending, __ATOMIC_SEQ_CST); }
 
 void cpu_guest_enter(void)
 {
+    Cpu *cpu = current_cpu;
+
+    set_in_guest(cpu, true);
+    if (!is_pending()) {
+        return;
+    }
     pthread_mutex_lock(&exclusive_lock);
-    while (exclusive_pending) {
+    set_in_guest(cpu, false);
+    pthread_cond_broadcast(&exclusive_cond);
+    while (is_pending()) {
         pthread_cond_wait(&exclusive_cond, &exclusive_lock);
     }
-    in_guest_count++;
-    in_guest = true;
+    set_in_guest(cpu, true);
     pthread_mutex_unlock(&exclusive_lock);
 }
 
 void cpu_guest_leave(void)
 {
-    pthread_mutex_lock(&exclusive_lock);
-    in_guest_count--;
-    in_guest = false;
-    pthread_cond_broadcast(&exclusive_cond);
-    pthread_mutex_unlock(&exclusive_lock);
+    set_in_guest(current_cpu, false);
+    if (is_pending()) {
+        pthread_mutex_lock(&exclusive_lock);
+        pthread_cond_broadcast(&exclusive_cond);
+        pthread_mutex_unlock(&exclusive_lock);
+    }
+}
+
+static bool others_in_guest(void)
+{
+    Cpu *cpu;
+    CPU_FOREACH(cpu) {
+        if (cpu != current_cpu && __atomic_load_n(&cpu->in_guest, __ATOMIC_SEQ_CST)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void cpu_exclusive_start(void)
@@ -407,12 +429,15 @@ void cpu_exclusive_start(void)
     Cpu *cpu;
     pthread_mutex_lock(&exclusive_lock);
     /* Two at once: the later one is out of guest code while it waits, or both would wait for ever. */
-    in_guest_count -= in_guest;
-    pthread_cond_broadcast(&exclusive_cond);
-    while (exclusive_pending) {
+    exclusive_from_guest = current_cpu && current_cpu->in_guest;
+    if (exclusive_from_guest) {
+        set_in_guest(current_cpu, false);
+        pthread_cond_broadcast(&exclusive_cond);
+    }
+    while (is_pending()) {
         pthread_cond_wait(&exclusive_cond, &exclusive_lock);
     }
-    exclusive_pending = true;
+    __atomic_store_n(&exclusive_pending, 1, __ATOMIC_SEQ_CST);
     CPU_FOREACH(cpu) {
         if (cpu != current_cpu) {
             __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
@@ -421,7 +446,7 @@ void cpu_exclusive_start(void)
             }
         }
     }
-    while (in_guest_count > 0) {
+    while (others_in_guest()) {
         pthread_cond_wait(&exclusive_cond, &exclusive_lock);
     }
     pthread_mutex_unlock(&exclusive_lock);
@@ -430,8 +455,10 @@ void cpu_exclusive_start(void)
 void cpu_exclusive_end(void)
 {
     pthread_mutex_lock(&exclusive_lock);
-    exclusive_pending = false;
-    in_guest_count += in_guest;
+    if (exclusive_from_guest) {
+        set_in_guest(current_cpu, true);
+    }
+    __atomic_store_n(&exclusive_pending, 0, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&exclusive_cond);
     pthread_mutex_unlock(&exclusive_lock);
 }

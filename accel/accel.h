@@ -40,6 +40,7 @@ struct Cpu {
     bool created, stopped, stop, unplug;        /* big lock */
     uint32_t halted;                            /* atomic */
     uint32_t exit_request;                      /* atomic: leave guest code soon */
+    bool in_guest;                              /* atomic: between cpu_guest_enter() and _leave() */
     uint32_t interrupt_request;                 /* atomic; bits are the target's */
     GQueue work;                                /* run_on_cpu items; under work_lock */
     pthread_mutex_t work_lock;

@@ -5,9 +5,9 @@
  *   wait for work (big lock) -> run(): [hand over registers, what is to be injected, KVM_RUN, serve the exit] again and
  *   again (no lock) until somebody wants the thread -> wait for work
  *
- * A kick is not lost: it sets exit_request, then immediate_exit in the shared page, then sends the signal. The thread clears
- * immediate_exit after KVM_RUN and looks at exit_request before the next one; if it saw none, the kicker's store to
- * immediate_exit comes later than the clearing and KVM_RUN sees it, or the signal ends KVM_RUN.
+ * A kick is not lost: it sets exit_request, then immediate_exit in the shared page, then sends the signal if the vCPU is in the
+ * guest. The thread clears immediate_exit after KVM_RUN and looks at exit_request before the next one; if it saw none, the
+ * kicker's store to immediate_exit comes later than the clearing: KVM_RUN sees it, or the kicker sees in_guest.
  *
  * An access that left the guest is completed (a register loaded, RIP moved on) by the next KVM_RUN, so a thread that is
  * wanted goes in once more with immediate_exit set; only then are the kernel's registers those between two instructions.
@@ -33,7 +33,10 @@ void kvm_kick(Cpu *cpu)
 
     if (k) {
         __atomic_store_n(&k->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-        pthread_kill(cpu->thread, SIG_KICK);
+        /* A thread that is about to enter sees immediate_exit; only one that is inside needs the signal. */
+        if (__atomic_load_n(&cpu->in_guest, __ATOMIC_SEQ_CST)) {
+            pthread_kill(cpu->thread, SIG_KICK);
+        }
     }
 }
 
