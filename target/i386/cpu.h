@@ -121,6 +121,8 @@ typedef struct MsrState {
              vm_hsave_pa, u_cet, s_cet, umwait_control, pkrs, perf_global_ctrl, ucode_rev, xfd, xfd_err, core_thread_count,
              tsc_ratio, hwcr, syscfg, msr_platform_info, tsc_saved;
     uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf_en, kvm_steal_time, kvm_pv_eoi_en, kvm_poll_control, kvm_async_pf_int;
+    uint64_t hv_guest_os_id, hv_hypercall, hv_vp_runtime, hv_reference_tsc, hv_vp_assist, hv_synic[4], hv_sint[16], hv_stimer[8],
+             hv_crash[5], hv_reenlightenment[3];
 } MsrState;
 
 struct CpuX86 {
@@ -189,6 +191,13 @@ struct CpuX86 {
     bool check, enforce, kvm, pmu, l3_cache, legacy_cache, fill_mtrr_mask, cpuid_0xb, tcg_cpuid, lmce, migratable;
     uint64_t tsc_hz;                            /* property tsc-frequency; 0: the default */
     int32_t module_id;
+    /* Hyper-V enlightenments: kvm/hyperv.h */
+    uint32_t hyperv, hv_spinlocks, hv_build, hv_spack, hv_snumber;
+    uint16_t hv_major, hv_minor;
+    uint8_t hv_sbranch;
+    bool hv_passthrough, hv_enforce_cpuid;
+    OnOffAuto hv_no_nonarch_coresharing;
+    char *hv_vendor_id;
     char *vendor, *model_id;
     uint32_t family, model_number, stepping;
     uint32_t cpuid_level, cpuid_xlevel, cpuid_min_level, cpuid_min_xlevel;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "target/i386/kvm/hyperv.h"
 #include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/native/xstate.h"
 #include "target/i386/system/cpu_models.h"
@@ -218,14 +219,19 @@ bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
     for (uint32_t leaf = 0; leaf <= MIN(cpu->cpuid_level, 0x40); leaf++) {
         add_leaf(table, cpu, leaf);
     }
+    HypervLeaf hyperv[HYPERV_LEAVES_MAX];
+    unsigned hyperv_count = hyperv_leaves(cpu, hyperv);
+    for (unsigned i = 0; i < hyperv_count; i++) {
+        add(table, hyperv[i].leaf, -1, hyperv[i].out);
+    }
     if (cpu->kvm) {
-        uint32_t signature[4] = { 0x40000001 }, features = cpu->features[FEATURE_WORD_4000_0001_EAX];
+        uint32_t base = hyperv_count ? 0x40000100 : 0x40000000, signature[4] = { base + 1 }, features = cpu->features[FEATURE_WORD_4000_0001_EAX];
 
         memcpy(&signature[1], "KVMKVMKVM\0\0\0", 12);
-        add(table, 0x40000000, -1, signature);
+        add(table, base, -1, signature);
         /* kvmclock has two bits, one for each pair of MSRs by which it may be set up. */
         features |= cpu_has(cpu, FEATURE_KVMCLOCK) && kvm_has(KVM_CAP_ADJUST_CLOCK) ? 1u << KVM_FEATURE_CLOCKSOURCE2 : 0;
-        add(table, 0x40000001, -1, (uint32_t[]){ features, 0, 0, cpu->features[FEATURE_WORD_4000_0001_EDX] });
+        add(table, base + 1, -1, (uint32_t[]){ features, 0, 0, cpu->features[FEATURE_WORD_4000_0001_EDX] });
     }
     for (uint32_t leaf = 0x80000000; leaf <= MIN(cpu->cpuid_xlevel, 0x80000040); leaf++) {
         add_leaf(table, cpu, leaf);

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "target/i386/kvm/hyperv.h"
 #include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/msr.h"
@@ -25,7 +26,7 @@ static KvmLevel level_of(uint32_t index)
     switch (index) {
     case MSR_TSC: case MSR_UCODE_REV:
         return KVM_LEVEL_FULL;                  /* a reset does not stop the TSC */
-    case MSR_TSC_ADJUST: case 0x200 ... 0x2ff: case 0x4b564d00 ... 0x4b564dff:
+    case MSR_TSC_ADJUST: case 0x200 ... 0x2ff: case 0x4b564d00 ... 0x4b564dff: case MSR_HYPERV_FIRST ... MSR_HYPERV_LAST:
         return index == MSR_PAT ? KVM_LEVEL_RUNTIME : KVM_LEVEL_RESET;
     default:
         return KVM_LEVEL_RUNTIME;
@@ -39,6 +40,8 @@ static uint64_t *place_of(CpuX86 *cpu, uint32_t index)
         return &cpu->msr.tsc_saved;
     case MSR_TSC_DEADLINE:
         return kvm_x86_apic_in_kernel() && cpu_has(cpu, FEATURE_TSC_DEADLINE) ? &cpu->apic->deadline : NULL;
+    case MSR_HYPERV_FIRST ... MSR_HYPERV_LAST:
+        return hyperv_enabled(cpu) ? msr_storage(cpu, index) : NULL;
     default:
         return msr_storage(cpu, index);
     }

@@ -14,6 +14,7 @@
 #include "core/thread.h"
 #include "core/vm.h"
 #include "target/i386/exec/walk.h"
+#include "target/i386/kvm/hyperv.h"
 #include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/death.h"
@@ -67,7 +68,7 @@ static bool vcpu_init(Cpu *c, GError **err)
     CpuX86 *cpu = CPU_X86(c);
 
     cpu->kvm_x86 = g_new0(KvmX86, 1);
-    if (!set_tsc_khz(cpu, err) || !kvm_set_cpuid(cpu, err)) {
+    if (!set_tsc_khz(cpu, err) || !hyperv_init(cpu, err) || !kvm_set_cpuid(cpu, err) || !hyperv_after_cpuid(cpu, err)) {
         return false;
     }
     set_mce(cpu);
@@ -186,6 +187,8 @@ static AddressSpace *memory_of(Cpu *c) { return cpu_memory(CPU_X86(c)); }
 
 /* Exits. */
 
+enum { HYPERCALL_INVALID_CODE = 2 };            /* HV_STATUS_INVALID_HYPERCALL_CODE: there is no VMBus here */
+
 static void broken(Cpu *c, const char *what)
 {
     cpu_state_pull(c);
@@ -215,13 +218,18 @@ static KvmNext halt(Cpu *c)
 
 static KvmNext serve_exit(Cpu *c)
 {
-    const struct kvm_run *run = c->kvm->run;
+    struct kvm_run *run = c->kvm->run;
 
     switch (run->exit_reason) {
     case KVM_EXIT_HLT:
         return halt(c);
     case KVM_EXIT_SHUTDOWN:
         return triple_fault(c);
+    case KVM_EXIT_HYPERV:
+        if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL) {
+            run->hyperv.u.hcall.result = HYPERCALL_INVALID_CODE;
+        }
+        return KVM_NEXT_RUN;                    /* the other types tell that the guest set its pages up */
     case KVM_EXIT_SET_TPR: case KVM_EXIT_TPR_ACCESS:
         return KVM_NEXT_RUN;
     case KVM_EXIT_IOAPIC_EOI: {

@@ -14,6 +14,7 @@
 #include "core/device.h"
 #include "core/option.h"
 #include "target/i386/exec/exec.h"
+#include "target/i386/kvm/hyperv.h"
 #include "target/i386/kvm/kvm_x86.h"
 #include "target/i386/translate/translate.h"
 #include "target/i386/system/apic_state.h"
@@ -134,6 +135,15 @@ static bool set_tsc_frequency(Object *obj, const Property *prop, json_object *va
     { .name = name_, .kind = &prop_kind_bit32, .offset = offsetof(CpuX86, features) + (f) / 32 * 4, .bit = (f) % 32, \
       .set = set_feature, .type_name = "bool" },
 
+static bool set_hv_vendor(Object *obj, const Property *prop, json_object *value, GError **err)
+{
+    const char *text = json_object_get_string(value);
+    if (text && strlen(text) > 12) {
+        return error_set(err, "property 'hv-vendor-id' has at most 12 characters, not '%s'", text);
+    }
+    return prop_kind_str.set(obj, prop, value, err);
+}
+
 static const Property cpu_properties[] = {
 #define X(word, bit, id, name) FEATURE_PROPERTY(FEATURE_##id, name)
     FEATURE_LIST(X)
@@ -170,6 +180,32 @@ static const Property cpu_properties[] = {
     PROP_BOOL("cpuid-0xb", CpuX86, cpuid_0xb, true, "offer topology leaf 0Bh"),
     PROP_BOOL("tcg-cpuid", CpuX86, tcg_cpuid, true, "show TCG's hypervisor leaf"),
     PROP_BOOL("lmce", CpuX86, lmce, false, "offer local machine check exceptions"),
+#define HV(id, name_, text) PROP_BIT32(name_, CpuX86, hyperv, HYPERV_##id, false, "Hyper-V: " text)
+    HV(RELAXED, "hv-relaxed", "no watchdog on timers"), HV(VAPIC, "hv-vapic", "local APIC through MSRs and an assist page"),
+    HV(TIME, "hv-time", "reference time counter and page"), HV(CRASH, "hv-crash", "MSRs by which a guest tells that it died"),
+    HV(RESET, "hv-reset", "reset by MSR"), HV(VPINDEX, "hv-vpindex", "virtual processor index"),
+    HV(RUNTIME, "hv-runtime", "time spent running"), HV(SYNIC, "hv-synic", "synthetic interrupt controller"),
+    HV(STIMER, "hv-stimer", "synthetic timers"), HV(FREQUENCIES, "hv-frequencies", "TSC and APIC rates by MSR"),
+    HV(REENLIGHTENMENT, "hv-reenlightenment", "notice of a changed TSC rate"), HV(TLBFLUSH, "hv-tlbflush", "TLB flush by hypercall"),
+    HV(EVMCS, "hv-evmcs", "enlightened VMCS for nested guests"), HV(IPI, "hv-ipi", "IPIs by hypercall"),
+    HV(STIMER_DIRECT, "hv-stimer-direct", "synthetic timers as plain interrupts"), HV(AVIC, "hv-avic", "APIC virtualisation is not hindered"),
+    HV(AVIC, "hv-apicv", "same as hv-avic"), HV(EMSR_BITMAP, "hv-emsr-bitmap", "enlightened MSR bitmap for nested guests"),
+    HV(XMM_INPUT, "hv-xmm-input", "hypercall arguments in vector registers"),
+    HV(TLBFLUSH_EXT, "hv-tlbflush-ext", "TLB flush of address lists"),
+    HV(TLBFLUSH_DIRECT, "hv-tlbflush-direct", "TLB flush of nested guests"),
+#undef HV
+    PROP_BOOL("hv-passthrough", CpuX86, hv_passthrough, false, "all Hyper-V enlightenments that the host gives"),
+    PROP_BOOL("hv-enforce-cpuid", CpuX86, hv_enforce_cpuid, false, "refuse what CPUID does not show"),
+    PROP_ON_OFF_AUTO("hv-no-nonarch-coresharing", CpuX86, hv_no_nonarch_coresharing, ON_OFF_AUTO_OFF,
+                     "tell that vCPUs share a core only where CPUID says so"),
+    PROP_UINT32("hv-spinlocks", CpuX86, hv_spinlocks, UINT32_MAX, "spins before a guest tells that it waits"),
+    PROP_STR("hv-vendor-id", CpuX86, hv_vendor_id, "hypervisor vendor, at most 12 characters", .set = set_hv_vendor),
+    PROP_UINT32("hv-version-id-build", CpuX86, hv_build, 14393, "Hyper-V build number"),
+    PROP_UINT16("hv-version-id-major", CpuX86, hv_major, 10, "Hyper-V major version"),
+    PROP_UINT16("hv-version-id-minor", CpuX86, hv_minor, 0, "Hyper-V minor version"),
+    PROP_UINT32("hv-version-id-spack", CpuX86, hv_spack, 0, "Hyper-V service pack"),
+    PROP_UINT8("hv-version-id-sbranch", CpuX86, hv_sbranch, 0, "Hyper-V service branch"),
+    PROP_UINT32("hv-version-id-snumber", CpuX86, hv_snumber, 0, "Hyper-V service number", .max = 0xffffff),
     PROP_BOOL("migratable", CpuX86, migratable, true, "leave out features that forbid migration (max)"),
     { }
 };

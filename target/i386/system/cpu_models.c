@@ -290,9 +290,9 @@ static const char *needs_kvm(const char *name)
 /* The property that @name means: exact, or with '_' for '-'. NULL with @err. */
 static const char *property_resolve(const Type *type, const char *name, GError **err)
 {
-    const Property *row = type_property(type, name);
     g_autofree char *dashed = g_strdelimit(g_strdup(name), "_", '-');
-    if (!row) {
+    const Property *row = g_str_has_prefix(dashed, "hv-") && needs_kvm(dashed) ? NULL : type_property(type, name);
+    if (!row && !needs_kvm(dashed)) {
         row = type_property(type, dashed);
     }
     if (!row && !*name) {

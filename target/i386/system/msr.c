@@ -30,7 +30,8 @@ enum {
     MSR_READ_ONLY = 1,          /* a write is #GP */
     MSR_DROP = 2,               /* a write is accepted and changes nothing */
     MSR_WRITE_ONLY = 4, MSR_AMD = 8, MSR_INTEL = 16,
-    MSR_CANONICAL = 32          /* the value must be a canonical address */
+    MSR_CANONICAL = 32,         /* the value must be a canonical address */
+    MSR_ELSEWHERE = 64          /* KVM's: only its value has a place here */
 };
 #define ALL UINT64_MAX
 #define MSR_AT(f) .field = offsetof(CpuX86, f) + 1
@@ -302,6 +303,17 @@ static bool write_ucode(CpuX86 *cpu, uint32_t index, uint64_t value)
     return !value || is_amd(cpu);               /* Intel: 0 is written before CPUID(1) to fetch the revision */
 }
 
+/* Hyper-V's in ranges. */
+static uint64_t *place_hyperv(CpuX86 *cpu, uint32_t index)
+{
+    switch (index >> 4 & 0xff) {
+    case 0x08: return &cpu->msr.hv_synic[index & 3];
+    case 0x09: return &cpu->msr.hv_sint[index & 15];
+    case 0x0b: return &cpu->msr.hv_stimer[index & 7];
+    default:   return index < 0x40000106 ? &cpu->msr.hv_crash[index & 7] : &cpu->msr.hv_reenlightenment[index - 0x40000106];
+    }
+}
+
 /* Sorted by index. */
 static const MsrRow rows[] = {
     { .first = 0x0, .last = 0x1, .name = "P5_MC", .flags = MSR_DROP },
@@ -380,6 +392,16 @@ static const MsrRow rows[] = {
     { .first = MSR_X2APIC_FIRST, .last = MSR_X2APIC_LAST, .name = "X2APIC", .feature = FEATURE_X2APIC, .read = read_x2apic,
       .write = write_x2apic },
     { ONE(0xda0, "XSS"), MSR_AT(msr.xss), .feature = FEATURE_XSAVES, .write = write_xss },
+    { ONE(0x40000000, "HV_GUEST_OS_ID"), MSR_AT(msr.hv_guest_os_id), .flags = MSR_DROP | MSR_ELSEWHERE },
+    { ONE(0x40000001, "HV_HYPERCALL"), MSR_AT(msr.hv_hypercall), .flags = MSR_DROP | MSR_ELSEWHERE },
+    { ONE(0x40000010, "HV_VP_RUNTIME"), MSR_AT(msr.hv_vp_runtime), .flags = MSR_DROP | MSR_ELSEWHERE },
+    { ONE(0x40000021, "HV_REFERENCE_TSC"), MSR_AT(msr.hv_reference_tsc), .flags = MSR_DROP | MSR_ELSEWHERE },
+    { ONE(0x40000073, "HV_VP_ASSIST_PAGE"), MSR_AT(msr.hv_vp_assist), .flags = MSR_DROP | MSR_ELSEWHERE },
+    { .first = 0x40000080, .last = 0x40000083, .name = "HV_SYNIC", .flags = MSR_DROP | MSR_ELSEWHERE, .place = place_hyperv },
+    { .first = 0x40000090, .last = 0x4000009f, .name = "HV_SINT", .flags = MSR_DROP | MSR_ELSEWHERE, .place = place_hyperv },
+    { .first = 0x400000b0, .last = 0x400000b7, .name = "HV_STIMER", .flags = MSR_DROP | MSR_ELSEWHERE, .place = place_hyperv },
+    { .first = 0x40000100, .last = 0x40000104, .name = "HV_CRASH", .flags = MSR_DROP | MSR_ELSEWHERE, .place = place_hyperv },
+    { .first = 0x40000106, .last = 0x40000108, .name = "HV_REENLIGHTENMENT", .flags = MSR_DROP | MSR_ELSEWHERE, .place = place_hyperv },
     { ONE(0x4b564d00, "KVM_WALL_CLOCK"), MSR_AT(msr.kvm_wall_clock), .flags = MSR_DROP, .feature = FEATURE_KVMCLOCK },
     { ONE(0x4b564d01, "KVM_SYSTEM_TIME"), MSR_AT(msr.kvm_system_time), .flags = MSR_DROP, .feature = FEATURE_KVMCLOCK },
     { ONE(0x4b564d02, "KVM_ASYNC_PF_EN"), MSR_AT(msr.kvm_async_pf_en), .flags = MSR_DROP, .feature = FEATURE_KVM_ASYNCPF },
@@ -444,7 +466,7 @@ static const MsrRow *find_row(CpuX86 *cpu, uint32_t index)
 {
     const MsrRow *row = row_of(index);
 
-    if (!row || (row->flags & MSR_AMD && !is_amd(cpu)) || (row->flags & MSR_INTEL && is_amd(cpu))) {
+    if (!row || row->flags & MSR_ELSEWHERE || (row->flags & MSR_AMD && !is_amd(cpu)) || (row->flags & MSR_INTEL && is_amd(cpu))) {
         return NULL;
     }
     return !row->feature || cpu_has(cpu, row->feature) || (row->feature2 && cpu_has(cpu, row->feature2)) ? row : NULL;
