@@ -42,15 +42,18 @@ static void route_add(struct kvm_irq_routing_entry entry)
 
 void kvm_route_pin(unsigned gsi, unsigned chip, unsigned pin)
 {
-    route_add((struct kvm_irq_routing_entry){ .gsi = gsi, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip = { .irqchip = chip, .pin = pin } });
+    route_add((struct kvm_irq_routing_entry){
+        .gsi = gsi, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip = { .irqchip = chip, .pin = pin } });
 }
 
 void kvm_route_msi(unsigned gsi, uint64_t addr, uint32_t data)
 {
     route_remove_msi(gsi);
     if (addr) {
-        route_add((struct kvm_irq_routing_entry){ .gsi = gsi, .type = KVM_IRQ_ROUTING_MSI,
-                                                  .u.msi = { .address_lo = addr, .address_hi = addr >> 32, .data = data } });
+        route_add(
+            (struct kvm_irq_routing_entry){ .gsi = gsi,
+                                            .type = KVM_IRQ_ROUTING_MSI,
+                                            .u.msi = { .address_lo = addr, .address_hi = addr >> 32, .data = data } });
     }
 }
 

@@ -64,31 +64,43 @@ static bool file_has_word(const char *path, const char *word)
 
 static bool in_container(void)
 {
-    return exists("/.dockerenv") || exists("/run/.containerenv") || getenv("container") || exists("/run/systemd/container");
+    return exists("/.dockerenv") || exists("/run/.containerenv") || getenv("container") ||
+           exists("/run/systemd/container");
 }
 
 /* The device is not there, or nobody stands behind it. */
 static bool explain_missing(const char *path, GError **err)
 {
-    const char *vendor = file_has_word("/proc/cpuinfo", "vmx") ? "kvm_intel" : file_has_word("/proc/cpuinfo", "svm") ? "kvm_amd" : NULL;
+    const char *vendor = file_has_word("/proc/cpuinfo", "vmx")   ? "kvm_intel"
+                         : file_has_word("/proc/cpuinfo", "svm") ? "kvm_amd"
+                                                                 : NULL;
 
     if (exists("/sys/module/kvm_intel") || exists("/sys/module/kvm_amd") || exists("/sys/class/misc/kvm")) {
         return in_container()
-                   ? error_set(err, "this container has no %s; start it with the device passed in (--device %s)", path, path)
-                   : error_set(err, "the kernel has KVM, but there is no %s; make the device node (udev does: is it running?)", path);
+                   ? error_set(err, "this container has no %s; start it with the device passed in (--device %s)", path,
+                               path)
+                   : error_set(
+                         err,
+                         "the kernel has KVM, but there is no %s; make the device node (udev does: is it running?)",
+                         path);
     }
     if (vendor && in_container()) {
-        return error_set(err, "no %s in this container; load the module %s on its host and pass the device in (--device %s)", path,
-                         vendor, path);
+        return error_set(err,
+                         "no %s in this container; load the module %s on its host and pass the device in (--device %s)",
+                         path, vendor, path);
     }
     if (vendor) {
         return error_set(err, "no %s: the module is not loaded; try modprobe %s", path, vendor);
     }
     if (file_has_word("/proc/cpuinfo", "hypervisor")) {
-        return error_set(err, "no %s: this is a virtual machine whose host has nested virtualisation off; turn it on there "
-                         "(kvm_intel.nested=1 or kvm_amd.nested=1, and a CPU model with vmx or svm)", path);
+        return error_set(err,
+                         "no %s: this is a virtual machine whose host has nested virtualisation off; turn it on there "
+                         "(kvm_intel.nested=1 or kvm_amd.nested=1, and a CPU model with vmx or svm)",
+                         path);
     }
-    return error_set(err, "no %s: this processor's virtualisation (VT-x or AMD-V) is missing or off; look for it in the firmware's set-up",
+    return error_set(err,
+                     "no %s: this processor's virtualisation (VT-x or AMD-V) is missing or off; look for it in the "
+                     "firmware's set-up",
                      path);
 }
 
@@ -98,8 +110,9 @@ static bool explain_permission(const char *path, GError **err)
     const struct group *group = stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
 
     if (group && st.st_mode & S_IRGRP && st.st_mode & S_IWGRP && st.st_gid) {
-        return error_set(err, "no permission to open %s; become a member of group '%s' (usermod -aG %s USER) and log in again", path,
-                         group->gr_name, group->gr_name);
+        return error_set(
+            err, "no permission to open %s; become a member of group '%s' (usermod -aG %s USER) and log in again", path,
+            group->gr_name, group->gr_name);
     }
     return error_set(err, "no permission to open %s; its owner can give it (setfacl -m u:USER:rw %s)", path, path);
 }
@@ -120,8 +133,11 @@ static bool explain_create(const char *path, int error, GError **err)
 {
     switch (error) {
     case EBUSY:
-        return error_set(err, "%s is busy: another hypervisor (VirtualBox, VMware ...) has this processor's virtualisation in use; "
-                         "end its machines or unload its module", path);
+        return error_set(
+            err,
+            "%s is busy: another hypervisor (VirtualBox, VMware ...) has this processor's virtualisation in use; "
+            "end its machines or unload its module",
+            path);
     case ENOMEM:
         return error_set(err, "%s: the kernel has no memory left for another machine", path);
     case EINVAL:
@@ -154,7 +170,8 @@ static bool check_host(const char *path, GError **err)
     }
     for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
         if (!kvm_has(needed[i].capability)) {
-            return error_set(err, "this kernel's KVM is too old: it has no %s; Linux 4.12 or later is needed", needed[i].name);
+            return error_set(err, "this kernel's KVM is too old: it has no %s; Linux 4.12 or later is needed",
+                             needed[i].name);
         }
     }
     return true;

@@ -41,7 +41,9 @@ int kvm_has(int capability);
  */
 bool kvm_open(const char *path, GError **err);
 
-/** kvm_watch_memory: from now on the guest's memory is what @as shows. @as_id: 0 normal, 1 in system management mode. */
+/**
+ * kvm_watch_memory: from now on the guest's memory is what @as shows. @as_id: 0 normal, 1 in system management mode.
+ */
 void kvm_watch_memory(AddressSpace *as, unsigned as_id);
 unsigned kvm_slot_count(void);                  /* in use */
 
@@ -82,25 +84,31 @@ void kvm_state_pull(Cpu *cpu);
 void kvm_state_changed(Cpu *cpu);
 
 /*
- * Interrupt routing. A GSI is a number that a line, an MSI route or an eventfd raises; the table says where it goes. Tables are
- * set as a whole: changes wait for kvm_routes_commit(). Under the big lock.
+ * Interrupt routing. A GSI is a number that a line, an MSI route or an eventfd raises; the table says where it goes.
+ * Tables are set as a whole: changes wait for kvm_routes_commit(). Under the big lock.
  */
 void kvm_route_pin(unsigned gsi, unsigned chip, unsigned pin);          /* KVM_IRQCHIP_PIC_MASTER ... */
 /** kvm_route_msi: @gsi sends a message; data 0 and addr 0: nothing. Replaces what @gsi did. */
 void kvm_route_msi(unsigned gsi, uint64_t addr, uint32_t data);
 void kvm_routes_commit(void);
-/** kvm_gsi_alloc: a GSI for an MSI route; -1: all are in use. Those below @kvm_gsi_reserve()'s count are never given out. */
+/**
+ * kvm_gsi_alloc: a GSI for an MSI route; -1: all are in use. Those below @kvm_gsi_reserve()'s count are never given
+ * out.
+ */
 int kvm_gsi_alloc(void);
 void kvm_gsi_free(unsigned gsi);
 void kvm_gsi_reserve(unsigned count);
 void kvm_set_gsi(unsigned gsi, int level);      /* a line */
 void kvm_send_msi(uint64_t addr, uint32_t data);
 /**
- * kvm_irqfd: whenever @fd is written, @gsi is raised. @resample_fd: -1, or signalled when the guest ends the level-triggered
- * interrupt. @add: false takes it off. Returns 0 or -errno.
+ * kvm_irqfd: whenever @fd is written, @gsi is raised. @resample_fd: -1, or signalled when the guest ends the
+ * level-triggered interrupt. @add: false takes it off. Returns 0 or -errno.
  */
 int kvm_irqfd(int fd, int resample_fd, unsigned gsi, bool add);
-/** kvm_ioeventfd: guest writes of @len bytes (0: any) at @addr signal @fd and cause no exit; if @match, those of @value only. */
+/**
+ * kvm_ioeventfd: guest writes of @len bytes (0: any) at @addr signal @fd and cause no exit; if @match, those of @value
+ * only.
+ */
 int kvm_ioeventfd(int fd, bool port_io, uint64_t addr, unsigned len, bool match, uint64_t value, bool add);
 
 #endif

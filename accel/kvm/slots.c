@@ -5,8 +5,8 @@
  *   flat view changes -> range_del, range_add (only what changed) -> commit: old slots out, new slots in
  *
  * A range that can be read directly (RAM, ROM, ROM device in romd mode) is a slot, read-only where writes go elsewhere;
- * everything else has none, and an access to it leaves the guest (KVM_EXIT_MMIO). A slot cannot be resized, and code that
- * runs in a range must not see it gone for a moment: while slots are replaced no vCPU is in the guest.
+ * everything else has none, and an access to it leaves the guest (KVM_EXIT_MMIO). A slot cannot be resized, and code
+ * that runs in a range must not see it gone for a moment: while slots are replaced no vCPU is in the guest.
  *
  * Slots cover whole pages of 4 KiB; what a range has beyond them at its ends is reached through exits.
  */
@@ -49,8 +49,8 @@ static void slot_tell(unsigned index)
 
     if (ret < 0) {
         GError *err = NULL;
-        error_set_errno(&err, -ret, "KVM refuses the memory slot of 0x%" PRIx64 " bytes at 0x%" PRIx64 " (%s)", s->bytes, s->start,
-                        s->ram ? s->ram->name : "removed");
+        error_set_errno(&err, -ret, "KVM refuses the memory slot of 0x%" PRIx64 " bytes at 0x%" PRIx64 " (%s)",
+                        s->bytes, s->start, s->ram ? s->ram->name : "removed");
         error_fatal(err);
     }
 }
@@ -71,8 +71,14 @@ static bool slot_of_range(const SlotListener *l, const MemorySection *section, G
     if (!len || offset & (GUEST_PAGE_SIZE - 1)) {
         return false;
     }
-    *slot = (Slot){ .start = addr + skip, .bytes = len, .ram = ram, .ram_offset = offset, .mr = section->mr, .as_id = l->as_id,
-                    .read_only = section->read_only, .logged = is_logged(section->mr) };
+    *slot = (Slot){ .start = addr + skip,
+                    .bytes = len,
+                    .ram = ram,
+                    .ram_offset = offset,
+                    .mr = section->mr,
+                    .as_id = l->as_id,
+                    .read_only = section->read_only,
+                    .logged = is_logged(section->mr) };
     return true;
 }
 
@@ -105,7 +111,8 @@ static void slot_pull_dirty(unsigned index)
     const Slot *s = &g_array_index(slots, Slot, index);
     uint64_t pages = s->bytes >> GUEST_PAGE_BITS;
     g_autofree uint64_t *bitmap = g_new0(uint64_t, (pages + 63) / 64);
-    int ret = kvm_vm_ioctl(KVM_GET_DIRTY_LOG, &(struct kvm_dirty_log){ .slot = index | s->as_id << 16, .dirty_bitmap = bitmap });
+    int ret = kvm_vm_ioctl(KVM_GET_DIRTY_LOG,
+                           &(struct kvm_dirty_log){ .slot = index | s->as_id << 16, .dirty_bitmap = bitmap });
 
     for (uint64_t word = 0; ret >= 0 && word < (pages + 63) / 64; word++) {
         for (uint64_t left = bitmap[word]; left; left &= left - 1) {
@@ -197,7 +204,8 @@ static void pull_dirty(RamBlock *ram, uint64_t offset, uint64_t len)
     for (unsigned i = 0; i < slots->len; i++) {
         const Slot *s = &g_array_index(slots, Slot, i);
 
-        if (s->bytes && s->logged && s->ram == ram && offset < s->ram_offset + s->bytes && s->ram_offset < offset + len) {
+        if (s->bytes && s->logged && s->ram == ram && offset < s->ram_offset + s->bytes &&
+            s->ram_offset < offset + len) {
             slot_pull_dirty(i);
         }
     }

@@ -5,12 +5,14 @@
  *   wait for work (big lock) -> run(): [hand over registers, what is to be injected, KVM_RUN, serve the exit] again and
  *   again (no lock) until somebody wants the thread -> wait for work
  *
- * A kick is not lost: it sets exit_request, then immediate_exit in the shared page, then sends the signal if the vCPU is in the
- * guest. The thread clears immediate_exit after KVM_RUN and looks at exit_request before the next one; if it saw none, the
- * kicker's store to immediate_exit comes later than the clearing: KVM_RUN sees it, or the kicker sees in_guest.
+ * A kick is not lost: it sets exit_request, then immediate_exit in the shared page, then sends the signal if the vCPU
+ * is in the guest. The thread clears immediate_exit after KVM_RUN and looks at exit_request before the next one; if it
+ * saw none, the kicker's store to immediate_exit comes later than the clearing: KVM_RUN sees it, or the kicker sees
+ * in_guest.
  *
  * An access that left the guest is completed (a register loaded, RIP moved on) by the next KVM_RUN, so a thread that is
- * wanted goes in once more with immediate_exit set; only then are the kernel's registers those between two instructions.
+ * wanted goes in once more with immediate_exit set; only then are the kernel's registers those between two
+ * instructions.
  */
 #include "accel/kvm/kvm.h"
 
@@ -135,8 +137,10 @@ static KvmNext stop_for_good(Cpu *cpu, const char *what)
 static KvmNext internal_error(Cpu *cpu, const struct kvm_run *run)
 {
     static const char *const names[] = {
-        [0] = "unknown", [KVM_INTERNAL_ERROR_EMULATION] = "an instruction could not be emulated",
-        [KVM_INTERNAL_ERROR_SIMUL_EX] = "two exceptions at once", [KVM_INTERNAL_ERROR_DELIVERY_EV] = "an event could not be delivered",
+        [0] = "unknown",
+        [KVM_INTERNAL_ERROR_EMULATION] = "an instruction could not be emulated",
+        [KVM_INTERNAL_ERROR_SIMUL_EX] = "two exceptions at once",
+        [KVM_INTERNAL_ERROR_DELIVERY_EV] = "an event could not be delivered",
         [KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit from the guest with an unknown reason",
     };
     unsigned sub = run->internal.suberror, count = MIN(run->internal.ndata, G_N_ELEMENTS(run->internal.data));
@@ -244,7 +248,8 @@ static bool vcpu_create(Cpu *cpu, GError **err)
     k->ops = cpu->ops->kvm;
     k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
     if (k->fd < 0) {
-        return error_set_errno(err, -k->fd, "KVM makes no vCPU %d (this host allows %d)", cpu->index, kvm_has(KVM_CAP_MAX_VCPUS));
+        return error_set_errno(err, -k->fd, "KVM makes no vCPU %d (this host allows %d)", cpu->index,
+                               kvm_has(KVM_CAP_MAX_VCPUS));
     }
     fcntl(k->fd, F_SETFD, FD_CLOEXEC);
     k->run = mmap(NULL, kvm.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, k->fd, 0);

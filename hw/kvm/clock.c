@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * kvmclock: the guest reads the time from a page that the kernel fills. While the machine is stopped that time stands still:
- * read at the stop, set again when it goes on; the vCPUs are told so that their watchdogs do not bark.
+ * kvmclock: the guest reads the time from a page that the kernel fills. While the machine is stopped that time stands
+ * still: read at the stop, set again when it goes on; the vCPUs are told so that their watchdogs do not bark.
  */
 #include "accel/kvm/kvm.h"
 #include "core/error.h"
@@ -70,8 +70,15 @@ static void clock_pre_save(Device *dev)
 static const StateField clock_state[] = { STATE_U64(KvmClock, clock_ns), STATE_BOOL(KvmClock, valid), { } };
 
 static const DeviceType kvm_clock_type = {
-    .name = "kvmclock", .parent = &device_type.type, .size = sizeof(KvmClock), .bus = &system_bus_type.type, .not_user_creatable = true,
-    .description = "KVM's paravirtual clock", .state = clock_state, .realize = clock_realize, .unrealize = clock_unrealize,
+    .name = "kvmclock",
+    .parent = &device_type.type,
+    .size = sizeof(KvmClock),
+    .bus = &system_bus_type.type,
+    .not_user_creatable = true,
+    .description = "KVM's paravirtual clock",
+    .state = clock_state,
+    .realize = clock_realize,
+    .unrealize = clock_unrealize,
     .pre_save = clock_pre_save,
 };
 TYPE_REGISTER(kvm_clock_type);

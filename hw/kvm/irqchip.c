@@ -68,7 +68,8 @@ static bool pic_post_load(Device *dev, unsigned version, GError **err)
     KvmPic *s = DEVICE(KvmPic, dev);
 
     if (s->pic.priority_add > 7 || s->pic.init_state > 3) {
-        return error_set(err, "priority %u or initialisation step %u is out of range", s->pic.priority_add, s->pic.init_state);
+        return error_set(err, "priority %u or initialisation step %u is out of range", s->pic.priority_add,
+                         s->pic.init_state);
     }
     s->pic.elcr_mask = s->master ? 0xf8 : 0xde;
     s->pic.elcr &= s->pic.elcr_mask;
@@ -84,20 +85,38 @@ static void pic_reset(Device *dev, ResetKind kind)
     pic_put(s);
 }
 
-static const Property pic_properties[] = { PROP_BOOL("master", KvmPic, master, false, "the one that the CPU is wired to"), { } };
-
-static const StateField pic_state[] = {
-    STATE_U8(KvmPic, pic.last_irr), STATE_U8(KvmPic, pic.irr), STATE_U8(KvmPic, pic.imr), STATE_U8(KvmPic, pic.isr),
-    STATE_U8(KvmPic, pic.priority_add), STATE_U8(KvmPic, pic.irq_base), STATE_U8(KvmPic, pic.read_reg_select), STATE_U8(KvmPic, pic.poll),
-    STATE_U8(KvmPic, pic.special_mask), STATE_U8(KvmPic, pic.init_state), STATE_U8(KvmPic, pic.auto_eoi),
-    STATE_U8(KvmPic, pic.rotate_on_auto_eoi), STATE_U8(KvmPic, pic.special_fully_nested_mode), STATE_U8(KvmPic, pic.init4),
-    STATE_U8(KvmPic, pic.elcr), { }
+static const Property pic_properties[] = {
+    PROP_BOOL("master", KvmPic, master, false, "the one that the CPU is wired to"), {}
 };
 
+static const StateField pic_state[] = { STATE_U8(KvmPic, pic.last_irr),
+                                        STATE_U8(KvmPic, pic.irr),
+                                        STATE_U8(KvmPic, pic.imr),
+                                        STATE_U8(KvmPic, pic.isr),
+                                        STATE_U8(KvmPic, pic.priority_add),
+                                        STATE_U8(KvmPic, pic.irq_base),
+                                        STATE_U8(KvmPic, pic.read_reg_select),
+                                        STATE_U8(KvmPic, pic.poll),
+                                        STATE_U8(KvmPic, pic.special_mask),
+                                        STATE_U8(KvmPic, pic.init_state),
+                                        STATE_U8(KvmPic, pic.auto_eoi),
+                                        STATE_U8(KvmPic, pic.rotate_on_auto_eoi),
+                                        STATE_U8(KvmPic, pic.special_fully_nested_mode),
+                                        STATE_U8(KvmPic, pic.init4),
+                                        STATE_U8(KvmPic, pic.elcr),
+                                        {} };
+
 static const DeviceType kvm_pic_type = {
-    .name = "kvm-i8259", .parent = &isa_device_type.type, .size = sizeof(KvmPic), .not_user_creatable = true,
-    .description = "8259A interrupt controller of KVM", .properties = pic_properties, .state = pic_state, .reset = pic_reset,
-    .pre_save = pic_pre_save, .post_load = pic_post_load,
+    .name = "kvm-i8259",
+    .parent = &isa_device_type.type,
+    .size = sizeof(KvmPic),
+    .not_user_creatable = true,
+    .description = "8259A interrupt controller of KVM",
+    .properties = pic_properties,
+    .state = pic_state,
+    .reset = pic_reset,
+    .pre_save = pic_pre_save,
+    .post_load = pic_post_load,
 };
 TYPE_REGISTER(kvm_pic_type);
 
@@ -112,7 +131,8 @@ typedef struct KvmIoApic {
 static void ioapic_put(KvmIoApic *s)
 {
     struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC,
-                                .chip.ioapic = { .base_address = IOAPIC_BASE, .ioregsel = s->select, .id = s->id, .irr = s->irr } };
+                                .chip.ioapic = {
+                                    .base_address = IOAPIC_BASE, .ioregsel = s->select, .id = s->id, .irr = s->irr } };
 
     for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
         chip.chip.ioapic.redirtbl[i].bits = s->redirection[i];
@@ -156,13 +176,23 @@ static void ioapic_reset(Device *dev, ResetKind kind)
     ioapic_put(s);
 }
 
-static const StateField ioapic_state[] = {
-    STATE_U64_ARRAY(KvmIoApic, redirection), STATE_U32(KvmIoApic, select), STATE_U32(KvmIoApic, id), STATE_U32(KvmIoApic, irr), { }
-};
+static const StateField ioapic_state[] = { STATE_U64_ARRAY(KvmIoApic, redirection),
+                                           STATE_U32(KvmIoApic, select),
+                                           STATE_U32(KvmIoApic, id),
+                                           STATE_U32(KvmIoApic, irr),
+                                           {} };
 
 static const DeviceType kvm_ioapic_type = {
-    .name = "kvm-ioapic", .parent = &device_type.type, .size = sizeof(KvmIoApic), .bus = &system_bus_type.type, .not_user_creatable = true,
-    .description = "IO APIC of KVM", .state = ioapic_state, .reset = ioapic_reset, .pre_save = ioapic_pre_save, .post_load = ioapic_post_load,
+    .name = "kvm-ioapic",
+    .parent = &device_type.type,
+    .size = sizeof(KvmIoApic),
+    .bus = &system_bus_type.type,
+    .not_user_creatable = true,
+    .description = "IO APIC of KVM",
+    .state = ioapic_state,
+    .reset = ioapic_reset,
+    .pre_save = ioapic_pre_save,
+    .post_load = ioapic_post_load,
 };
 TYPE_REGISTER(kvm_ioapic_type);
 

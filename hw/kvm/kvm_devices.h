@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices whose model is in the kernel (accel/kvm): here they only have a name in the tree, a reset, and state that is saved.
+ * Devices whose model is in the kernel (accel/kvm): here they only have a name in the tree, a reset, and state that is
+ * saved.
  *
  * Their interrupt inputs are GSIs (kvm_set_gsi()); the guest reaches their registers without us.
  */
@@ -11,7 +12,10 @@
 
 /** kvm_irqchip_create: with kernel-irqchip=on: 8259 pair and IO APIC, and where GSIs lead; returns the IO APIC. */
 Device *kvm_irqchip_create(IsaBus *bus);
-/** kvm_irqchip_route_split: with kernel-irqchip=split: @ioapic's entries are told to the kernel, which then reports EOIs. */
+/**
+ * kvm_irqchip_route_split: with kernel-irqchip=split: @ioapic's entries are told to the kernel, which then reports
+ * EOIs.
+ */
 void kvm_irqchip_route_split(void);
 /** kvm_pit_create: the 8254; with kernel-irqchip=on only. Fatal if the kernel has none. */
 Device *kvm_pit_create(IsaBus *bus);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's 8254, ports 0x40-0x43 and 0x61. It counts by the host's clock, so its counters are held while the machine is
- * stopped: fetched at the stop, given back when it goes on.
+ * The kernel's 8254, ports 0x40-0x43 and 0x61. It counts by the host's clock, so its counters are held while the
+ * machine is stopped: fetched at the stop, given back when it goes on.
  */
 #include <string.h>
 
@@ -41,9 +41,18 @@ static void pit_get(KvmPit *s)
         const struct kvm_pit_channel_state *c = &state.channels[i];
 
         s->channels[i] = (KvmPitChannel){
-            .count = c->count, .latched_count = c->latched_count, .count_latched = c->count_latched, .status_latched = c->status_latched,
-            .status = c->status, .read_state = c->read_state, .write_state = c->write_state, .write_latch = c->write_latch,
-            .rw_mode = c->rw_mode, .mode = c->mode, .bcd = c->bcd, .gate = c->gate,
+            .count = c->count,
+            .latched_count = c->latched_count,
+            .count_latched = c->count_latched,
+            .status_latched = c->status_latched,
+            .status = c->status,
+            .read_state = c->read_state,
+            .write_state = c->write_state,
+            .write_latch = c->write_latch,
+            .rw_mode = c->rw_mode,
+            .mode = c->mode,
+            .bcd = c->bcd,
+            .gate = c->gate,
         };
     }
 }
@@ -56,9 +65,18 @@ static void pit_put(KvmPit *s)
         const KvmPitChannel *c = &s->channels[i];
 
         state.channels[i] = (struct kvm_pit_channel_state){
-            .count = c->count, .latched_count = c->latched_count, .count_latched = c->count_latched, .status_latched = c->status_latched,
-            .status = c->status, .read_state = c->read_state, .write_state = c->write_state, .write_latch = c->write_latch,
-            .rw_mode = c->rw_mode, .mode = c->mode, .bcd = c->bcd, .gate = c->gate,
+            .count = c->count,
+            .latched_count = c->latched_count,
+            .count_latched = c->count_latched,
+            .status_latched = c->status_latched,
+            .status = c->status,
+            .read_state = c->read_state,
+            .write_state = c->write_state,
+            .write_latch = c->write_latch,
+            .rw_mode = c->rw_mode,
+            .mode = c->mode,
+            .bcd = c->bcd,
+            .gate = c->gate,
         };
     }
     int ret = kvm_vm_ioctl(KVM_SET_PIT2, &state);

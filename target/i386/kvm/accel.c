@@ -2,8 +2,8 @@
 /*
  * -accel kvm on x86: its options, and the machine as the kernel makes it.
  *
- * kernel-irqchip=on: local APICs, 8259 pair, IO APIC and (with the machine's pit=on) the 8254 are the kernel's; split: the local
- * APICs only; off: nothing, our models serve the guest.
+ * kernel-irqchip=on: local APICs, 8259 pair, IO APIC and (with the machine's pit=on) the 8254 are the kernel's; split:
+ * the local APICs only; off: nothing, our models serve the guest.
  */
 #include "core/error.h"
 #include "core/option.h"
@@ -11,14 +11,17 @@
 #include "target/i386/apic.h"
 #include "target/i386/kvm/kvm_x86.h"
 
-/* Three pages of the host's own, in a hole below the firmware: Intel processors without "unrestricted guest" need them. */
+/* Three pages of the host's own, in a hole below the firmware: Intel processors without "unrestricted guest" need them.
+ */
 #define IDENTITY_MAP_ADDR 0xfeffc000u
 #define TSS_ADDR 0xfeffd000u
 
 typedef struct KvmAccel { Accel accel; int irqchip; char *device; uint32_t shadow_mem_bytes; } KvmAccel;
 #define KVM(obj) ((KvmAccel *)(obj))
 
-static const char *const irqchip_words[] = { [KVM_IRQCHIP_OFF] = "off", [KVM_IRQCHIP_SPLIT] = "split", [KVM_IRQCHIP_ON] = "on", NULL };
+static const char *const irqchip_words[] = {
+    [KVM_IRQCHIP_OFF] = "off", [KVM_IRQCHIP_SPLIT] = "split", [KVM_IRQCHIP_ON] = "on", NULL
+};
 
 static bool set_irqchip(Object *obj, const Property *prop, json_object *value, GError **err)
 {
@@ -34,10 +37,14 @@ static bool set_irqchip(Object *obj, const Property *prop, json_object *value, G
         }
         nearest_add(&nearest, irqchip_words[i]);
     }
-    return error_set(err, "kernel-irqchip takes on, off or split, not '%s'%s", text ? text : "null", nearest_hint(&nearest));
+    return error_set(err, "kernel-irqchip takes on, off or split, not '%s'%s", text ? text : "null",
+                     nearest_hint(&nearest));
 }
 
-static json_object *get_irqchip(Object *obj, const Property *prop) { return json_object_new_string(irqchip_words[KVM(obj)->irqchip]); }
+static json_object *get_irqchip(Object *obj, const Property *prop)
+{
+    return json_object_new_string(irqchip_words[KVM(obj)->irqchip]);
+}
 
 static void kvm_init(Object *obj) { KVM(obj)->irqchip = KVM_IRQCHIP_ON; }
 
@@ -53,7 +60,8 @@ static void pic_intr(int level)
     }
 }
 
-static const ApicOutside all_in_kernel = { .send_msi = kvm_send_msi }, apics_in_kernel = { .send_msi = kvm_send_msi, .pic_intr = pic_intr };
+static const ApicOutside all_in_kernel = { .send_msi = kvm_send_msi },
+                         apics_in_kernel = { .send_msi = kvm_send_msi, .pic_intr = pic_intr };
 
 static bool irqchip_create(KvmIrqchip wanted, GError **err)
 {
@@ -73,12 +81,15 @@ static bool irqchip_create(KvmIrqchip wanted, GError **err)
         ret = kvm_vm_ioctl(KVM_CREATE_IRQCHIP, NULL);
     }
     if (ret < 0) {
-        return error_set_errno(err, -ret, "kernel-irqchip=%s: KVM makes no interrupt controllers", irqchip_words[wanted]);
+        return error_set_errno(err, -ret, "kernel-irqchip=%s: KVM makes no interrupt controllers",
+                               irqchip_words[wanted]);
     }
     if (wanted != KVM_IRQCHIP_OFF && kvm_has(KVM_CAP_X2APIC_API)) {
-        struct kvm_enable_cap cap = { .cap = KVM_CAP_X2APIC_API,
-                                      .args = { KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK } };
-        kvm_vm_ioctl(KVM_ENABLE_CAP, &cap);     /* a host without it serves ids up to 254, which is checked with the vCPUs */
+        struct kvm_enable_cap cap = {
+            .cap = KVM_CAP_X2APIC_API, .args = { KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK }
+        };
+        kvm_vm_ioctl(KVM_ENABLE_CAP,
+                     &cap); /* a host without it serves ids up to 254, which is checked with the vCPUs */
     }
     kvm.irqchip = wanted;
     apic_set_outside(wanted == KVM_IRQCHIP_ON ? &all_in_kernel : wanted == KVM_IRQCHIP_SPLIT ? &apics_in_kernel : NULL);
@@ -121,16 +132,29 @@ static bool init_machine(Accel *accel, GError **err)
 }
 
 static const Property kvm_properties[] = {
-    { .name = "kernel-irqchip", .kind = &prop_kind_virtual, .type_name = "on|off|split", .get = get_irqchip, .set = set_irqchip,
+    { .name = "kernel-irqchip",
+      .kind = &prop_kind_virtual,
+      .type_name = "on|off|split",
+      .get = get_irqchip,
+      .set = set_irqchip,
       .description = "interrupt controllers in the kernel: on, off or split (local APICs only)" },
-    PROP_UINT32("kvm-shadow-mem", KvmAccel, shadow_mem_bytes, 0, "memory for shadow page tables in bytes; 0: the kernel's choice"),
+    PROP_UINT32("kvm-shadow-mem", KvmAccel, shadow_mem_bytes, 0,
+                "memory for shadow page tables in bytes; 0: the kernel's choice"),
     PROP_STR("device", KvmAccel, device, "KVM's device, instead of /dev/kvm"),
-    { }
+    {}
 };
 
 static const AccelType kvm_accel_type = {
-    .name = "kvm-accel", .parent = &accel_type.type, .size = sizeof(KvmAccel), .description = "run guest code on the processor by Linux's KVM",
-    .properties = kvm_properties, .init = kvm_init, .init_machine = init_machine,
-    .vcpu_thread = kvm_vcpu_thread, .kick = kvm_kick, .state_pull = kvm_state_pull, .state_changed = kvm_state_changed,
+    .name = "kvm-accel",
+    .parent = &accel_type.type,
+    .size = sizeof(KvmAccel),
+    .description = "run guest code on the processor by Linux's KVM",
+    .properties = kvm_properties,
+    .init = kvm_init,
+    .init_machine = init_machine,
+    .vcpu_thread = kvm_vcpu_thread,
+    .kick = kvm_kick,
+    .state_pull = kvm_state_pull,
+    .state_changed = kvm_state_changed,
 };
 TYPE_REGISTER(kvm_accel_type);

@@ -3,8 +3,8 @@
  * What the host can give, and what CPUID shows.
  *
  *   KVM_GET_SUPPORTED_CPUID, feature MSRs -> kvm_supported_features(): words, by which models are filtered (cpu.c)
- *   cpu_cpuid(): the same leaves as under TCG -> kvm_set_cpuid(): entries for the kernel, with the host's own numbers where
- *   the hardware decides: where state components lie, performance counters
+ *   cpu_cpuid(): the same leaves as under TCG -> kvm_set_cpuid(): entries for the kernel, with the host's own numbers
+ * where the hardware decides: where state components lie, performance counters
  *
  * The kernel itself keeps the bits that follow control registers (OSXSAVE, OSPKE, sizes by XCR0) up to date.
  */
@@ -57,7 +57,10 @@ void kvm_processor_cpuid(uint32_t leaf, uint32_t out[4]) { __cpuid_count(leaf, 0
 
 static uint64_t host_feature_msr(uint32_t index)
 {
-    struct { struct kvm_msrs info; struct kvm_msr_entry entry; } one = { .info = { .nmsrs = 1 }, .entry = { .index = index } };
+    struct {
+        struct kvm_msrs info;
+        struct kvm_msr_entry entry;
+    } one = { .info = { .nmsrs = 1 }, .entry = { .index = index } };
 
     return kvm_has(KVM_CAP_GET_MSR_FEATURES) && kvm_system_ioctl(KVM_GET_MSRS, &one) == 1 ? one.entry.data : 0;
 }
@@ -69,19 +72,36 @@ static bool deadline_there(void) { return kvm_x86_apic_in_kernel() && kvm_has(KV
 static bool deadline_missing(void) { return !deadline_there(); }
 static bool never(void) { return true; }
 
-static const struct { uint16_t feature; bool give; bool (*when)(void); } corrections[] = {
-    { FEATURE_HYPERVISOR, true, NULL }, { FEATURE_HT, true, NULL }, { FEATURE_MTRR, true, NULL }, { FEATURE_PAT, true, NULL },
-    { FEATURE_MCE, true, NULL }, { FEATURE_MCA, true, NULL }, { FEATURE_ARAT, true, NULL },
-    { FEATURE_X2APIC, true, apic_there }, { FEATURE_X2APIC, false, apic_missing },
-    { FEATURE_TSC_DEADLINE, true, deadline_there }, { FEATURE_TSC_DEADLINE, false, deadline_missing },
-    { FEATURE_KVM_PV_UNHALT, false, apic_missing }, { FEATURE_KVM_PV_EOI, false, apic_missing },
-    { FEATURE_KVM_PV_IPI, false, apic_missing }, { FEATURE_KVM_ASYNCPF_INT, false, apic_missing },
-    { FEATURE_KVM_ASYNCPF, false, apic_missing }, { FEATURE_KVM_MSI_EXT_DEST_ID, true, apic_there },
+static const struct { uint16_t feature; bool give; bool (*when)(void);
+} corrections[] = {
+    { FEATURE_HYPERVISOR, true, NULL },
+    { FEATURE_HT, true, NULL },
+    { FEATURE_MTRR, true, NULL },
+    { FEATURE_PAT, true, NULL },
+    { FEATURE_MCE, true, NULL },
+    { FEATURE_MCA, true, NULL },
+    { FEATURE_ARAT, true, NULL },
+    { FEATURE_X2APIC, true, apic_there },
+    { FEATURE_X2APIC, false, apic_missing },
+    { FEATURE_TSC_DEADLINE, true, deadline_there },
+    { FEATURE_TSC_DEADLINE, false, deadline_missing },
+    { FEATURE_KVM_PV_UNHALT, false, apic_missing },
+    { FEATURE_KVM_PV_EOI, false, apic_missing },
+    { FEATURE_KVM_PV_IPI, false, apic_missing },
+    { FEATURE_KVM_ASYNCPF_INT, false, apic_missing },
+    { FEATURE_KVM_ASYNCPF, false, apic_missing },
+    { FEATURE_KVM_MSI_EXT_DEST_ID, true, apic_there },
     { FEATURE_KVM_HINT_DEDICATED, true, NULL },
     /* Their state has no place in CpuX86 (and would be lost on a reset or in migration). */
-    { FEATURE_MPX, false, never }, { FEATURE_INTEL_PT, false, never }, { FEATURE_CET_IBT, false, never },
-    { FEATURE_AMX_TILE, false, never }, { FEATURE_AMX_BF16, false, never }, { FEATURE_AMX_INT8, false, never },
-    { FEATURE_AMX_FP16, false, never }, { FEATURE_AMX_COMPLEX, false, never }, { FEATURE_XFD, false, never },
+    { FEATURE_MPX, false, never },
+    { FEATURE_INTEL_PT, false, never },
+    { FEATURE_CET_IBT, false, never },
+    { FEATURE_AMX_TILE, false, never },
+    { FEATURE_AMX_BF16, false, never },
+    { FEATURE_AMX_INT8, false, never },
+    { FEATURE_AMX_FP16, false, never },
+    { FEATURE_AMX_COMPLEX, false, never },
+    { FEATURE_XFD, false, never },
     { FEATURE_CET_SS, false, never },
 };
 
@@ -166,8 +186,8 @@ static bool more_subleaves(uint32_t leaf, unsigned next, const uint32_t first[4]
 
 static bool has_subleaves(uint32_t leaf)
 {
-    return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x12 || leaf == 0x14 || leaf == 0x1e || leaf == 0x1f ||
-           leaf == 0x24 || leaf == 0x8000001d;
+    return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x12 || leaf == 0x14 || leaf == 0x1e ||
+           leaf == 0x1f || leaf == 0x24 || leaf == 0x8000001d;
 }
 
 /* The processor stores state components where its own leaf 0Dh says. */
@@ -225,12 +245,14 @@ bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
         add(table, hyperv[i].leaf, -1, hyperv[i].out);
     }
     if (cpu->kvm) {
-        uint32_t base = hyperv_count ? 0x40000100 : 0x40000000, signature[4] = { base + 1 }, features = cpu->features[FEATURE_WORD_4000_0001_EAX];
+        uint32_t base = hyperv_count ? 0x40000100 : 0x40000000, signature[4] = { base + 1 },
+                 features = cpu->features[FEATURE_WORD_4000_0001_EAX];
 
         memcpy(&signature[1], "KVMKVMKVM\0\0\0", 12);
         add(table, base, -1, signature);
         /* kvmclock has two bits, one for each pair of MSRs by which it may be set up. */
-        features |= cpu_has(cpu, FEATURE_KVMCLOCK) && kvm_has(KVM_CAP_ADJUST_CLOCK) ? 1u << KVM_FEATURE_CLOCKSOURCE2 : 0;
+        features |=
+            cpu_has(cpu, FEATURE_KVMCLOCK) && kvm_has(KVM_CAP_ADJUST_CLOCK) ? 1u << KVM_FEATURE_CLOCKSOURCE2 : 0;
         add(table, base + 1, -1, (uint32_t[]){ features, 0, 0, cpu->features[FEATURE_WORD_4000_0001_EDX] });
     }
     for (uint32_t leaf = 0x80000000; leaf <= MIN(cpu->cpuid_xlevel, 0x80000040); leaf++) {
@@ -241,5 +263,7 @@ bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
         add_leaf(table, cpu, 0xc0000001);
     }
     ret = kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_CPUID2, table);
-    return ret < 0 ? error_set_errno(err, -ret, "vCPU %d: KVM refuses its CPUID (%u entries)", cpu->cpu.index, table->nent) : true;
+    return ret < 0
+               ? error_set_errno(err, -ret, "vCPU %d: KVM refuses its CPUID (%u entries)", cpu->cpu.index, table->nent)
+               : true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hyper-V enlightenments (hv-* of -cpu): what a Windows guest is shown in CPUID leaves 40000000h and up, and what KVM must be
- * told for it to work. With any of them on, KVM's own leaves move to 40000100h.
+ * Hyper-V enlightenments (hv-* of -cpu): what a Windows guest is shown in CPUID leaves 40000000h and up, and what KVM
+ * must be told for it to work. With any of them on, KVM's own leaves move to 40000100h.
  *
  * One row an enlightenment: its bits in each leaf, and what it is no use without. The host must give all of its bits.
  * Spec: Microsoft, Hypervisor Top Level Functional Specification 6.0b, chapter 2.4.
@@ -12,8 +12,20 @@
 #include "core/error.h"
 #include "target/i386/kvm/hyperv.h"
 
-enum { LEAF_VENDOR = 0x40000000, LEAF_INTERFACE, LEAF_VERSION, LEAF_FEATURES, LEAF_HINTS, LEAF_LIMITS, LEAF_NESTED = 0x4000000a };
-enum { FEATURES_HYPERCALL = 1 << 5, FEATURES_POST_SIGNAL_EBX = 1 << 4 | 1 << 5, FEATURES_DYNAMIC_PARTITIONING_EDX = 1 << 3 };
+enum {
+    LEAF_VENDOR = 0x40000000,
+    LEAF_INTERFACE,
+    LEAF_VERSION,
+    LEAF_FEATURES,
+    LEAF_HINTS,
+    LEAF_LIMITS,
+    LEAF_NESTED = 0x4000000a
+};
+enum {
+    FEATURES_HYPERCALL = 1 << 5,
+    FEATURES_POST_SIGNAL_EBX = 1 << 4 | 1 << 5,
+    FEATURES_DYNAMIC_PARTITIONING_EDX = 1 << 3
+};
 enum { HINTS_NO_NONARCH_CORESHARING = 1 << 18 };
 #define INTERFACE_HV1 0x31237648u               /* "Hv#1" */
 #define VP_LIMIT 64
@@ -85,9 +97,10 @@ static bool host_gives(CpuX86 *cpu, const Enlightenment *e)
     host_leaf(cpu, LEAF_HINTS, hints);
     host_leaf(cpu, LEAF_NESTED, nested);
     /* Advice to the guest rather than something that KVM does: kernels list it or not. */
-    uint32_t advice = e == &rows[HYPERV_RELAXED] || e == &rows[HYPERV_VAPIC] || e == &rows[HYPERV_AVIC] ? UINT32_MAX : 0;
-    return !(e->features_eax & ~features[0]) && !(e->features_edx & ~features[3]) && !(e->hints_eax & ~(hints[0] | advice)) &&
-           !(e->nested_eax & ~nested[0]);
+    uint32_t advice =
+        e == &rows[HYPERV_RELAXED] || e == &rows[HYPERV_VAPIC] || e == &rows[HYPERV_AVIC] ? UINT32_MAX : 0;
+    return !(e->features_eax & ~features[0]) && !(e->features_edx & ~features[3]) &&
+           !(e->hints_eax & ~(hints[0] | advice)) && !(e->nested_eax & ~nested[0]);
 }
 
 static bool any_on(const CpuX86 *cpu)
@@ -121,7 +134,10 @@ static bool check(CpuX86 *cpu, GError **err)
 
 static bool set_msr(CpuX86 *cpu, uint32_t index, uint64_t value)
 {
-    struct { struct kvm_msrs info; struct kvm_msr_entry entry; } one = { .info = { .nmsrs = 1 }, .entry = { .index = index, .data = value } };
+    struct {
+        struct kvm_msrs info;
+        struct kvm_msr_entry entry;
+    } one = { .info = { .nmsrs = 1 }, .entry = { .index = index, .data = value } };
 
     return kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_MSRS, &one) == 1;
 }
@@ -142,7 +158,8 @@ bool hyperv_init(CpuX86 *cpu, GError **err)
         int ret = kvm_vcpu_ioctl(&cpu->cpu, KVM_ENABLE_CAP, &cap);
 
         if (ret < 0) {
-            return error_set_errno(err, -ret, "hv-synic cannot be had%s", kvm.irqchip == KVM_IRQCHIP_OFF ? " with kernel-irqchip=off" : "");
+            return error_set_errno(err, -ret, "hv-synic cannot be had%s",
+                                   kvm.irqchip == KVM_IRQCHIP_OFF ? " with kernel-irqchip=off" : "");
         }
     }
     return true;
@@ -161,7 +178,8 @@ bool hyperv_after_cpuid(CpuX86 *cpu, GError **err)
         }
     }
     if (cpu->hyperv & NEEDS(VPINDEX) && !set_msr(cpu, MSR_VP_INDEX, cpu->cpu.index)) {
-        return error_set(err, "hv-vpindex cannot be had: KVM does not let vCPU %d have index %d", cpu->cpu.index, cpu->cpu.index);
+        return error_set(err, "hv-vpindex cannot be had: KVM does not let vCPU %d have index %d", cpu->cpu.index,
+                         cpu->cpu.index);
     }
     return true;
 }
@@ -198,8 +216,9 @@ unsigned hyperv_leaves(const CpuX86 *cpu, HypervLeaf leaves[HYPERV_LEAVES_MAX])
     leaves[n] = (HypervLeaf){ LEAF_VENDOR, { has_nested ? LEAF_NESTED : LEAF_LIMITS } };
     memcpy(&leaves[n++].out[1], vendor, 12);
     leaves[n++] = (HypervLeaf){ LEAF_INTERFACE, { INTERFACE_HV1 } };
-    leaves[n++] = (HypervLeaf){ LEAF_VERSION, { cpu->hv_build, (uint32_t)cpu->hv_major << 16 | cpu->hv_minor, cpu->hv_spack,
-                                                (uint32_t)cpu->hv_sbranch << 24 | (cpu->hv_snumber & 0xffffff) } };
+    leaves[n++] = (HypervLeaf){ LEAF_VERSION,
+                                { cpu->hv_build, (uint32_t)cpu->hv_major << 16 | cpu->hv_minor, cpu->hv_spack,
+                                  (uint32_t)cpu->hv_sbranch << 24 | (cpu->hv_snumber & 0xffffff) } };
     leaves[n++] = (HypervLeaf){ LEAF_FEATURES, { features[0], features[1], features[2], features[3] } };
     leaves[n++] = (HypervLeaf){ LEAF_HINTS, { hints[0], hints[1] } };
     leaves[n++] = (HypervLeaf){ LEAF_LIMITS, { VP_LIMIT } };

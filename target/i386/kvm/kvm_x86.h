@@ -4,8 +4,8 @@
  *
  *   accel.c   the accelerator type: options of -accel kvm, the machine
  *   cpuid.c   what the host can give, and CPUID as the guest is to see it
- *   state.c   registers to the kernel and back: one table;  msrs.c, xsave.c: the two parts of it that vary with the host
- *   vcpu.c    interrupts into the guest, and the exits that only x86 has
+ *   state.c   registers to the kernel and back: one table;  msrs.c, xsave.c: the two parts of it that vary with the
+ * host vcpu.c    interrupts into the guest, and the exits that only x86 has
  */
 #ifndef TARGET_I386_KVM_KVM_X86_H
 #define TARGET_I386_KVM_KVM_X86_H

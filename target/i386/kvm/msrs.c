@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSRs between CpuX86 and the kernel: those that the kernel lists (and the memory types and machine check banks, which it
- * has without listing them) and that have a place in CpuX86, as the table of system/msr.c tells.
+ * MSRs between CpuX86 and the kernel: those that the kernel lists (and the memory types and machine check banks, which
+ * it has without listing them) and that have a place in CpuX86, as the table of system/msr.c tells.
  *
  * A host may list an MSR and then refuse it (nested hosts do): such an MSR is left out from then on.
  */
@@ -15,9 +15,10 @@
 #include "target/i386/system/msr.h"
 
 /* Not in KVM_GET_MSR_INDEX_LIST, but always there; or nearly, see above. */
-static const struct { uint32_t first, last; uint16_t feature; } unlisted[] = {
-    { 0x200, 0x20f, FEATURE_MTRR }, { 0x250, 0x250, FEATURE_MTRR }, { 0x258, 0x259, FEATURE_MTRR }, { 0x268, 0x26f, FEATURE_MTRR },
-    { 0x2ff, 0x2ff, FEATURE_MTRR },
+static const struct { uint32_t first, last; uint16_t feature;
+} unlisted[] = {
+    { 0x200, 0x20f, FEATURE_MTRR }, { 0x250, 0x250, FEATURE_MTRR }, { 0x258, 0x259, FEATURE_MTRR },
+    { 0x268, 0x26f, FEATURE_MTRR }, { 0x2ff, 0x2ff, FEATURE_MTRR },
 };
 
 /* What is written when: the rest with every hand-over. */
@@ -26,7 +27,10 @@ static KvmLevel level_of(uint32_t index)
     switch (index) {
     case MSR_TSC: case MSR_UCODE_REV:
         return KVM_LEVEL_FULL;                  /* a reset does not stop the TSC */
-    case MSR_TSC_ADJUST: case 0x200 ... 0x2ff: case 0x4b564d00 ... 0x4b564dff: case MSR_HYPERV_FIRST ... MSR_HYPERV_LAST:
+    case MSR_TSC_ADJUST:
+    case 0x200 ... 0x2ff:
+    case 0x4b564d00 ... 0x4b564dff:
+    case MSR_HYPERV_FIRST ... MSR_HYPERV_LAST:
         return index == MSR_PAT ? KVM_LEVEL_RUNTIME : KVM_LEVEL_RESET;
     default:
         return KVM_LEVEL_RUNTIME;
@@ -49,7 +53,10 @@ static uint64_t *place_of(CpuX86 *cpu, uint32_t index)
 
 static bool readable(CpuX86 *cpu, uint32_t index)
 {
-    struct { struct kvm_msrs info; struct kvm_msr_entry entry; } one = { .info = { .nmsrs = 1 }, .entry = { .index = index } };
+    struct {
+        struct kvm_msrs info;
+        struct kvm_msr_entry entry;
+    } one = { .info = { .nmsrs = 1 }, .entry = { .index = index } };
 
     return kvm_vcpu_ioctl(&cpu->cpu, KVM_GET_MSRS, &one) == 1;
 }
@@ -91,12 +98,16 @@ void kvm_msrs_init(CpuX86 *cpu)
         add(cpu, list->indices[i]);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(unlisted); i++) {
-        for (uint32_t index = unlisted[i].first; cpu_has(cpu, unlisted[i].feature) && index <= unlisted[i].last; index++) {
+        for (uint32_t index = unlisted[i].first; cpu_has(cpu, unlisted[i].feature) && index <= unlisted[i].last;
+             index++) {
             add(cpu, index);
         }
     }
     if (cpu_has(cpu, FEATURE_ARCH_CAPABILITIES)) {
-        struct { struct kvm_msrs info; struct kvm_msr_entry entry; } one = { .info = { .nmsrs = 1 }, .entry = { .index = MSR_ARCH_CAPABILITIES } };
+        struct {
+            struct kvm_msrs info;
+            struct kvm_msr_entry entry;
+        } one = { .info = { .nmsrs = 1 }, .entry = { .index = MSR_ARCH_CAPABILITIES } };
 
         uint64_t value = 0;
 

@@ -2,12 +2,12 @@
 /*
  * Registers between CpuX86 and the kernel: one table.
  *
- * `parts` has a row for each ioctl pair, in the order in which the kernel must be given them; `fields` has a row for each
- * register that is a plain number on both sides. What is no plain number (segments, flags, vectors, MSRs) has a function of
- * its part. Getting and putting, and the test that goes through them field by field, walk these rows.
+ * `parts` has a row for each ioctl pair, in the order in which the kernel must be given them; `fields` has a row for
+ * each register that is a plain number on both sides. What is no plain number (segments, flags, vectors, MSRs) has a
+ * function of its part. Getting and putting, and the test that goes through them field by field, walk these rows.
  *
- * Order: special registers first, since they decide how the local APIC's id and the rest are read; MSRs after the local APIC,
- * which the TSC deadline belongs to; events after everything that may raise or drop one.
+ * Order: special registers first, since they decide how the local APIC's id and the rest are read; MSRs after the local
+ * APIC, which the TSC deadline belongs to; events after everything that may raise or drop one.
  */
 #include <string.h>
 
@@ -27,25 +27,47 @@
 #define APIC_FIELD(reg, a) \
     { .part = KVM_PART_LAPIC, .of_apic = true, .name = "lapic." #a, .theirs = offsetof(KvmX86, lapic) + (reg), .their_bytes = 4, \
       .ours = offsetof(Apic, a), .our_bytes = sizeof(((Apic *)NULL)->a) }
-#define APIC_VECTORS(reg, set) \
-    APIC_FIELD((reg) + 0x00, set[0]), APIC_FIELD((reg) + 0x10, set[1]), APIC_FIELD((reg) + 0x20, set[2]), APIC_FIELD((reg) + 0x30, set[3]), \
-    APIC_FIELD((reg) + 0x40, set[4]), APIC_FIELD((reg) + 0x50, set[5]), APIC_FIELD((reg) + 0x60, set[6]), APIC_FIELD((reg) + 0x70, set[7])
+#define APIC_VECTORS(reg, set)                                                                                         \
+    APIC_FIELD((reg) + 0x00, set[0]), APIC_FIELD((reg) + 0x10, set[1]), APIC_FIELD((reg) + 0x20, set[2]),              \
+        APIC_FIELD((reg) + 0x30, set[3]), APIC_FIELD((reg) + 0x40, set[4]), APIC_FIELD((reg) + 0x50, set[5]),          \
+        APIC_FIELD((reg) + 0x60, set[6]), APIC_FIELD((reg) + 0x70, set[7])
 
 const KvmField kvm_fields[] = {
-    PART_FIELD(REGS, regs.rax, regs[R_RAX]), PART_FIELD(REGS, regs.rbx, regs[R_RBX]), PART_FIELD(REGS, regs.rcx, regs[R_RCX]),
-    PART_FIELD(REGS, regs.rdx, regs[R_RDX]), PART_FIELD(REGS, regs.rsi, regs[R_RSI]), PART_FIELD(REGS, regs.rdi, regs[R_RDI]),
-    PART_FIELD(REGS, regs.rsp, regs[R_RSP]), PART_FIELD(REGS, regs.rbp, regs[R_RBP]), PART_FIELD(REGS, regs.r8, regs[R_R8]),
-    PART_FIELD(REGS, regs.r9, regs[R_R9]), PART_FIELD(REGS, regs.r10, regs[R_R10]), PART_FIELD(REGS, regs.r11, regs[R_R11]),
-    PART_FIELD(REGS, regs.r12, regs[R_R12]), PART_FIELD(REGS, regs.r13, regs[R_R13]), PART_FIELD(REGS, regs.r14, regs[R_R14]),
-    PART_FIELD(REGS, regs.r15, regs[R_R15]), PART_FIELD(REGS, regs.rip, rip),
+    PART_FIELD(REGS, regs.rax, regs[R_RAX]),
+    PART_FIELD(REGS, regs.rbx, regs[R_RBX]),
+    PART_FIELD(REGS, regs.rcx, regs[R_RCX]),
+    PART_FIELD(REGS, regs.rdx, regs[R_RDX]),
+    PART_FIELD(REGS, regs.rsi, regs[R_RSI]),
+    PART_FIELD(REGS, regs.rdi, regs[R_RDI]),
+    PART_FIELD(REGS, regs.rsp, regs[R_RSP]),
+    PART_FIELD(REGS, regs.rbp, regs[R_RBP]),
+    PART_FIELD(REGS, regs.r8, regs[R_R8]),
+    PART_FIELD(REGS, regs.r9, regs[R_R9]),
+    PART_FIELD(REGS, regs.r10, regs[R_R10]),
+    PART_FIELD(REGS, regs.r11, regs[R_R11]),
+    PART_FIELD(REGS, regs.r12, regs[R_R12]),
+    PART_FIELD(REGS, regs.r13, regs[R_R13]),
+    PART_FIELD(REGS, regs.r14, regs[R_R14]),
+    PART_FIELD(REGS, regs.r15, regs[R_R15]),
+    PART_FIELD(REGS, regs.rip, rip),
 
-    PART_FIELD(SREGS, sregs.cr0, cr0), PART_FIELD(SREGS, sregs.cr2, cr2), PART_FIELD(SREGS, sregs.cr3, cr3),
-    PART_FIELD(SREGS, sregs.cr4, cr4), PART_FIELD(SREGS, sregs.efer, msr.efer), PART_FIELD(SREGS, sregs.apic_base, msr.apic_base),
-    PART_FIELD(SREGS, sregs.gdt.base, gdtr.base), PART_FIELD(SREGS, sregs.gdt.limit, gdtr.limit),
-    PART_FIELD(SREGS, sregs.idt.base, idtr.base), PART_FIELD(SREGS, sregs.idt.limit, idtr.limit),
+    PART_FIELD(SREGS, sregs.cr0, cr0),
+    PART_FIELD(SREGS, sregs.cr2, cr2),
+    PART_FIELD(SREGS, sregs.cr3, cr3),
+    PART_FIELD(SREGS, sregs.cr4, cr4),
+    PART_FIELD(SREGS, sregs.efer, msr.efer),
+    PART_FIELD(SREGS, sregs.apic_base, msr.apic_base),
+    PART_FIELD(SREGS, sregs.gdt.base, gdtr.base),
+    PART_FIELD(SREGS, sregs.gdt.limit, gdtr.limit),
+    PART_FIELD(SREGS, sregs.idt.base, idtr.base),
+    PART_FIELD(SREGS, sregs.idt.limit, idtr.limit),
 
-    PART_FIELD(DEBUG, debug.db[0], dr[0]), PART_FIELD(DEBUG, debug.db[1], dr[1]), PART_FIELD(DEBUG, debug.db[2], dr[2]),
-    PART_FIELD(DEBUG, debug.db[3], dr[3]), PART_FIELD(DEBUG, debug.dr6, dr[6]), PART_FIELD(DEBUG, debug.dr7, dr[7]),
+    PART_FIELD(DEBUG, debug.db[0], dr[0]),
+    PART_FIELD(DEBUG, debug.db[1], dr[1]),
+    PART_FIELD(DEBUG, debug.db[2], dr[2]),
+    PART_FIELD(DEBUG, debug.db[3], dr[3]),
+    PART_FIELD(DEBUG, debug.dr6, dr[6]),
+    PART_FIELD(DEBUG, debug.dr7, dr[7]),
 
     PART_FIELD(EVENTS, events.exception.injected, in_flight.exception_injected),
     PART_FIELD(EVENTS, events.exception.pending, in_flight.exception_pending),
@@ -58,17 +80,33 @@ const KvmField kvm_fields[] = {
     PART_FIELD(EVENTS, events.interrupt.nr, in_flight.interrupt_vector),
     PART_FIELD(EVENTS, events.interrupt.soft, in_flight.interrupt_soft),
     PART_FIELD(EVENTS, events.interrupt.shadow, in_flight.shadow),
-    PART_FIELD(EVENTS, events.nmi.injected, in_flight.nmi_injected), PART_FIELD(EVENTS, events.nmi.pending, in_flight.nmi_pending),
-    PART_FIELD(EVENTS, events.nmi.masked, nmi_blocked), PART_FIELD(EVENTS, events.sipi_vector, sipi_vector),
-    PART_FIELD(EVENTS, events.smi.smm, smm), PART_FIELD(EVENTS, events.smi.pending, in_flight.smi_pending),
+    PART_FIELD(EVENTS, events.nmi.injected, in_flight.nmi_injected),
+    PART_FIELD(EVENTS, events.nmi.pending, in_flight.nmi_pending),
+    PART_FIELD(EVENTS, events.nmi.masked, nmi_blocked),
+    PART_FIELD(EVENTS, events.sipi_vector, sipi_vector),
+    PART_FIELD(EVENTS, events.smi.smm, smm),
+    PART_FIELD(EVENTS, events.smi.pending, in_flight.smi_pending),
     PART_FIELD(EVENTS, events.smi.smm_inside_nmi, in_flight.smm_inside_nmi),
     PART_FIELD(EVENTS, events.smi.latched_init, in_flight.init_latched),
 
-    APIC_FIELD(0x80, tpr), APIC_FIELD(0xd0, ldr), APIC_FIELD(0xe0, dfr), APIC_FIELD(0xf0, svr), APIC_VECTORS(0x100, isr),
-    APIC_VECTORS(0x180, tmr), APIC_VECTORS(0x200, irr), APIC_FIELD(0x280, esr), APIC_FIELD(0x300, icr_low), APIC_FIELD(0x310, icr_high),
-    APIC_FIELD(0x320, lvt[LVT_TIMER]), APIC_FIELD(0x330, lvt[LVT_THERMAL]), APIC_FIELD(0x340, lvt[LVT_PERFORMANCE]),
-    APIC_FIELD(0x350, lvt[LVT_LINT0]), APIC_FIELD(0x360, lvt[LVT_LINT1]), APIC_FIELD(0x370, lvt[LVT_ERROR]),
-    APIC_FIELD(0x380, initial_count), APIC_FIELD(0x3e0, divide),
+    APIC_FIELD(0x80, tpr),
+    APIC_FIELD(0xd0, ldr),
+    APIC_FIELD(0xe0, dfr),
+    APIC_FIELD(0xf0, svr),
+    APIC_VECTORS(0x100, isr),
+    APIC_VECTORS(0x180, tmr),
+    APIC_VECTORS(0x200, irr),
+    APIC_FIELD(0x280, esr),
+    APIC_FIELD(0x300, icr_low),
+    APIC_FIELD(0x310, icr_high),
+    APIC_FIELD(0x320, lvt[LVT_TIMER]),
+    APIC_FIELD(0x330, lvt[LVT_THERMAL]),
+    APIC_FIELD(0x340, lvt[LVT_PERFORMANCE]),
+    APIC_FIELD(0x350, lvt[LVT_LINT0]),
+    APIC_FIELD(0x360, lvt[LVT_LINT1]),
+    APIC_FIELD(0x370, lvt[LVT_ERROR]),
+    APIC_FIELD(0x380, initial_count),
+    APIC_FIELD(0x3e0, divide),
 };
 const size_t kvm_field_count = G_N_ELEMENTS(kvm_fields);
 
@@ -84,7 +122,8 @@ static void copy_fields(CpuX86 *cpu, KvmPart part, bool to_kernel)
 {
     for (size_t i = 0; i < kvm_field_count; i++) {
         const KvmField *f = &kvm_fields[i];
-        uint8_t *theirs = (uint8_t *)cpu->kvm_x86 + f->theirs, *ours = (f->of_apic ? (uint8_t *)cpu->apic : (uint8_t *)cpu) + f->ours;
+        uint8_t *theirs = (uint8_t *)cpu->kvm_x86 + f->theirs,
+                *ours = (f->of_apic ? (uint8_t *)cpu->apic : (uint8_t *)cpu) + f->ours;
 
         if (f->part != part) {
             continue;
@@ -105,8 +144,12 @@ static void regs_to(CpuX86 *cpu, KvmLevel level) { cpu->kvm_x86->regs.rflags = c
 static SegmentCache segment_from(const struct kvm_segment *s)
 {
     return (SegmentCache){
-        .base = s->base, .limit = s->limit, .selector = s->selector,
-        .attr = s->unusable ? 0 : s->type | s->s << 4 | s->dpl << 5 | s->present << 7 | s->avl << 12 | s->l << 13 | s->db << 14 | s->g << 15,
+        .base = s->base,
+        .limit = s->limit,
+        .selector = s->selector,
+        .attr = s->unusable ? 0
+                            : s->type | s->s << 4 | s->dpl << 5 | s->present << 7 | s->avl << 12 | s->l << 13 |
+                                  s->db << 14 | s->g << 15,
     };
 }
 
@@ -115,15 +158,26 @@ static struct kvm_segment segment_to(const SegmentCache *s)
     unsigned a = s->attr;
 
     return (struct kvm_segment){
-        .base = s->base, .limit = s->limit, .selector = s->selector, .type = a & SEG_TYPE, .s = a >> 4 & 1, .dpl = a >> 5 & 3,
-        .present = a >> 7 & 1, .avl = a >> 12 & 1, .l = a >> 13 & 1, .db = a >> 14 & 1, .g = a >> 15 & 1, .unusable = !(a & SEG_P),
+        .base = s->base,
+        .limit = s->limit,
+        .selector = s->selector,
+        .type = a & SEG_TYPE,
+        .s = a >> 4 & 1,
+        .dpl = a >> 5 & 3,
+        .present = a >> 7 & 1,
+        .avl = a >> 12 & 1,
+        .l = a >> 13 & 1,
+        .db = a >> 14 & 1,
+        .g = a >> 15 & 1,
+        .unusable = !(a & SEG_P),
     };
 }
 
-static const struct { size_t theirs, ours; } segments[] = {
+static const struct { size_t theirs, ours;
+} segments[] = {
 #define SEGMENT(k, c) { offsetof(struct kvm_sregs, k), offsetof(CpuX86, c) }
-    SEGMENT(cs, seg[R_CS]), SEGMENT(ds, seg[R_DS]), SEGMENT(es, seg[R_ES]), SEGMENT(fs, seg[R_FS]), SEGMENT(gs, seg[R_GS]),
-    SEGMENT(ss, seg[R_SS]), SEGMENT(tr, tr), SEGMENT(ldt, ldtr),
+    SEGMENT(cs, seg[R_CS]), SEGMENT(ds, seg[R_DS]), SEGMENT(es, seg[R_ES]), SEGMENT(fs, seg[R_FS]),
+    SEGMENT(gs, seg[R_GS]), SEGMENT(ss, seg[R_SS]), SEGMENT(tr, tr),        SEGMENT(ldt, ldtr),
 #undef SEGMENT
 };
 
@@ -140,7 +194,8 @@ static void sregs_to(CpuX86 *cpu, KvmLevel level)
     struct kvm_sregs *s = &cpu->kvm_x86->sregs;
 
     for (size_t i = 0; i < G_N_ELEMENTS(segments); i++) {
-        *(struct kvm_segment *)((uint8_t *)s + segments[i].theirs) = segment_to((const SegmentCache *)((uint8_t *)cpu + segments[i].ours));
+        *(struct kvm_segment *)((uint8_t *)s + segments[i].theirs) =
+            segment_to((const SegmentCache *)((uint8_t *)cpu + segments[i].ours));
     }
     s->cr8 = apic_cr8(cpu->apic);
     memset(s->interrupt_bitmap, 0, sizeof s->interrupt_bitmap);     /* vcpu_events says it better */
@@ -190,7 +245,8 @@ static void mp_from(CpuX86 *cpu)
     uint32_t mp = cpu->kvm_x86->mp.mp_state;
 
     cpu->in_flight.mp_state = mp;
-    cpu->wait_for_sipi = mp == KVM_MP_STATE_UNINITIALIZED || mp == KVM_MP_STATE_INIT_RECEIVED || mp == KVM_MP_STATE_SIPI_RECEIVED;
+    cpu->wait_for_sipi =
+        mp == KVM_MP_STATE_UNINITIALIZED || mp == KVM_MP_STATE_INIT_RECEIVED || mp == KVM_MP_STATE_SIPI_RECEIVED;
     __atomic_store_n(&cpu->cpu.halted, mp != KVM_MP_STATE_RUNNABLE, __ATOMIC_SEQ_CST);
 }
 
@@ -199,7 +255,8 @@ static void mp_to(CpuX86 *cpu, KvmLevel level)
     uint32_t mp = KVM_MP_STATE_RUNNABLE, before = cpu->in_flight.mp_state;
 
     if (kvm_x86_apic_in_kernel() && cpu->wait_for_sipi) {
-        mp = before == KVM_MP_STATE_INIT_RECEIVED || before == KVM_MP_STATE_SIPI_RECEIVED ? before : KVM_MP_STATE_UNINITIALIZED;
+        mp = before == KVM_MP_STATE_INIT_RECEIVED || before == KVM_MP_STATE_SIPI_RECEIVED ? before
+                                                                                          : KVM_MP_STATE_UNINITIALIZED;
     } else if (kvm_x86_apic_in_kernel() && cpu->cpu.halted) {
         mp = KVM_MP_STATE_HALTED;
     }
@@ -210,7 +267,10 @@ static void mp_to(CpuX86 *cpu, KvmLevel level)
 static unsigned divide_shift(const Apic *a) { return ((a->divide & 3) + (a->divide >> 1 & 4) + 1) & 7; }
 static bool in_x2apic(const CpuX86 *cpu) { return cpu->msr.apic_base & APIC_BASE_EXTD; }
 
-static uint32_t *lapic_register(CpuX86 *cpu, unsigned offset) { return (uint32_t *)(cpu->kvm_x86->lapic.regs + offset); }
+static uint32_t *lapic_register(CpuX86 *cpu, unsigned offset)
+{
+    return (uint32_t *)(cpu->kvm_x86->lapic.regs + offset);
+}
 
 static void lapic_from(CpuX86 *cpu)
 {
@@ -218,7 +278,8 @@ static void lapic_from(CpuX86 *cpu)
     uint32_t current = *lapic_register(cpu, 0x390);
 
     a->id = in_x2apic(cpu) ? *lapic_register(cpu, 0x20) : *lapic_register(cpu, 0x20) >> 24;
-    a->count_start_ns = clock_ns(CLOCK_VIRTUAL) - ((int64_t)(a->initial_count - MIN(current, a->initial_count)) << divide_shift(a));
+    a->count_start_ns =
+        clock_ns(CLOCK_VIRTUAL) - ((int64_t)(a->initial_count - MIN(current, a->initial_count)) << divide_shift(a));
 }
 
 static void lapic_to(CpuX86 *cpu, KvmLevel level)
@@ -236,16 +297,21 @@ static bool have_xcrs(void) { return kvm_has(KVM_CAP_XCRS); }
     [KVM_PART_##id] = { .name = name_, .get = get_, .set = set_, .place = offsetof(KvmX86, member), __VA_ARGS__ }
 
 const KvmPartRow kvm_parts[KVM_PART_COUNT] = {
-    PART(SREGS, "special registers", KVM_GET_SREGS, KVM_SET_SREGS, sregs, .from = sregs_from, .to = sregs_to, .there = always),
-    PART(LAPIC, "local APIC", KVM_GET_LAPIC, KVM_SET_LAPIC, lapic, .from = lapic_from, .to = lapic_to, .there = kvm_x86_apic_in_kernel),
-    PART(REGS, "general registers", KVM_GET_REGS, KVM_SET_REGS, regs, .from = regs_from, .to = regs_to, .there = always),
+    PART(SREGS, "special registers", KVM_GET_SREGS, KVM_SET_SREGS, sregs, .from = sregs_from, .to = sregs_to,
+         .there = always),
+    PART(LAPIC, "local APIC", KVM_GET_LAPIC, KVM_SET_LAPIC, lapic, .from = lapic_from, .to = lapic_to,
+         .there = kvm_x86_apic_in_kernel),
+    PART(REGS, "general registers", KVM_GET_REGS, KVM_SET_REGS, regs, .from = regs_from, .to = regs_to,
+         .there = always),
     [KVM_PART_XSAVE] = { .name = "vector state", .get_all = kvm_xsave_get, .put_all = kvm_xsave_put, .there = always },
-    PART(XCRS, "extended control registers", KVM_GET_XCRS, KVM_SET_XCRS, xcrs, .from = xcrs_from, .to = xcrs_to, .there = have_xcrs),
+    PART(XCRS, "extended control registers", KVM_GET_XCRS, KVM_SET_XCRS, xcrs, .from = xcrs_from, .to = xcrs_to,
+         .there = have_xcrs),
     [KVM_PART_MSRS] = { .name = "MSRs", .get_all = kvm_msrs_get, .put_all = kvm_msrs_put, .there = always },
     PART(MP, "multiprocessing state", KVM_GET_MP_STATE, KVM_SET_MP_STATE, mp, .from = mp_from, .to = mp_to,
          .there = kvm_x86_apic_in_kernel),
     PART(DEBUG, "debug registers", KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, debug, .there = always),
-    PART(EVENTS, "events", KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events, .from = events_from, .to = events_to, .there = always),
+    PART(EVENTS, "events", KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, events, .from = events_from, .to = events_to,
+         .there = always),
 };
 
 bool kvm_x86_get_state(Cpu *c, GError **err)
@@ -253,8 +319,8 @@ bool kvm_x86_get_state(Cpu *c, GError **err)
     CpuX86 *cpu = CPU_X86(c);
 
     /* KVM_GET_MP_STATE acts on a pending INIT or start-up and so comes first. */
-    static const KvmPart order[] = { KVM_PART_MP, KVM_PART_SREGS, KVM_PART_LAPIC, KVM_PART_REGS, KVM_PART_XSAVE, KVM_PART_XCRS,
-                                     KVM_PART_MSRS, KVM_PART_DEBUG, KVM_PART_EVENTS };
+    static const KvmPart order[] = { KVM_PART_MP,   KVM_PART_SREGS, KVM_PART_LAPIC, KVM_PART_REGS,  KVM_PART_XSAVE,
+                                     KVM_PART_XCRS, KVM_PART_MSRS,  KVM_PART_DEBUG, KVM_PART_EVENTS };
     G_STATIC_ASSERT(G_N_ELEMENTS(order) == KVM_PART_COUNT);
 
     for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {

@@ -7,8 +7,16 @@
 
 /* In the order in which the kernel is given them. */
 typedef enum KvmPart {
-    KVM_PART_SREGS, KVM_PART_LAPIC, KVM_PART_REGS, KVM_PART_XSAVE, KVM_PART_XCRS, KVM_PART_MSRS, KVM_PART_MP, KVM_PART_DEBUG,
-    KVM_PART_EVENTS, KVM_PART_COUNT
+    KVM_PART_SREGS,
+    KVM_PART_LAPIC,
+    KVM_PART_REGS,
+    KVM_PART_XSAVE,
+    KVM_PART_XCRS,
+    KVM_PART_MSRS,
+    KVM_PART_MP,
+    KVM_PART_DEBUG,
+    KVM_PART_EVENTS,
+    KVM_PART_COUNT
 } KvmPart;
 
 /* A register that is one number here and there; the narrower side decides what is kept. */

@@ -3,9 +3,9 @@
  * A vCPU under KVM: its beginning, what is injected into it, what comes out of it.
  *
  * Interrupt controllers of our own (kernel-irqchip=off): INTERRUPT_HARD of interrupt_request says that the local APIC
- * model has a vector. Before each entry: if the guest can take one, it is acknowledged and given to KVM_INTERRUPT; else KVM is
- * asked to come out when the guest can (interrupt window). HLT, INIT and start-up are ours too. With local APICs in the
- * kernel HLT never comes out, and with split only the 8259 pair's vectors go this way.
+ * model has a vector. Before each entry: if the guest can take one, it is acknowledged and given to KVM_INTERRUPT; else
+ * KVM is asked to come out when the guest can (interrupt window). HLT, INIT and start-up are ours too. With local APICs
+ * in the kernel HLT never comes out, and with split only the 8259 pair's vectors go this way.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,10 @@
 #include "target/i386/system/msr.h"
 #include "target/i386/system/system.h"
 
-static uint32_t requests_of(const CpuX86 *cpu) { return __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE); }
+static uint32_t requests_of(const CpuX86 *cpu)
+{
+    return __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
+}
 
 /* Life. */
 
@@ -36,7 +39,8 @@ static bool set_tsc_khz(CpuX86 *cpu, GError **err)
     if ((uint64_t)MAX(host, 0) == cpu->tsc_khz) {
         return true;
     }
-    int ret = kvm_has(KVM_CAP_TSC_CONTROL) ? kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_TSC_KHZ, (void *)cpu->tsc_khz) : -ENOTSUP;
+    int ret =
+        kvm_has(KVM_CAP_TSC_CONTROL) ? kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_TSC_KHZ, (void *)cpu->tsc_khz) : -ENOTSUP;
     if (ret >= 0) {
         return true;
     }
@@ -44,7 +48,8 @@ static bool set_tsc_khz(CpuX86 *cpu, GError **err)
     if (host > 0 && ABS((int64_t)cpu->tsc_khz - host) * 4000 <= host) {
         return true;
     }
-    return error_set(err, "tsc-frequency=%" PRIu64 " cannot be given: the host's TSC runs at %d kHz and %s", cpu->tsc_hz, host,
+    return error_set(err, "tsc-frequency=%" PRIu64 " cannot be given: the host's TSC runs at %d kHz and %s",
+                     cpu->tsc_hz, host,
                      kvm_has(KVM_CAP_TSC_CONTROL) ? "KVM refuses that rate" : "this processor cannot scale it");
 }
 
@@ -170,7 +175,8 @@ static bool mmio(Cpu *c, GuestAddr addr, uint8_t *data, unsigned len, bool write
     CpuX86 *cpu = CPU_X86(c);
     uint64_t base = cpu->msr.apic_base & ~0xfffull, value = 0;
 
-    if (kvm_x86_apic_in_kernel() || !(cpu->msr.apic_base & APIC_BASE_ENABLE) || addr - base >= GUEST_PAGE_SIZE || len > 8) {
+    if (kvm_x86_apic_in_kernel() || !(cpu->msr.apic_base & APIC_BASE_ENABLE) || addr - base >= GUEST_PAGE_SIZE ||
+        len > 8) {
         return false;
     }
     if (write) {
@@ -238,7 +244,8 @@ static KvmNext serve_exit(Cpu *c)
         return KVM_NEXT_RUN;
     }
     default: {
-        g_autofree char *text = g_strdup_printf("KVM left the guest for reason %u, which is not known here", run->exit_reason);
+        g_autofree char *text =
+            g_strdup_printf("KVM left the guest for reason %u, which is not known here", run->exit_reason);
         BQL_GUARD();
         broken(c, text);
         c->stop = true;
@@ -249,6 +256,15 @@ static KvmNext serve_exit(Cpu *c)
 }
 
 const struct KvmCpuOps kvm_x86_cpu_ops = {
-    .vcpu_id = vcpu_id, .init = vcpu_init, .get_state = kvm_x86_get_state, .put_state = kvm_x86_put_state, .events = events,
-    .before_run = before_run, .after_run = after_run, .mmio = mmio, .memory = memory_of, .exit = serve_exit, .broken = broken,
+    .vcpu_id = vcpu_id,
+    .init = vcpu_init,
+    .get_state = kvm_x86_get_state,
+    .put_state = kvm_x86_put_state,
+    .events = events,
+    .before_run = before_run,
+    .after_run = after_run,
+    .mmio = mmio,
+    .memory = memory_of,
+    .exit = serve_exit,
+    .broken = broken,
 };

@@ -2,8 +2,8 @@
 /*
  * x87 and vector registers as an XSAVE area in the standard format.
  *
- * One row a component: where it lies in the area (the host's CPUID says; the first two are fixed), how its pieces lie in
- * FpuState. Spec: Intel SDM vol. 1 chapter 13.4.
+ * One row a component: where it lies in the area (the host's CPUID says; the first two are fixed), how its pieces lie
+ * in FpuState. Spec: Intel SDM vol. 1 chapter 13.4.
  */
 #include <string.h>
 
@@ -19,8 +19,10 @@ typedef struct Piece {
     uint16_t count, bytes, stride;              /* pieces, size of one, distance in FpuState; in the area they touch */
 } Piece;
 static const Piece pieces[] = {
-    { XSTATE_AVX, offsetof(FpuState, zmm[0][16]), 16, 16, 64 }, { XSTATE_OPMASK, offsetof(FpuState, k), 8, 8, 8 },
-    { XSTATE_ZMM_HI256, offsetof(FpuState, zmm[0][32]), 16, 32, 64 }, { XSTATE_HI16_ZMM, offsetof(FpuState, zmm[16]), 16, 64, 64 },
+    { XSTATE_AVX, offsetof(FpuState, zmm[0][16]), 16, 16, 64 },
+    { XSTATE_OPMASK, offsetof(FpuState, k), 8, 8, 8 },
+    { XSTATE_ZMM_HI256, offsetof(FpuState, zmm[0][32]), 16, 32, 64 },
+    { XSTATE_HI16_ZMM, offsetof(FpuState, zmm[16]), 16, 64, 64 },
     { XSTATE_PKRU, offsetof(FpuState, pkru), 1, 4, 4 },
 };
 
