@@ -87,6 +87,14 @@ void warn_report(const char *fmt, ...)
     va_end(ap);
 }
 
+void info_report(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    report("hint: ", fmt, ap);
+    va_end(ap);
+}
+
 void error_fatal(GError *err)
 {
     error_report("%s", err ? err->message : "unknown error");

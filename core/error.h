@@ -42,6 +42,8 @@ static inline bool error_is_false(bool set) { return set && false; }
 /** error_report / warn_report: prints "PROGRAM: message" on stderr, or on the monitor whose command is running. */
 void error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/** info_report: the same, "PROGRAM: hint: message", for what is not wrong but could be better. */
+void info_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* Set by monitor/: takes a report if a command runs in this thread, and returns whether it did. */
 extern bool (*error_report_hook)(const char *line);
 

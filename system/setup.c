@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "accel/kvm/kvm.h"
 #include "core/option.h"
 #include "memory/backend.h"
 #include "system/boot_options.h"
@@ -292,6 +294,9 @@ static void accel_setup(Config *c)
     kvm_keys_of_machine(c, list);
     if (!list->len) {
         json_object *args = json_object_new_object();
+        if (!c->qtest && isatty(STDERR_FILENO) && kvm_usable()) {
+            info_report("no accelerator was chosen, so the guest is translated; -accel kvm would run it on the processor");
+        }
         json_object_object_add(args, "accel", json_object_new_string(c->qtest ? "qtest" : "tcg"));
         g_ptr_array_add(list, args);
     }

@@ -177,6 +177,16 @@ static bool check_host(const char *path, GError **err)
     return true;
 }
 
+bool kvm_usable(void)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
 bool kvm_open(const char *path, GError **err)
 {
     int ret;

@@ -41,6 +41,9 @@ int kvm_has(int capability);
  */
 bool kvm_open(const char *path, GError **err);
 
+/** kvm_usable: whether /dev/kvm is there and may be opened; quick, and no promise. */
+bool kvm_usable(void);
+
 /**
  * kvm_watch_memory: from now on the guest's memory is what @as shows. @as_id: 0 normal, 1 in system management mode.
  */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why KVM cannot be had, in one line each; what falls back, and what is refused."""
 import os
+import pty
 import stat
 import subprocess
 import unittest
@@ -55,6 +56,22 @@ class Errors(kvmtest.Case):
             self.assertEqual(m.stderr().count('trying the next accelerator'), 1, m.stderr())
         m = self.start('-machine', 'pc,accel=kvm:tcg', '-S', accel=None)
         self.assertEqual(m.qmp('query-kvm'), {'enabled': True, 'present': True})
+
+    def test_hint_where_kvm_would_work(self):
+        for args, wanted in (((), 1), (('-accel', 'tcg'), 0), (('-accel', 'kvm'), 0)):
+            master, slave = pty.openpty()
+            p = subprocess.Popen([qtest.emulator(), '-display', 'none', '-nodefaults', '-S', '-monitor', 'stdio', *args], stderr=slave,
+                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=qtest.environment())
+            os.close(slave)
+            p.communicate(b'quit\n', timeout=qtest.TIMEOUT_S)
+            text = b''
+            try:
+                while data := os.read(master, 4096):
+                    text += data
+            except OSError:                             # the other side is closed
+                pass
+            os.close(master)
+            self.assertEqual(text.count(b'-accel kvm would'), wanted, (args, text))
 
     def test_all_ways_to_ask(self):
         for args in (('-enable-kvm',), ('-accel', 'kvm'), ('-machine', 'q35,accel=kvm'), ('-machine', 'q35,accel=kvm,kernel-irqchip=split'),
