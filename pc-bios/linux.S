@@ -21,6 +21,11 @@
 #define SETUP_ADDR      0x16
 #define SETUP_SIZE      0x17
 #define SETUP_DATA      0x18
+#define RNG_SEED_ADDR   0x8010
+#define RNG_SEED_SIZE   0x8011
+#define RNG_SEED_DATA   0x8012
+
+#define SETUP_DATA_LIST 0x250           /* in the setup header: physical address of the first node */
 
 #define DMA_PORT_LOW    0x518
 #define DMA_READ        0x02
@@ -80,6 +85,7 @@ parts:
         .word   CMDLINE_ADDR, CMDLINE_SIZE, CMDLINE_DATA
         .word   KERNEL_ADDR, KERNEL_SIZE, KERNEL_DATA
         .word   INITRD_ADDR, INITRD_SIZE, INITRD_DATA
+        .word   RNG_SEED_ADDR, RNG_SEED_SIZE, RNG_SEED_DATA
 parts_end:
 
 failed_text:
@@ -113,6 +119,10 @@ boot:
         cmpw    $parts_end - rom, %si
         jb      1b
 
+        movw    $RNG_SEED_ADDR, %ax     /* 0: there is none */
+        call    fetch_value
+        jc      failed
+        movl    %eax, %esi
         movw    $CMDLINE_ADDR, %ax
         call    fetch_value
         jc      failed
@@ -132,7 +142,10 @@ boot:
         movw    %ax, %es
         movw    %ax, %fs
         movw    %ax, %gs
-        addw    $0x20, %ax              /* the entry is 0x200 behind the boot sector's start */
+        testl   %esi, %esi
+        jz      3f
+        movl    %esi, SETUP_DATA_LIST
+3:      addw    $0x20, %ax              /* the entry is 0x200 behind the boot sector's start */
         pushw   %ax
         pushw   $0
         lretw

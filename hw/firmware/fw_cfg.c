@@ -182,6 +182,17 @@ void fw_cfg_add_file(FwCfg *fw, const char *name, const void *data, size_t len)
     fw_cfg_add_file_gbytes(fw, name, bytes);
 }
 
+void fw_cfg_add_fresh(FwCfg *fw, uint16_t key, FwCfgSelectFn *on_select, void *data, size_t len)
+{
+    FwCfgItem *item = item_by_key(fw, key);
+
+    item_clear(item);
+    item->data = data;
+    item->len = len;
+    item->on_select = on_select;
+    item->opaque = data;
+}
+
 void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write,
                               void *opaque, void *data, size_t len, bool writable)
 {

@@ -29,7 +29,9 @@ typedef enum FwCfgKey {
     FW_CFG_FILE_DIR = 0x19, FW_CFG_FILE_FIRST = 0x20,
     FW_CFG_ARCH = 0x8000,                       /* x86's own: */
     FW_CFG_ACPI_TABLES = 0x8000, FW_CFG_SMBIOS_ENTRIES = 0x8001, FW_CFG_IRQ0_OVERRIDE = 0x8002,
-    FW_CFG_E820_TABLE = 0x8003, FW_CFG_HPET = 0x8004
+    FW_CFG_E820_TABLE = 0x8003, FW_CFG_HPET = 0x8004,
+    /* ours, for the boot ROM of pc-bios/linux.S: random numbers for the kernel, as a node of its setup_data list */
+    FW_CFG_RNG_SEED_ADDR = 0x8010, FW_CFG_RNG_SEED_SIZE = 0x8011, FW_CFG_RNG_SEED_DATA = 0x8012
 } FwCfgKey;
 
 /**
@@ -73,6 +75,8 @@ void fw_cfg_add_file_gbytes(FwCfg *fw, const char *name, GBytes *bytes);
  * @writable:  whether the guest may write
  */
 typedef void FwCfgSelectFn(void *opaque);
+/** fw_cfg_add_fresh: numbered item of @len bytes at @data, which is not copied; @on_select makes them anew. */
+void fw_cfg_add_fresh(FwCfg *fw, uint16_t key, FwCfgSelectFn *on_select, void *data, size_t len);
 typedef void FwCfgWriteFn(void *opaque, size_t start, size_t len);
 void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write,
                               void *opaque, void *data, size_t len, bool writable);

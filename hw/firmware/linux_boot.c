@@ -12,6 +12,7 @@
 #include "hw/firmware/linux_boot.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "core/option.h"
 #include "hw/firmware/boot_file.h"
@@ -353,6 +354,40 @@ static bool add_signed_files(FwCfg *fw, const LinuxBootConfig *config, GBytes *k
     return true;
 }
 
+/*
+ * A node of the kernel's setup_data list, behind the command line: numbers to start its random number generator from.
+ * Without, it waits a second for noise the first time that a program asks. Only the boot ROM tells the kernel of it:
+ * firmware that loads the kernel itself has other places for such things.
+ */
+typedef struct __attribute__((packed)) RngSeed {
+    uint64_t next;
+    uint32_t type, len;
+    uint8_t bytes[32];
+} RngSeed;
+
+static void make_seed(void *opaque)
+{
+    enum { SETUP_RNG_SEED = 9 };
+    RngSeed *seed = opaque;
+
+    *seed = (RngSeed){ .type = SETUP_RNG_SEED, .len = sizeof seed->bytes };
+    if (getrandom(seed->bytes, sizeof seed->bytes, 0) != sizeof seed->bytes) {
+        seed->len = 0;
+    }
+}
+
+static void add_seed(FwCfg *fw, const LinuxImage *image)
+{
+    static RngSeed seed;
+    uint32_t addr = (image->cmdline_addr + image->cmdline_max + 1 + 15) & ~15u;
+
+    if (image->protocol >= 0x209 && image->loaded_high && addr + sizeof seed <= LOW_MEMORY_END) {
+        fw_cfg_add_u32(fw, FW_CFG_RNG_SEED_ADDR, addr);
+        fw_cfg_add_u32(fw, FW_CFG_RNG_SEED_SIZE, sizeof seed);
+        fw_cfg_add_fresh(fw, FW_CFG_RNG_SEED_DATA, make_seed, &seed, sizeof seed);
+    }
+}
+
 bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
 {
     const char *append = config->append ? config->append : "";
@@ -402,5 +437,6 @@ bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
     fw_cfg_add_u32(fw, FW_CFG_CMDLINE_ADDR, image.cmdline_addr);
     fw_cfg_add_u32(fw, FW_CFG_CMDLINE_SIZE, strlen(append) + 1);
     fw_cfg_add_string(fw, FW_CFG_CMDLINE_DATA, append);
+    add_seed(fw, &image);
     return true;
 }

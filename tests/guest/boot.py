@@ -34,6 +34,7 @@ def boot(test, machine, arch, cpus, complaints=True):
         if complaints:
             log = g.shell('dmesg')
             test.assertEqual([m.group(0) for m in COMPLAINTS.finditer(log)], [])
+            test.assertRegex(log, r'\[    0\.0+\] random: crng init done')     # from the boot ROM's seed
         g.send('poweroff -f')
         test.assertEqual(g.wait_exit(), 0)
 

@@ -271,6 +271,20 @@ class Kernel(qtest.Case):
                     self.assertLessEqual(address + size, 64 * MIB - (256 << 10))
                     setup = fw.item(0x18, 1024)
                     self.assertEqual(struct.unpack('<II', setup[0x218:0x220]), (address, size))
+                    self.seed(fw)
+
+    def seed(self, fw):
+        """Random numbers for the kernel: new ones each time, in the form of its setup_data list; not for a kernel of old."""
+        version, = struct.unpack('<H', fw.item(0x18, 0x208)[0x206:])
+        address, size = (struct.unpack('<I', fw.item(k, 4))[0] for k in (0x8010, 0x8011))
+        if version < 0x209:
+            self.assertEqual((address, size), (0, 0))
+            return
+        one, other = fw.item(0x8012, size), fw.item(0x8012, size)
+        self.assertEqual(struct.unpack('<QII', one[:16]), (0, 9, 32))
+        self.assertEqual((len(one), one[:16]), (48, other[:16]))
+        self.assertNotEqual(one[16:], other[16:])
+        self.assertTrue(0x20000 <= address <= 0x90000 - size and address % 16 == 0, hex(address))
 
 
 if __name__ == '__main__':
