@@ -183,23 +183,29 @@ static void set_display(Config *c, const OptionRow *row, const char *text)
 
 static void set_vga(Config *c, const OptionRow *row, const char *text)
 {
-    static const char *const qemu_vgas[] = { "cirrus", "qxl", "vmware", "virtio", "xenfb", NULL };
-    if (!strcmp(text, "help")) {
-        printf("none                 no graphic card\nstd                  standard VGA (default)\n");
+    static const struct { const char *name, *help; } vgas[] = {    /* no help: not there yet */
+        { "none", "no graphic card" }, { "std", "standard VGA (default)" }, { "cirrus", "Cirrus Logic CL-GD5446" },
+        { "qxl", NULL }, { "vmware", NULL }, { "virtio", NULL }, { "xenfb", NULL },
+    };
+    bool help = !strcmp(text, "help"), known = false, there = false;
+    GError *err = NULL;
+    NearestWord nearest;
+    nearest_init(&nearest, text);
+    for (size_t i = 0; i < G_N_ELEMENTS(vgas); i++) {
+        if (help && vgas[i].help) {
+            printf("%-20s %s\n", vgas[i].name, vgas[i].help);
+        }
+        nearest_add(&nearest, vgas[i].name);
+        known |= !strcmp(text, vgas[i].name);
+        there |= !strcmp(text, vgas[i].name) && vgas[i].help;
+    }
+    if (help) {
         exit(0);
     }
-    if (strcmp(text, "none") && strcmp(text, "std")) {
-        GError *err = NULL;
-        if (g_strv_contains(qemu_vgas, text)) {
+    if (!there) {
+        if (known) {
             error_set(&err, "VGA '%s' is not supported yet", text);
         } else {
-            NearestWord nearest;
-            nearest_init(&nearest, text);
-            nearest_add(&nearest, "none");
-            nearest_add(&nearest, "std");
-            for (const char *const *v = qemu_vgas; *v; v++) {
-                nearest_add(&nearest, *v);
-            }
             error_set(&err, "unknown vga type: %s%s", text, nearest_hint(&nearest));
         }
         fail(row, text, err);
@@ -375,7 +381,7 @@ static const OptionRow option_rows[] = {
     { "debugcon", "DEV", "send the guest's debug port (0x402) to DEV", set_text, AT(debugcon) },
     { "nographic", NULL, "no display; first serial port and monitor on the terminal", set_flag, AT(nographic) },
     { "display", "none", "where the screen is shown", set_display },
-    { "vga", "none|std", "graphics card", set_vga },
+    { "vga", "none|std|cirrus", "graphics card", set_vga },
     { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", merge_args, AT(name), .implied = "guest",
       .keys = KEYS("guest", "process", "debug-threads") },
     { "uuid", "UUID", "machine UUID", set_text, AT(uuid) },

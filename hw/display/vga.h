@@ -52,6 +52,17 @@ enum {
 
 typedef struct Vga Vga;
 typedef struct VgaScreen VgaScreen;
+/* What a card that is more than a VGA adds to the picture. */
+typedef struct VgaLinearMode {
+    uint32_t width, height, depth, start, line_bytes;   /* pixels, bits (8 to 32), bytes of video memory */
+    uint32_t overlay[3];                        /* what the overlay is drawn from; all 0: nothing */
+    uint32_t overlay_at, overlay_bytes;         /* and where in video memory */
+} VgaLinearMode;
+typedef struct VgaCard {
+    /* Whether the card is in a mode of its own; *@m is zero-filled. */
+    bool (*linear_mode)(const Vga *v, VgaLinearMode *m);
+    void (*overlay)(const Vga *v, uint32_t *line, unsigned width, unsigned y);  /* over finished pixels of line @y */
+} VgaCard;
 typedef struct VgaPorts { MemoryRegion region; Vga *vga; uint16_t first; } VgaPorts;
 #define VGA_PORT_RANGES 5
 
@@ -60,6 +71,7 @@ struct Vga {
     VgaPorts ports[VGA_PORT_RANGES];
     MemoryRegion vbe_ports;
     VgaScreen *screen;                          /* host-only */
+    const VgaCard *card;                        /* host-only; NULL: only a VGA; set before vga_init() */
     uint8_t *vram;                              /* host-only; vram_bytes long, a power of two */
     uint32_t vram_bytes;
     uint8_t seq_index, seq[SEQ_COUNT], gfx_index, gfx[GFX_COUNT], crtc_index, crtc[CRTC_COUNT], attr_index, attr[ATTR_COUNT];

@@ -39,6 +39,7 @@ typedef struct Mode {
     uint32_t panning, split_panning;            /* pixels to the left, above and below the split */
     uint32_t row_bits;                          /* graphics: of CRTC_MODE: what of the line number is in addresses */
     uint32_t double_pixels, plane_mask;
+    uint32_t overlay[3], overlay_at, overlay_bytes;     /* of the card's */
     /* text */
     uint32_t cell_width, cell_height, columns, preset_row, fonts[2], wide_line_graphics, blink;
 } Mode;
@@ -117,6 +118,16 @@ static void mode_get(const Vga *v, Mode *m)
     memset(m, 0, sizeof *m);
     if (!(v->attr_index & ATTR_INDEX_SCREEN_ON)) {
         return;                                 /* MODE_BLANK */
+    }
+    VgaLinearMode own = { .width = 0 };
+    if (v->card && v->card->linear_mode(v, &own)) {
+        *m = (Mode){
+            .kind = MODE_DIRECT, .depth = own.depth, .width = own.width, .height = own.height,
+            .line_bytes = own.line_bytes, .start = own.start & (v->vram_bytes - 1), .wrap = v->vram_bytes - 1,
+            .split_line = UINT32_MAX, .row_bits = 3, .overlay_at = own.overlay_at, .overlay_bytes = own.overlay_bytes,
+        };
+        memcpy(m->overlay, own.overlay, sizeof m->overlay);
+        return;
     }
     bool graphics = v->gfx[GFX_MISC] & GFX_MISC_GRAPHICS;
     graphics ? graphics_mode_get(v, m) : text_mode_get(v, m);
@@ -331,6 +342,9 @@ static void draw_graphics(VgaScreen *s, bool all)
                 drawn_at = from;
             }
             memcpy(picture_row(picture, y), s->line + panning, width * 4);
+            if (m->overlay[0]) {
+                s->vga->card->overlay(s->vga, picture_row(picture, y), width, y);
+            }
             damaged_from = damaged_from < 0 ? (int)y : damaged_from;
         } else if (damaged_from >= 0) {
             console_damaged(s->console, 0, damaged_from, width, y - damaged_from);
@@ -505,6 +519,8 @@ static void update(void *opaque, bool all)
         return;                                 /* no monitor shows this */
     }
     all |= colors_get(s->vga, &mode, s->colors);
+    all |= mode.overlay[0] && memory_region_test_and_clear_dirty(&s->vga->vram_region, mode.overlay_at,
+                                                                 mode.overlay_bytes, DIRTY_VGA);
     mode.kind == MODE_TEXT ? draw_text(s, all) : draw_graphics(s, all);
 }
 

@@ -169,6 +169,7 @@ bool pc_devices_init(PcMachine *pc, GError **err)
 
 bool pc_vga_init(PcMachine *pc, GError **err)
 {
+    static const struct { const char *name, *type; } cards[] = { { "std", "VGA" }, { "cirrus", "cirrus-vga" } };
     static const char *const known[] = { "std", "cirrus", "qxl", "vmware", "virtio", "tcx", "cg3", "xenfb", "none" };
     const char *name = pc->machine.vga;
     NearestWord nearest;
@@ -176,14 +177,16 @@ bool pc_vga_init(PcMachine *pc, GError **err)
     if (!name || !strcmp(name, "none")) {
         return true;
     }
-    if (!strcmp(name, "std")) {
-        pci_create(pc->pci_bus, (const PciDeviceType *)type_find("VGA"), PCI_DEVFN_AUTO);
-        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(cards); i++) {
+        if (!strcmp(name, cards[i].name)) {
+            pci_create(pc->pci_bus, (const PciDeviceType *)type_find(cards[i].type), PCI_DEVFN_AUTO);
+            return true;
+        }
     }
     nearest_init(&nearest, name);
     for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
         if (!strcmp(name, known[i])) {
-            return error_set(err, "-vga %s is not supported yet; there are std and none", name);
+            return error_set(err, "-vga %s is not supported yet; there are std, cirrus and none", name);
         }
         nearest_add(&nearest, known[i]);
     }
