@@ -103,7 +103,9 @@ class Case(qtest.Case):
 
     def run_guest(self, source, *args, **options):
         """Runs it to its end; returns what it gave to isa-debug-exit."""
-        return self.start_guest(source, *args, **options).wait_exit() >> 1
+        machine = self.start_guest(source, '-S', *args, **options)      # it must not end before we are connected
+        machine.qmp.send_text('{"execute": "cont"}\n')
+        return machine.wait_exit() >> 1
 
 
 def main():

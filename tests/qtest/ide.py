@@ -732,8 +732,8 @@ class Plugging(IdeCase):
             self.assertEqual(d.read_pio(1), bytes([i + 1]) * SECTOR, f'index {i}')
 
     def test_q35_takes_the_controller(self):
-        self.vm = self.start('-M', 'q35', '-nodefaults', '-device', 'piix3-ide,id=ide,addr=5', '-drive',
-                             f'file={self.image},format=raw,if=none,id=d', '-device', 'ide-hd,drive=d,bus=ide.0')
+        self.vm = self.start('-M', 'q35', '-nodefaults', '-device', 'piix3-ide,id=pata,addr=5', '-drive',
+                             f'file={self.image},format=raw,if=none,id=d', '-device', 'ide-hd,drive=d,bus=pata.0')
         d = Disk(self.vm)
         d.task(1, 1)
         d.write(COMMAND, 0x20)
