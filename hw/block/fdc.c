@@ -916,6 +916,8 @@ bool fdc_create(IsaBus *bus, bool always, GError **err)
     return true;
 }
 
+bool fdc_is_there(void) { return first_fdc != NULL; }
+
 uint8_t fdc_cmos_type(unsigned unit)
 {
     static const uint8_t types[] = { [FLOPPY_144] = 4, [FLOPPY_288] = 5, [FLOPPY_120] = 2, [FLOPPY_NONE] = 0 };

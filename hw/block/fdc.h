@@ -42,6 +42,7 @@ int64_t floppy_offset(const FloppyDrive *d, uint8_t track, uint8_t head, uint8_t
 
 /** fdc_create: the board's controller with the -drive if=floppy drives. @always: also if there are none. */
 bool fdc_create(IsaBus *bus, bool always, GError **err);
+bool fdc_is_there(void);                        /* a controller, of the board's or the user's */
 /** fdc_cmos_type: how CMOS calls the drive in place @unit of the first controller; 0: none there. */
 uint8_t fdc_cmos_type(unsigned unit);
 

@@ -7,6 +7,7 @@
 
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/piix4_pm.h"
+#include "hw/block/fdc.h"
 #include "hw/firmware/linux_boot.h"
 #include "hw/firmware/smbios.h"
 #include "hw/pc/ich9_lpc.h"
@@ -124,6 +125,7 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
     a->hpet = pc->hpet;
     a->rtc = true;
     a->i8042_keyboard = a->i8042_mouse = pc->i8042;
+    a->floppy = fdc_is_there();
     for (int i = 0; i < ACPI_COM_PORTS; i++) {
         a->com[i] = m->serials[i] != NULL;
     }

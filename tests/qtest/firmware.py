@@ -199,6 +199,9 @@ class Acpi(qtest.Case):
         tables = Tables(FwCfg(self.start('-M', 'pc,hpet=off', '-nodefaults')))
         self.assertNotIn('HPET', tables.names())
         self.assertNotIn(b'PNP0501', tables['DSDT'])
+        for args, there in ((['-M', 'pc'], True), (['-M', 'q35'], False), (['-M', 'q35', '-drive', 'if=floppy'], True)):
+            tables = Tables(FwCfg(self.start(*args, '-nodefaults')))
+            self.assertEqual(b'FDC0' in tables['DSDT'], there, args)
 
     @unittest.skipUnless(shutil.which('iasl'), 'iasl is not installed')
     def test_iasl_accepts_them(self):
