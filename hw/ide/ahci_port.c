@@ -431,7 +431,7 @@ static void complete(AhciPort *p)
     p->slot = -1;
     send_d2h(p, FIS_INTERRUPT);
     if (regs_of(p)->status & STATUS_ERR) {
-        fail(p, PORT_IS_TFES);
+        fail(p, PORT_IS_TFES | PORT_IS_DHRS);   /* the FIS came; older SeaBIOS looks for nothing else */
     } else {
         p->ci &= ~bit;
         ahci_interrupt(p, PORT_IS_DHRS);

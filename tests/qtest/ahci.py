@@ -272,7 +272,7 @@ class Commands(AhciCase):
                 p.prepare(3, h2d(0xec), [(DATA, SECTOR)])
                 p.prepare(1, fis, [(DATA, 2 * SECTOR)])
                 status = p.wait(p.issue(1))
-                self.assertEqual((status & TFES, p.read(P_TFD) & ~0x10), (TFES, ABRT << 8 | DRDY | ERR))
+                self.assertEqual((status & ~PSS, p.read(P_TFD) & ~0x10), (TFES | DHRS, ABRT << 8 | DRDY | ERR))
                 self.assertEqual(p.read(P_CI), 2, 'the command that failed keeps its bit')
                 p.write(P_CI, 8)
                 self.assertEqual(p.read(P_CI), 10, 'and nothing runs')
