@@ -28,7 +28,8 @@ enum {
 };
 enum { HINTS_NO_NONARCH_CORESHARING = 1 << 18 };
 #define INTERFACE_HV1 0x31237648u               /* "Hv#1" */
-#define VP_LIMIT 64
+#define LIMIT_VPS UINT32_MAX                    /* none told */
+#define LIMIT_LPS 64
 
 typedef struct Enlightenment {
     const char *name;
@@ -221,7 +222,7 @@ unsigned hyperv_leaves(const CpuX86 *cpu, HypervLeaf leaves[HYPERV_LEAVES_MAX])
                                   (uint32_t)cpu->hv_sbranch << 24 | (cpu->hv_snumber & 0xffffff) } };
     leaves[n++] = (HypervLeaf){ LEAF_FEATURES, { features[0], features[1], features[2], features[3] } };
     leaves[n++] = (HypervLeaf){ LEAF_HINTS, { hints[0], hints[1] } };
-    leaves[n++] = (HypervLeaf){ LEAF_LIMITS, { VP_LIMIT } };
+    leaves[n++] = (HypervLeaf){ LEAF_LIMITS, { LIMIT_VPS, LIMIT_LPS } };
     if (has_nested) {
         leaves[n++] = (HypervLeaf){ LEAF_NESTED, { nested[0] } };
     }

@@ -431,6 +431,13 @@ void cpu_cpuid(CpuX86 *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0x80000005: leaf_80000005(cpu, out); break;
     case 0x80000006: leaf_80000006(cpu, out); break;
     case 0x80000008: leaf_80000008(cpu, out); break;
+    case 0x8000000a:
+        if (cpu_has(cpu, FEATURE_SVM)) {
+            out[0] = 1;                         /* SVM revision; address space identifiers */
+            out[1] = 16;
+            out[3] = cpu->features[FEATURE_WORD_SVM];
+        }
+        break;
     case 0x8000001d:
         if (x86_cpu_is_amd(cpu) && cache_leaf(cpu, subleaf, out)) {
             out[3] &= 3;
