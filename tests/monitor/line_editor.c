@@ -9,7 +9,7 @@
 
 #include "monitor/line_editor.h"
 
-#define COLUMNS 200
+#define COLUMNS 2000
 
 typedef struct Screen { char row[COLUMNS + 1]; unsigned column; int bells; GString *lines; int escape; } Screen;
 
