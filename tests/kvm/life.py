@@ -98,7 +98,8 @@ class Life(kvmtest.Case):
 
     def test_triple_fault_resets(self):
         for irqchip in IRQCHIPS:
-            m = self.start_guest(TRIPLE_FAULT, '-no-reboot', irqchip=irqchip)
+            m = self.start_guest(TRIPLE_FAULT, '-S', '-no-reboot', irqchip=irqchip)
+            m.qmp('cont')
             event = m.qmp.event('SHUTDOWN')
             self.assertEqual((event['data']['guest'], event['data']['reason']), (True, 'guest-reset'))
             self.assertEqual(m.wait_exit(), 0)
