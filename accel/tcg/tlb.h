@@ -4,8 +4,9 @@
  *
  * A table is direct mapped by the low bits of the page number: a hash would cost translated code two instructions for
  * each access. `lin ^ tag` is the offset in the page if the entry maps the page and at least 4096 otherwise, so one
- * unsigned comparison with 4096 - size says both "this page" and "does not cross its end". Only plain RAM gets in: devices, watched pages, pages with decoded
- * code (for writes), pages whose writes are logged stay out and take the slow path.
+ * unsigned comparison with 4096 - size says both "this page" and "does not cross its end". Only plain RAM gets in:
+ * devices, watched pages, pages with decoded code (for writes), pages whose writes are logged stay out and take the slow
+ * path.
  *
  * Entries are filled by the vCPU's own thread under its lock (TcgCpu.lock); other threads may withdraw write permission
  * (tcg_protect()) under the same lock. The owner reads and invalidates without it.

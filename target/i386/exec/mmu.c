@@ -19,18 +19,13 @@ enum { APIC_BASE_EXTD = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
 
 /* Flushing */
 
-/* The next slot that is to be emptied, which is then not in use any more; or -1. */
-static int next_to_clear(TlbSlots *s, bool global)
+/* Of slots 64 * @word up, those to be emptied, a bit each; they are not in use any more. */
+static uint64_t take_slots(TlbSlots *s, unsigned word, bool global)
 {
-    for (unsigned w = 0; w < TLB_ENTRIES / 64; w++) {
-        uint64_t gone = s->used[w] & (global ? UINT64_MAX : ~s->global[w]);
-        if (gone) {
-            unsigned bit = __builtin_ctzll(gone);
-            s->used[w] &= ~(1ull << bit);
-            return w * 64 + bit;
-        }
-    }
-    return -1;
+    uint64_t gone = s->used[word] & (global ? UINT64_MAX : ~s->global[word]);
+
+    s->used[word] &= ~gone;
+    return gone;
 }
 
 static void first_level_clear(CpuX86 *cpu, bool global)
@@ -38,12 +33,12 @@ static void first_level_clear(CpuX86 *cpu, bool global)
     CpuExec *exec = cpu->exec;
 
     for (unsigned i = 0; i < TLB_COUNT; i++) {
-        if (exec->tables_used >> i & 1) {
-            for (int slot; (slot = next_to_clear(&exec->tlb_slots[i], global)) >= 0; ) {
-                tlb_entry_clear(exec->tlb[i], slot);
+        for (unsigned w = 0; (exec->tables_used >> i & 1) && w < TLB_ENTRIES / 64; w++) {
+            for (uint64_t gone = take_slots(&exec->tlb_slots[i], w, global); gone; gone &= gone - 1) {
+                tlb_entry_clear(exec->tlb[i], w * 64 + __builtin_ctzll(gone));
             }
-            for (int slot; (slot = next_to_clear(&exec->code_slots[i], global)) >= 0; ) {
-                code_tag_drop(exec, i, (uint64_t)slot << GUEST_PAGE_BITS);
+            for (uint64_t gone = take_slots(&exec->code_slots[i], w, global); gone; gone &= gone - 1) {
+                code_tag_drop(exec, i, (uint64_t)(w * 64 + __builtin_ctzll(gone)) << GUEST_PAGE_BITS);
             }
         }
     }

@@ -77,6 +77,10 @@ static inline HostMem guest_slot(unsigned r)
     return HOST_GS(JIT_OFF(regs) + 8 * (r == R_R15 ? 2 : (int)r - R_R10));
 }
 
+/* Does guest register @guest (-1: none) live in memory? */
+static inline bool in_memory(int guest) { return guest >= 0 && guest < REG_AH && guest_host(guest) == H_NONE; }
+#define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
+
 /** check_address: r10 is a linear address; r10 becomes the host address of the operand there. Spoils r11 and EFLAGS. */
 void check_address(BlockCode *b, unsigned size, bool write);
 /** operand_address: flags made safe, then the linear address of the memory operand in r10. */
@@ -89,8 +93,8 @@ bool translate_operands(BlockCode *b, const Insn *insn);
 bool is_translated(const BlockCode *b, const Insn *insn);
 void translate_insn(BlockCode *b, const Insn *insn);
 Operands operands_of(const BlockCode *b, const Insn *insn);
-/** operands_certain: translate_operands() will do @insn, and leave r10 alone. */
-bool operands_certain(const BlockCode *b, const Insn *insn);
+/** operands_certain: translate_operands() will do @insn, whose operands are @o, and leave r10 alone. */
+bool operands_certain(const Insn *insn, const Operands *o);
 /** group_find: the group that the current instruction begins, if any. */
 void group_find(BlockCode *b);
 /** group_operand: emits the group's check if it is the first; the operand of the current instruction. */

@@ -35,12 +35,10 @@ static Member stack_access(const BlockCode *b, const Insn *insn)
     return (Member){ BARRIER };
 }
 
-static bool pinned(int guest) { return guest < 0 || guest >= REG_AH || guest_host(guest) != H_NONE; }
-
 static Member lea_access(const Insn *insn, unsigned base)
 {
-    bool simple = insn->size >= 4 && insn->addr_size >= 4 && (insn->base >= 16 || pinned(insn->base)) &&
-                  (insn->index >= 16 || pinned(insn->index));
+    bool simple = insn->size >= 4 && insn->addr_size >= 4 && (insn->base >= 16 || !in_memory(insn->base)) &&
+                  (insn->index >= 16 || !in_memory(insn->index));
     return (Member){ simple && insn->reg != base ? TRANSPARENT : BARRIER };
 }
 
@@ -61,15 +59,15 @@ static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
     if (row->op == OP_LEA) {
         return lea_access(insn, base);
     }
-    if (!operands_certain(b, insn)) {
+    Operands o = operands_of(b, insn);
+    if (!operands_certain(insn, &o)) {
         return (Member){ BARRIER };
     }
-    Operands o = operands_of(b, insn);
     if (!insn_has_mem(insn)) {
         bool writes_base = base != REG_NONE && o.written & host_bit(guest_host(base));
-        return (Member){ pinned(o.rm) && pinned(o.vvvv) && !writes_base ? TRANSPARENT : BARRIER };
+        return (Member){ !in_memory(o.rm) && !in_memory(o.vvvv) && !writes_base ? TRANSPARENT : BARRIER };
     }
-    if (insn->base >= 16 || insn->index != REG_NONE || !pinned(insn->base) || insn->seg >= R_FS ||
+    if (insn->base >= 16 || insn->index != REG_NONE || in_memory(insn->base) || insn->seg >= R_FS ||
         insn->addr_size != (b->mode64 ? 8 : 4) || !o.memory_bytes || !operand_usual(b, insn)) {
         return (Member){ BARRIER };
     }

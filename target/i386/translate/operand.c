@@ -249,11 +249,6 @@ static unsigned host_of(int guest, unsigned scratch)
     return host == H_NONE ? scratch : host;
 }
 
-static bool in_memory(int guest)
-{
-    return guest >= 0 && guest < REG_AH && guest_host(guest) == H_NONE;
-}
-
 static HostOp legacy_op(const Insn *insn, const Layout *l, const Operands *o)
 {
     const InsnRow *row = insn_row(insn);
@@ -450,10 +445,9 @@ static bool translate_opcode_register(BlockCode *b, const Insn *insn, const Layo
 }
 
 /* No refusal below, no fault once the operand is there, nothing that uses r10. */
-bool operands_certain(const BlockCode *b, const Insn *insn)
+bool operands_certain(const Insn *insn, const Operands *o)
 {
     const InsnRow *row = insn_row(insn);
-    Operands o = operands_of(b, insn);
 
     for (unsigned i = 0; i < 4; i++) {
         unsigned group = operand_kinds[row->operands[i]].group;
@@ -461,8 +455,8 @@ bool operands_certain(const BlockCode *b, const Insn *insn)
             return false;
         }
     }
-    return !may_fault(row) && !o.high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
-           !(row->encoding != ENCODING_LEGACY && o.vvvv >= 0) && o.memory_bytes <= 64 && row->op != OP_LAHF &&
+    return !may_fault(row) && !o->high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
+           !(row->encoding != ENCODING_LEGACY && o->vvvv >= 0) && o->memory_bytes <= 64 && row->op != OP_LAHF &&
            row->op != OP_SAHF && row->op != OP_XLAT && row->op != OP_SALC;
 }
 

@@ -51,13 +51,13 @@ static void translate_swapgs(BlockCode *b)
 {
     Emitter *e = &b->e;
 
-    emit_store64(e, H_RCX, HOST_GS(JIT_OFF(spare) + 8 * SPARE_RCX));
+    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
     emit_load64(e, H_R10, HOST_GS(JIT_OFF(cpu)));
     emit_load64(e, H_R11, CPU_AT(seg[R_GS].base));
     emit_load64(e, H_RCX, CPU_AT(msr.kernel_gs_base));
     emit_store64(e, H_R11, CPU_AT(msr.kernel_gs_base));
     emit_store64(e, H_RCX, CPU_AT(seg[R_GS].base));
-    emit_load64(e, H_RCX, HOST_GS(JIT_OFF(spare) + 8 * SPARE_RCX));
+    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
 }
 
 bool privileged_in_place(const CpuX86 *cpu, const Insn *insn)

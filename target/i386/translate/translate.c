@@ -17,8 +17,6 @@
 #include "target/i386/native/native.h"
 #include "target/i386/translate/block_code.h"
 
-#define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
-
 static bool same_page(int64_t offset) { return offset >= 0 && offset < GUEST_PAGE_SIZE; }
 
 void emit_page_address(BlockCode *b, unsigned to, int64_t offset)
@@ -516,8 +514,8 @@ static bool is_plain(const BlockCode *b, const Insn *insn)
     const InsnRow *row = insn_row(insn);
 
     if (row->bind == bind_alu || row->bind == bind_shift || row->bind == bind_muldiv || row->bind == bind_atomic ||
-        row->bind == bind_bit || row->bind == bind_fence || row->bind == bind_emms || row->bind == bind_vector || row->bind == bind_vmove ||
-        row->bind == bind_x87) {
+        row->bind == bind_bit || row->bind == bind_fence || row->bind == bind_emms || row->bind == bind_vector ||
+        row->bind == bind_vmove || row->bind == bind_x87) {
         return true;
     }
     if (row->bind == bind_vzero) {
