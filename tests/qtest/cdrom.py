@@ -79,16 +79,7 @@ class Drive(ide.Disk):
         self.vm.outb(self.bm, ide.TO_MEMORY)
         self.send(cdb, features=1)
         self.vm.outb(self.bm, ide.TO_MEMORY | ide.START)
-        for _ in range(200000):
-            bm = self.vm.inb(self.bm + 2)
-            if bm & INTR or not bm & ACTIVE:
-                break
-        else:
-            raise AssertionError('the transfer does not end')
-        self.wait()
-        bm = self.vm.inb(self.bm + 2)
-        self.vm.outb(self.bm, ide.TO_MEMORY)
-        return self.read(STATUS), bm
+        return self.dma_end(ide.TO_MEMORY)
 
 
 class CdCase(qtest.Case):

@@ -112,6 +112,10 @@ class Disk:
         self.write(COMMAND, code)
         if not start_first:
             self.vm.outb(self.bm, direction | START)
+        return self.dma_end(direction)
+
+    def dma_end(self, direction):
+        """Waits for the end of a transfer that runs. Returns (STATUS, BMISP)."""
         for _ in range(200000):
             bm = self.vm.inb(self.bm + 2)
             if bm & INTR or not bm & ACTIVE:
