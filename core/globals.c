@@ -4,6 +4,7 @@
  *
  * object_new() asks for them after the type's own defaults and init hooks: for each type from root to leaf, the
  * compatibility rows in order, then the user's. A user's mistake ends start-up with an error; later it only warns.
+ * Compatibility rows of properties that do not exist here have no effect.
  */
 #include "core/object.h"
 #include "core/object_internal.h"
@@ -35,6 +36,9 @@ static void apply_row(Object *obj, const GlobalProperty *row, bool user)
 {
     g_autoptr(GError) err = NULL;
 
+    if (!user && !type_property(obj->type, row->property)) {
+        return;                                 /* a property that an older version set and that is not here yet */
+    }
     if (object_parse(obj, row->property, row->value, &err)) {
         return;
     }

@@ -21,12 +21,17 @@ typedef struct MachineType {
     const char *machine_name;                   /* "pc-i440fx-11.1" */
     const char *alias;                          /* "pc"; NULL */
     bool is_default, deprecated;
-    const char *default_cpu;                    /* "qemu64" */
+    const char *default_cpu;                    /* "qemu64"; NULL: the machine has no CPUs */
     int max_cpus;
     const char *default_display;                /* "std" */
     bool has_floppy;                            /* there is a floppy drive by default */
     int ide_units;                              /* units of a bus of -drive if=ide; 0: the board has no IDE */
-    const GlobalProperty *compat;               /* older versions' differences */
+    /* Blocks of property rows, applied in order: what this version does otherwise than the newest. */
+    const GlobalProperty *const *compat;
+    unsigned compat_blocks;
+    const char *default_ram_id;                 /* what memory-backend= replaces; NULL: "pc.ram" */
+    bool no_acpi;                               /* never has ACPI tables */
+    bool no_cpu_hotplug;
     bool (*init_board)(Machine *machine, GError **err);
 } MachineType;
 extern const MachineType machine_type;          /* "machine": abstract */

@@ -94,9 +94,10 @@ static void add_machine(const MachineType *t, void *list)
     info->has_is_default = info->is_default = t->is_default;
     info->cpu_max = t->max_cpus;
     info->deprecated = t->deprecated;
-    info->default_cpu_type = g_strconcat(t->default_cpu, "-x86_64-cpu", NULL);
-    info->default_ram_id = g_strdup("pc.ram");
-    info->acpi = true;
+    info->default_cpu_type = t->default_cpu ? g_strconcat(t->default_cpu, "-x86_64-cpu", NULL) : NULL;
+    info->default_ram_id = g_strdup(t->default_ram_id ? t->default_ram_id : "pc.ram");
+    info->hotpluggable_cpus = !t->no_cpu_hotplug;
+    info->acpi = !t->no_acpi;
     g_ptr_array_add(list, info);
 }
 
@@ -110,13 +111,15 @@ GPtrArray *qmp_query_machines(const QueryMachinesArgs *args, GError **err)
     for (guint i = 0; i < list->len; i++) {
         MachineInfo *info = list->pdata[i];
         info->compat_props = compat_property_list_new();
-        const GlobalProperty *row = machine_type_find(info->name)->compat;
-        for (; row && row->type; row++) {
-            CompatProperty *p = g_new0(CompatProperty, 1);
-            p->qom_type = g_strdup(row->type);
-            p->property = g_strdup(row->property);
-            p->value = g_strdup(row->value);
-            g_ptr_array_add(info->compat_props, p);
+        const MachineType *type = machine_type_find(info->name);
+        for (unsigned b = 0; b < type->compat_blocks; b++) {
+            for (const GlobalProperty *row = type->compat[b]; row->type; row++) {
+                CompatProperty *p = g_new0(CompatProperty, 1);
+                p->qom_type = g_strdup(row->type);
+                p->property = g_strdup(row->property);
+                p->value = g_strdup(row->value);
+                g_ptr_array_add(info->compat_props, p);
+            }
         }
     }
     return list;

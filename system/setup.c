@@ -319,6 +319,9 @@ static void cpu_setup(const Config *c, Machine *m, const MachineType *type)
 {
     GError *err = NULL;
     const char *text = c->cpu.text ? c->cpu.text : type->default_cpu;
+    if (!type->default_cpu) {
+        return;                                         /* a machine without CPUs */
+    }
     if (!x86_cpu_parse_model(text, &m->cpu_type, &m->cpu_args, &err)) {
         option_fail(&(OptionUse){ .option = "-cpu", .text = text }, err);
     }
@@ -410,8 +413,8 @@ void machine_setup(Config *c)
     GError *err = NULL;
     const MachineType *type = machine_choose(c);
     globals_setup(c);
-    if (type->compat) {
-        globals_add(type->compat, false);
+    for (unsigned i = 0; i < type->compat_blocks; i++) {
+        globals_add(type->compat[i], false);
     }
     Machine *m = (Machine *)object_new(&type->type);
     current_machine = m;

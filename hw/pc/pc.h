@@ -47,6 +47,15 @@ typedef struct PcMachine {
 } PcMachine;
 #define PC_MACHINE(m) ((PcMachine *)(m))
 
+/* Machine versions, newest first: PC_11_1 ... are their blocks' places in the compatibility tables (pc_compat.c). */
+#define PC_FOREACH_VERSION(V) \
+    V(11_1) V(11_0) V(10_2) V(10_1) V(10_0) V(9_2) V(9_1) V(9_0) V(8_2) V(8_1) V(8_0) V(7_2) V(7_1) V(7_0) V(6_2) V(6_1) \
+    V(6_0) V(5_2)
+#define PC_VERSION_NAME(id) PC_##id,
+enum { PC_FOREACH_VERSION(PC_VERSION_NAME) PC_VERSIONS };
+#undef PC_VERSION_NAME
+extern const GlobalProperty *const pc_compat[PC_VERSIONS], *const q35_compat[1 + PC_VERSIONS];
+
 extern const MachineType pc_machine_type;       /* "generic-pc-machine": abstract parent of both */
 
 /** pc_on: an OnOffAuto property: @automatic is what auto means. */

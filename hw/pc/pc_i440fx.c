@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Board `pc`: 440FX, PIIX3 with IDE, PIIX4 power management. One type a machine version, all the same board so far.
+ * Board `pc`: 440FX, PIIX3 with IDE, PIIX4 power management. One type a machine version (pc_compat.c).
  */
 #include "hw/acpi/piix4_pm.h"
 #include "hw/pc/i440fx.h"
@@ -52,7 +52,8 @@ static bool init_board(Machine *machine, GError **err)
     static const MachineType pc_##id##_type = { \
         .name = "pc-i440fx-" version "-machine", .parent = &pc_machine_type.type, .size = sizeof(PcMachine), \
         .machine_name = "pc-i440fx-" version, .description = "Standard PC (i440FX + PIIX, 1996)", \
-        .default_cpu = "qemu64", .max_cpus = 255, .default_display = "std", .has_floppy = true, .ide_units = 2, .init_board = init_board, ##__VA_ARGS__ \
+        .default_cpu = "qemu64", .max_cpus = 255, .default_display = "std", .has_floppy = true, .ide_units = 2, \
+        .compat = pc_compat, .compat_blocks = PC_##id + 1, .init_board = init_board, ##__VA_ARGS__ \
     }; \
     TYPE_REGISTER(pc_##id##_type)
 
@@ -71,3 +72,6 @@ PC_VERSION(7_2, "7.2", .deprecated = true);
 PC_VERSION(7_1, "7.1", .deprecated = true);
 PC_VERSION(7_0, "7.0", .deprecated = true);
 PC_VERSION(6_2, "6.2", .deprecated = true);
+PC_VERSION(6_1, "6.1", .deprecated = true);
+PC_VERSION(6_0, "6.0", .deprecated = true);
+PC_VERSION(5_2, "5.2", .deprecated = true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Board `q35`: Q35 host bridge, ICH9. One type a machine version, all the same board so far. */
+/* Board `q35`: Q35 host bridge, ICH9. One type a machine version (pc_compat.c). */
 #include "hw/acpi/ich9_smb.h"
 #include "hw/pc/ich9_lpc.h"
 #include "hw/pc/pc.h"
@@ -51,7 +51,8 @@ static bool init_board(Machine *machine, GError **err)
     static const MachineType q35_##id##_type = { \
         .name = "pc-q35-" version "-machine", .parent = &pc_machine_type.type, .size = sizeof(PcMachine), \
         .machine_name = "pc-q35-" version, .description = "Standard PC (Q35 + ICH9, 2009)", .default_cpu = "qemu64", \
-        .max_cpus = cpus, .default_display = "std", .ide_units = 1, .init_board = init_board, ##__VA_ARGS__ \
+        .max_cpus = cpus, .default_display = "std", .ide_units = 1, \
+        .compat = q35_compat, .compat_blocks = 1 + PC_##id + 1, .init_board = init_board, ##__VA_ARGS__ \
     }; \
     TYPE_REGISTER(q35_##id##_type)
 
@@ -70,3 +71,6 @@ Q35_VERSION(7_2, "7.2", 288, .deprecated = true);
 Q35_VERSION(7_1, "7.1", 288, .deprecated = true);
 Q35_VERSION(7_0, "7.0", 288, .deprecated = true);
 Q35_VERSION(6_2, "6.2", 288, .deprecated = true);
+Q35_VERSION(6_1, "6.1", 288, .deprecated = true);
+Q35_VERSION(6_0, "6.0", 288, .deprecated = true);
+Q35_VERSION(5_2, "5.2", 288, .deprecated = true);
