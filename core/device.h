@@ -99,7 +99,8 @@ void device_print_help(const Type *type_or_null);       /* -device help, -device
 /**
  * device_save / device_load: all state rows of @dev, root to leaf, then the stored registers of its `ports` rows. Each
  * type with state is one record: version (2 bytes), length (4), rows. Calls pre_save and post_load. device_load()
- * checks every length; on failure the device is in an undefined, but safe, state: reset or remove it.
+ * checks every length; on failure it resets the device and what is plugged into it, so that none goes on with values
+ * that a post_load refused. So reset() gives a sound value to every field that post_load() checks.
  */
 void device_save(Device *dev, GByteArray *out);
 bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err);

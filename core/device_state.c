@@ -94,7 +94,7 @@ static bool load_type(Device *dev, const DeviceType *type, unsigned version, con
     return !type->post_load || type->post_load(dev, version, err);
 }
 
-bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err)
+static bool load_chain(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err)
 {
     const DeviceType *chain[TYPE_DEPTH_MAX];
     size_t at = 0;
@@ -123,4 +123,13 @@ bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GEr
         *used = at;
     }
     return true;
+}
+
+bool device_load(Device *dev, const uint8_t *data, size_t len, size_t *used, GError **err)
+{
+    if (load_chain(dev, data, len, used, err)) {
+        return true;
+    }
+    device_reset(dev, RESET_COLD);              /* some rows are loaded, others not, none of them checked as a whole */
+    return false;
 }

@@ -137,13 +137,8 @@ static void pci_vga_reset(Device *dev, ResetKind kind)
 
 static bool pci_vga_post_load(Device *dev, unsigned version, GError **err)
 {
-    Vga *vga = &DEVICE(PciVga, dev)->vga;
-
-    if (!vga_state_valid(vga)) {
-        vga_reset(vga);                         /* whoever goes on with it all the same finds indices in range */
-        return error_set(err, "VGA: an index or the bank is out of range");
-    }
-    return true;
+    return vga_state_valid(&DEVICE(PciVga, dev)->vga) ||
+           error_set(err, "VGA: an index or the bank is out of range");
 }
 
 #define COMMON_PROPERTIES \

@@ -404,12 +404,15 @@ static void test_state(void)
         check_true(!device_load(&s->plug.device, copy, out->len, &used, &err), "%s", cases[i].claim);
         check_str(err->message, cases[i].error, "%s", cases[i].claim);
         g_clear_error(&err);
+        check_int(s->value, ==, 0, "%s: the device is reset", cases[i].claim);
+        check_int(s->reg, ==, 0x42, "%s: and its registers", cases[i].claim);
     }
     s->value = 0xbad;
     g_byte_array_set_size(out, 0);
     device_save(&s->plug.device, out);
     check_true(!device_load(&s->plug.device, out->data, out->len, &used, &err), "post_load refuses");
     check_str(err->message, "card: value 0xbad is impossible", "message");
+    check_int(s->value, ==, 0, "what post_load refused is gone");
     device_unrealize(&s->plug.device);
 }
 
