@@ -44,6 +44,7 @@ enum {
     CR4_PCIDE = 1 << 17, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21, CR4_PKE = 1 << 22,
     CR4_CET = 1 << 23, CR4_PKS = 1 << 24
 };
+enum { DEBUGCTL_LBR = 1 << 0, DEBUGCTL_BTF = 1 << 1 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_SVME = 1 << 12, EFER_FFXSR = 1 << 14 };
 
 enum {
@@ -144,6 +145,7 @@ struct CpuX86 {
     uint64_t block_rip;                         /* rip of the current block's first instruction */
     SegmentCache seg[SEG_COUNT];
     uint64_t cr0, cr2, cr3, cr4, cr8_unused, xcr0;
+    uint64_t pdpte[4];                          /* PAE paging: as cpu_load_pdptes() found them */
     uint64_t dr[8];
     SegmentCache ldtr, tr;
     struct { uint64_t base; uint32_t limit; } gdtr, idtr;

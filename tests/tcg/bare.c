@@ -156,6 +156,14 @@ static uint64_t new_table(void)
     return table;
 }
 
+/* As MOV CR3 does: the processor does not look at PDPTEs in memory afterwards. */
+static void load_pdptes(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(bare.cpu) && bare.cpu[i]; i++) {
+        cpu_load_pdptes(bare.cpu[i], BARE_TABLES);
+    }
+}
+
 uint64_t bare_pte(uint64_t lin, unsigned wanted)
 {
     uint64_t table = BARE_TABLES;
@@ -170,6 +178,9 @@ uint64_t bare_pte(uint64_t lin, unsigned wanted)
             bool pae_root = bare.mode == BARE_PAE && level == 2;
             entry = new_table() | (pae_root ? ENTRY_P : ENTRY_P | ENTRY_RW | ENTRY_US);
             write_entry(at, entry);
+            if (pae_root) {
+                load_pdptes();
+            }
         }
         table = entry & 0xfffffffff000;
     }
@@ -313,6 +324,7 @@ void bare_enter(CpuX86 *cpu)
         cpu->cr4 |= bare.mode == BARE_PAGED32 ? CR4_PSE : CR4_PAE;
         cpu->cr4 |= CR4_PGE | (bare.mode == BARE_LONG5 ? CR4_LA57 : 0);
         cpu->cr3 = BARE_TABLES;
+        cpu_load_pdptes(cpu, BARE_TABLES);      /* of no effect but under PAE */
     }
     cpu->regs[R_RSP] = BARE_STACK;
     cpu->rip = BARE_CODE;

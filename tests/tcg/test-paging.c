@@ -73,7 +73,6 @@ static const Case cases[] = {
     { "bits 52-62 are free in long mode", ALL_LONG, ACCESS_READ, false, 0, 1ull << 55, 0, NO_FAULT },
     { "PS in a PML4 entry is reserved", ALL_LONG, ACCESS_READ, false, 3, PS, 0, PF_PRESENT | PF_RESERVED },
     { "PS in a PML5 entry is reserved", 1u << BARE_LONG5, ACCESS_READ, false, 4, PS, 0, PF_PRESENT | PF_RESERVED },
-    { "RW in a PDPTE is reserved under PAE", 1u << BARE_PAE, ACCESS_READ, false, 2, RW, 0, PF_PRESENT | PF_RESERVED },
     { "low frame bits of a 2 MiB page are reserved", ALL_64BIT_ENTRIES, ACCESS_READ, false, 1, PS | 1 << 13, 0,
      PF_PRESENT | PF_RESERVED },
     { "bit 21 of a 4 MiB page is reserved", 1u << BARE_PAGED32, ACCESS_READ, false, 1, PS | 1 << 21, 0,
@@ -130,6 +129,7 @@ static void run_case(const Case *c, BareMode mode)
     cpu_update_mode(cpu);
     bare_map(lin, PHYS, P | RW | US);
     bare_pte_write(lin, c->level, (bare_pte_read(lin, c->level) | c->set) & ~c->clear);
+    cpu_load_pdptes(cpu, BARE_TABLES);          /* of no effect but under PAE */
     bare_code(BARE_CODE, c->access == ACCESS_READ ? read : c->access == ACCESS_WRITE ? write : fetch, 3);
     BARE_CODE_AT(PHYS, 0xf4);
     cpu->regs[R_RBX] = lin;
@@ -320,6 +320,79 @@ static void test_flushes(void)
     remap_test("coming back, it is still there", false, true, switch_there_and_back, true);
 }
 
+/* Runs @code, then reads LIN, a page of protection key 5; returns the vector. */
+static int read_after(CpuX86 *cpu, const uint8_t *code, size_t len, uint32_t pkru)
+{
+    bare_code(BARE_CODE, code, len);
+    BARE_CODE_AT(BARE_CODE + len, 0xf4);
+    bare_st32(BARE_DATA + 2688, pkru);          /* where the standard format of XSAVE has it */
+    bare_st64(BARE_DATA + 512, 1 << 9);
+    cpu->regs[R_RBX] = BARE_DATA;
+    cpu->regs[R_RAX] = code[1] == 0x01 ? pkru : 1 << 9;
+    cpu->regs[R_RCX] = cpu->regs[R_RDX] = 0;
+    cpu->regs[R_RSP] = BARE_STACK;
+    cpu->rip = BARE_CODE;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "the instruction that sets PKRU");
+    return touch(cpu, LIN, false);
+}
+
+static void test_pkru_by_xrstor(void)
+{
+    static const uint8_t wrpkru[] = { 0x0f, 0x01, 0xef }, xrstor[] = { 0x0f, 0xae, 0x2b };
+    enum { DENY = 1 << 10 };
+    CpuX86 *cpu = bare.cpu[0];
+
+    bare_reset(cpu, BARE_LONG);
+    bare_map(LIN, PHYS, P | RW | US | 5ull << 59);
+    cpu->cr4 |= CR4_PKE | CR4_OSXSAVE;
+    cpu->xcr0 |= 1 << 9;
+    cpu_update_mode(cpu);
+    cpu_tlb_flush(cpu, true);
+    check_int(read_after(cpu, wrpkru, sizeof wrpkru, DENY), ==, VECTOR_PF, "WRPKRU takes the right");
+    check_int(read_after(cpu, xrstor, sizeof xrstor, 0), ==, VECTOR_NONE, "XRSTOR gives it");
+    check_int(read_after(cpu, wrpkru, sizeof wrpkru, DENY), ==, VECTOR_PF, "WRPKRU takes it again");
+    check_int(read_after(cpu, wrpkru, sizeof wrpkru, 0), ==, VECTOR_NONE, "WRPKRU gives it");
+    check_int(read_after(cpu, xrstor, sizeof xrstor, DENY), ==, VECTOR_PF, "XRSTOR takes it");
+    check_int(bare.trap.error, ==, PF_PRESENT | PF_PROTECTION_KEY, "and the error code says so");
+}
+
+static void test_pdptes_are_registers(void)
+{
+    static const uint8_t mov_cr3[] = { 0x0f, 0x22, 0xd8, 0xf4 }, mov_cr4[] = { 0x0f, 0x22, 0xe0, 0xf4 };
+    CpuX86 *cpu = bare.cpu[0];
+    uint64_t lin = 0xc0600000, good;
+
+    bare_reset(cpu, BARE_PAE);
+    bare_map(lin, PHYS, P | RW);
+    bare_st32(PHYS, 0x1234);
+    good = bare_pte_read(lin, 2);
+    check_int(touch(cpu, lin, false), ==, VECTOR_NONE, "a PDPTE that was present when CR3 was loaded");
+    bare_pte_write(lin, 2, 0);
+    cpu_tlb_flush(cpu, true);
+    check_int(touch(cpu, lin, false), ==, VECTOR_NONE, "serves after it is gone from memory");
+    check_int(cpu->regs[R_RAX], ==, 0x1234, "as it was");
+
+    bare_pte_write(lin, 2, good | RW);
+    bare_code(BARE_CODE, mov_cr3, sizeof mov_cr3);
+    cpu->rip = BARE_CODE;
+    cpu->regs[R_RAX] = BARE_TABLES;
+    check_int(bare_run(cpu), ==, VECTOR_GP, "MOV CR3 with RW, which is reserved, in a PDPTE");
+    check_int(touch(cpu, lin, false), ==, VECTOR_NONE, "leaves the old ones in force");
+
+    bare_pte_write(lin, 2, 0);
+    bare_code(BARE_CODE, mov_cr4, sizeof mov_cr4);
+    cpu->rip = BARE_CODE;
+    cpu->regs[R_RAX] = cpu->cr4 ^ CR4_MCE;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "MOV CR4 that changes nothing of paging");
+    check_int(touch(cpu, lin, false), ==, VECTOR_NONE, "does not read them");
+    bare_code(BARE_CODE, mov_cr4, sizeof mov_cr4);
+    cpu->rip = BARE_CODE;
+    cpu->regs[R_RAX] = cpu->cr4 ^ CR4_PGE;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "MOV CR4 that changes PGE");
+    check_int(touch(cpu, lin, false), ==, VECTOR_PF, "does");
+    check_int(bare.trap.error, ==, 0, "the page is not present");
+}
+
 static void test_page_tables_nowhere(void)
 {
     CpuX86 *cpu = bare.cpu[0];
@@ -376,6 +449,8 @@ int main(int argc, char **argv)
     g_test_add_func("/paging/pse36", test_pse36);
     g_test_add_func("/paging/flushes", test_flushes);
     g_test_add_func("/paging/tables-nowhere", test_page_tables_nowhere);
+    g_test_add_func("/paging/pkru", test_pkru_by_xrstor);
+    g_test_add_func("/paging/pdptes", test_pdptes_are_registers);
     g_test_add_func("/paging/trace", test_trace);
     return g_test_run();
 }

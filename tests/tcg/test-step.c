@@ -51,6 +51,32 @@ static void test_single_step(void)
     check_int(cpu->regs[R_RAX], ==, 2, "each ran once");
 }
 
+static void test_branch_step(void)
+{
+    CpuX86 *cpu = bare.cpu[0];
+    /* inc; jz +0 (not taken); rep stosb; jmp +1; nop; call +0; jnz +1; nop; int1 */
+    static const struct { unsigned at; const char *claim; } stops[] = {
+        { 9, "JMP is a branch; INC, a JZ not taken and REP STOSB are not" }, { 14, "CALL" }, { 17, "a JNZ taken" },
+    };
+
+    START(cpu, RFLAGS_TF, 0xff, 0xc0, 0x74, 0x01, 0xf3, 0xaa, 0xeb, 0x01, 0x90, 0xe8, 0, 0, 0, 0, 0x75, 0x01, 0x90, 0x90);
+    cpu->regs[R_RAX] = 1;
+    cpu->regs[R_RDI] = BARE_DATA;
+    cpu->regs[R_RCX] = 3;
+    cpu->msr.debugctl = DEBUGCTL_BTF;
+    int v = bare_run(cpu);
+    for (size_t i = 0; i < G_N_ELEMENTS(stops); i++) {
+        check_int(v, ==, VECTOR_DB, "%s", stops[i].claim);
+        check_int(bare.trap.rip, ==, BARE_CODE + stops[i].at, "%s: where", stops[i].claim);
+        check_true(cpu->dr[6] & DR6_BS, "%s: DR6.BS", stops[i].claim);
+        check_int(cpu->msr.debugctl & DEBUGCTL_BTF, ==, 0, "a #DB clears BTF");
+        cpu->msr.debugctl = i + 1 < G_N_ELEMENTS(stops) ? DEBUGCTL_BTF : 0;
+        v = resume(cpu, 0);
+    }
+    check_int(v, ==, VECTOR_DB, "without BTF every instruction traps");
+    check_int(bare.trap.rip, ==, BARE_CODE + 18, "NOP too");
+}
+
 static void test_step_over_popf(void)
 {
     CpuX86 *cpu = bare.cpu[0];
@@ -198,6 +224,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     bare_start(1);
     g_test_add_func("/step/single", test_single_step);
+    g_test_add_func("/step/branch", test_branch_step);
     g_test_add_func("/step/popf", test_step_over_popf);
     g_test_add_func("/step/rep", test_step_rep);
     g_test_add_func("/step/faults", test_faults_do_not_step);

@@ -94,9 +94,25 @@ static bool breakpoint_here(CpuX86 *cpu)
     return hits;
 }
 
-/* Traps of the instruction that just ran as a single one: at its end, before any interrupt. */
-static void debug_traps(CpuX86 *cpu, bool stepped)
+/* Did the last instruction of @block branch? A conditional branch to the next instruction counts as not taken. */
+static bool branched(const CpuX86 *cpu, const Block *block)
 {
+    const Insn *last = block->end - 1;
+
+    switch (insn_row(last)->op) {
+    case OP_Jcc: case OP_JCXZ: case OP_LOOP: case OP_LOOPE: case OP_LOOPNE: case OP_INTO:
+        return cpu->rip != insn_next_rip(cpu, last);
+    default:
+        return block->branches;
+    }
+}
+
+/* Traps of the instruction that just ran as a single one: at its end, before any interrupt. */
+static void debug_traps(CpuX86 *cpu, const Block *block, bool stepped)
+{
+    if (stepped && UNLIKELY(cpu->msr.debugctl & DEBUGCTL_BTF)) {
+        stepped = block && branched(cpu, block);
+    }
     uint32_t hits = cpu->exec->debug_hits | (stepped ? DR6_BS : 0);
 
     if (hits) {
@@ -330,7 +346,7 @@ static void run_blocks(CpuX86 *cpu)
             /* A MOV or POP to SS holds its traps back until the next instruction is done. */
             bool held = cpu->interrupt_shadow == 2 && insn_row(block->end - 1)->bind != bind_intflag;
             if (!held) {
-                debug_traps(cpu, exec->stepping);
+                debug_traps(cpu, block, exec->stepping);
             }
             exec->single = false;
         }
@@ -362,11 +378,12 @@ void cpu_x86_tcg_run(Cpu *c)
         bql_unlock();                           /* raised out of a device access */
     }
     cpu->insn = NULL;
+    const Block *left = exec->block;            /* the block that cpu_leave_block() ended */
     exec->block = NULL;
     bool single = exec->single;
     exec->single = false;
     if (jumped == JUMPED_LEAVE && single) {
-        debug_traps(cpu, exec->stepping && (cpu->rflags & RFLAGS_TF));
+        debug_traps(cpu, left, exec->stepping && (cpu->rflags & RFLAGS_TF));
     }
     if (cpu->exception_vector != VECTOR_NONE) {
         exec->debug_hits = 0;

@@ -137,7 +137,8 @@ static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thre
 
         level->name = shape[i].name;
         level->addr = cpu_a20(cpu, table + ((lin >> shift) & ((1u << shape[i].index_bits) - 1)) * size);
-        level->entry = read_entry(cpu, level->addr, size, own_thread);
+        level->entry = pae_root && cpu->exec ? cpu->pdpte[lin >> 30 & 3]
+                                             : read_entry(cpu, level->addr, size, own_thread);
         if (!(level->entry & ENTRY_P)) {
             level->verdict = WALK_NOT_PRESENT;
             return;
@@ -260,15 +261,18 @@ uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap
     return 0;
 }
 
-bool cpu_pdptes_valid(CpuX86 *cpu, uint64_t cr3)
+bool cpu_load_pdptes(CpuX86 *cpu, uint64_t cr3)
 {
+    uint64_t reserved = BITS(8, 5) | BITS(2, 1) | BITS(63, max_phys_bits(cpu) < 63 ? max_phys_bits(cpu) : 63);
+    uint64_t pdpte[4];
+
     for (unsigned i = 0; i < 4; i++) {
         GuestAddr addr = cpu_a20(cpu, (cr3 & BITS(31, 5)) + i * 8);
-        uint64_t entry = memory_load(cpu_memory(cpu), addr, 8, MEMTXATTRS_NONE, NULL);
-        uint64_t reserved = BITS(8, 5) | BITS(2, 1) | BITS(63, max_phys_bits(cpu) < 63 ? max_phys_bits(cpu) : 63);
-        if ((entry & ENTRY_P) && (entry & reserved)) {
+        pdpte[i] = memory_load(cpu_memory(cpu), addr, 8, MEMTXATTRS_NONE, NULL);
+        if ((pdpte[i] & ENTRY_P) && (pdpte[i] & reserved)) {
             return false;
         }
     }
+    memcpy(cpu->pdpte, pdpte, sizeof pdpte);
     return true;
 }

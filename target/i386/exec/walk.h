@@ -59,8 +59,11 @@ PageWalk cpu_page_walk(CpuX86 *cpu, uint64_t addr);
  * for it.
  */
 uint32_t cpu_access_error(const CpuX86 *cpu, uint32_t rights, uint8_t pkey, Access access, bool user, bool smap);
-/** cpu_pdptes_valid: PAE paging: would loading CR3 with @cr3 find only legal PDPTEs (else #GP)? */
-bool cpu_pdptes_valid(CpuX86 *cpu, uint64_t cr3);
+/**
+ * cpu_load_pdptes: PAE paging: reads the four PDPTEs that @cr3 points to into registers, which serve all walks until the
+ * next call (SDM vol. 3, 4.4.1). False, with nothing changed, if one has reserved bits set: then #GP.
+ */
+bool cpu_load_pdptes(CpuX86 *cpu, uint64_t cr3);
 /** cpu_memory: the address space that the vCPU sees now (SMRAM is open in SMM). */
 static inline AddressSpace *cpu_memory(const CpuX86 *cpu)
 {

@@ -9,6 +9,7 @@
 #include "target/i386/native/xstate.h"
 
 #include "target/i386/access.h"
+#include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
 #include "target/i386/native/x87_state.h"
 
@@ -393,7 +394,7 @@ static void xrstor(CpuX86 *cpu, const Insn *insn)
         cpu->fpu.mxcsr = MXCSR_INIT;
     }
     if (mask & BIT(XSTATE_PKRU)) {
-        cpu_tlb_flush(cpu, true);               /* cached rights depend on it */
+        cpu_pkru_changed(cpu);
     }
 }
 

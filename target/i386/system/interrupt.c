@@ -389,6 +389,7 @@ void cpu_deliver_exception(CpuX86 *cpu)
     cpu->old_exception = vector;
     if (vector == VECTOR_DB) {
         cpu->dr[7] &= ~(1ull << 13);            /* GD */
+        cpu->msr.debugctl &= ~(uint64_t)DEBUGCTL_BTF;
     }
     cpu_deliver(cpu, vector, EVENT_EXCEPTION, has_error, error, cpu->rip);
     cpu->old_exception = VECTOR_NONE;

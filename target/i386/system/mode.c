@@ -85,14 +85,16 @@ void cpu_set_cr0(CpuX86 *cpu, uint64_t value)
                 cr_fault(cpu, 0, value);
             }
             efer |= EFER_LMA;
-        } else if (cpu->cr4 & CR4_PAE && !cpu_pdptes_valid(cpu, cpu->cr3)) {
-            cr_fault(cpu, 0, value);
         }
     } else if (changed & CR0_PG) {
         if (cpu_in_64(cpu) || cpu->cr4 & CR4_PCIDE) {
             cr_fault(cpu, 0, value);
         }
         efer &= ~(uint64_t)EFER_LMA;
+    }
+    if (changed & (CR0_PG | CR0_CD | CR0_NW) && value & CR0_PG && cpu->cr4 & CR4_PAE && !(efer & EFER_LMA) &&
+        !cpu_load_pdptes(cpu, cpu->cr3)) {
+        cr_fault(cpu, 0, value);
     }
     cpu->cr0 = value;
     cpu->msr.efer = efer;
@@ -116,7 +118,7 @@ void cpu_set_cr3(CpuX86 *cpu, uint64_t value)
         }
     } else {
         value = (uint32_t)value;
-        if ((cpu->cr0 & CR0_PG) && cpu->cr4 & CR4_PAE && !cpu_pdptes_valid(cpu, value)) {
+        if ((cpu->cr0 & CR0_PG) && cpu->cr4 & CR4_PAE && !cpu_load_pdptes(cpu, value)) {
             cr_fault(cpu, 3, value);
         }
     }
@@ -165,7 +167,7 @@ void cpu_set_cr4(CpuX86 *cpu, uint64_t value)
         cr_fault(cpu, 4, value);
     }
     if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) && cpu->cr0 & CR0_PG && value & CR4_PAE && !cpu_in_long(cpu) &&
-        !cpu_pdptes_valid(cpu, cpu->cr3)) {
+        !cpu_load_pdptes(cpu, cpu->cr3)) {
         cr_fault(cpu, 4, value);
     }
     cpu->cr4 = value;

@@ -124,6 +124,10 @@ void cpu_leave_smm(CpuX86 *cpu)
     cpu->cr0 = cr0;
     cpu->cr4 = cr4;
     cpu->cr3 = get(image, SAVE_CR3, 8) & (long_mode ? INT64_MAX : UINT32_MAX);
+    if (cr0 & CR0_PG && cr4 & CR4_PAE && !long_mode && !cpu_load_pdptes(cpu, cpu->cr3)) {
+        cpu_shutdown(cpu, "RSM found PDPTEs with reserved bits set");
+        cpu_leave_block(cpu);
+    }
     cpu->dr[6] = get(image, SAVE_DR6, 4);
     cpu->dr[7] = get(image, SAVE_DR7, 4) | 0x400;
     for (int i = 0; i < SEG_COUNT; i++) {
