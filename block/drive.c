@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "block/node.h"
+#include "core/host_fd.h"
 #include "core/option.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_object, json_object_put)
@@ -281,7 +282,7 @@ static const char *probe_file(const char *path, GError **err)
     uint8_t head[BLOCK_SECTOR_BYTES];
     const char *format;
     ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = host_open(path, O_RDONLY | O_NONBLOCK, 0);
 
     if (fd < 0) {
         error_set_errno(err, errno, "Could not open '%s'", path);

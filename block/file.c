@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "block/file.h"
+#include "core/host_fd.h"
 #include "core/thread.h"
 
 #define INLINE_READ_BYTES (64 << 10)
@@ -263,14 +264,14 @@ static bool probe_alignment(FileNode *s, GError **err)
 static bool open_fd(FileNode *s, GError **err)
 {
     BlockNode *n = &s->node;
-    int flags = O_CLOEXEC | O_NONBLOCK | (n->cache_direct ? O_DIRECT : 0);
+    int flags = O_NONBLOCK | (n->cache_direct ? O_DIRECT : 0);
     bool writable = !n->read_only;
     struct stat st;
 
-    s->fd = open(s->filename, flags | (writable ? O_RDWR : O_RDONLY));
+    s->fd = host_open(s->filename, flags | (writable ? O_RDWR : O_RDONLY), 0);
     if (s->fd < 0 && writable && n->auto_read_only && (errno == EACCES || errno == EROFS || errno == EPERM)) {
         n->read_only = true;
-        s->fd = open(s->filename, flags | O_RDONLY);
+        s->fd = host_open(s->filename, flags | O_RDONLY, 0);
     }
     if (s->fd < 0) {
         int e = errno;

@@ -442,6 +442,45 @@ bool chardev_remove(const char *id, GError **err)
     return true;
 }
 
+/* The new one is made beside the old one, so that a failure changes nothing; then it takes over id and front end. */
+Chardev *chardev_change(Chardev *old, json_object *args, GError **err)
+{
+    g_autofree char *id = g_strdup(old->id), *temporary = g_strconcat(id, "-change", NULL);
+    CharFrontend *fe = old->fe;
+    Chardev *chr;
+
+    if (chardev_type_of(old)->multiple) {
+        error_set(err, "Chardev '%s': a mux cannot be changed", id);
+        return NULL;
+    }
+    json_object_object_add(args, "id", json_object_new_string(temporary));
+    chr = chardev_new_from_args(args, err);
+    if (!chr) {
+        return NULL;
+    }
+    if (chardev_type_of(chr)->multiple) {
+        error_set(err, "Chardev '%s': a mux cannot take the place of another", id);
+        object_unparent(OBJECT(chr));
+        return NULL;
+    }
+    g_autoptr(Object) hold = object_ref(OBJECT(chr));
+    object_unparent(OBJECT(chr));
+    if (fe) {
+        chardev_detach(fe);
+        if (fe->event && old->open) {
+            fe->event(fe->opaque, CHARDEV_CLOSED);
+        }
+    }
+    object_unparent(OBJECT(old));
+    g_free(chr->id);
+    chr->id = g_strdup(id);
+    object_add_child(object_container(CHARDEVS_PATH), id, object_ref(hold));
+    if (fe) {
+        chardev_attach(fe, chr, NULL);          /* a new chardev is free */
+    }
+    return chr;
+}
+
 static void cleanup_one(const char *id, const char *filename, Chardev *chr, void *opaque)
 {
     if (chardev_type_of(chr)->cleanup) {
@@ -460,7 +499,7 @@ static void collect_name(const Type *type, void *opaque)
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-void chardev_print_help(void)
+void chardev_foreach_backend(void (*fn)(const char *name, void *opaque), void *opaque)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
@@ -471,10 +510,17 @@ void chardev_print_help(void)
         }
     }
     g_ptr_array_sort(names, compare_names);
-    printf("Available chardev backend types: \n");
     for (guint i = 0; i < names->len; i++) {
-        printf("  %s\n", (char *)names->pdata[i]);
+        fn(names->pdata[i], opaque);
     }
+}
+
+static void print_name(const char *name, void *opaque) { printf("  %s\n", name); }
+
+void chardev_print_help(void)
+{
+    printf("Available chardev backend types: \n");
+    chardev_foreach_backend(print_name, NULL);
 }
 
 /* ---- property of a device ---- */

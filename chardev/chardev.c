@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "chardev/backend.h"
+#include "core/host_fd.h"
 
 static void log_write(Chardev *chr, const uint8_t *buf, int len);
 
@@ -303,7 +304,7 @@ static void log_write(Chardev *chr, const uint8_t *buf, int len)
 bool chardev_open(Chardev *chr, json_object *args, GError **err)
 {
     if (chr->logfile) {
-        chr->log_fd = open(chr->logfile, O_WRONLY | O_CREAT | O_CLOEXEC | (chr->logappend ? O_APPEND : O_TRUNC), 0666);
+        chr->log_fd = host_open(chr->logfile, O_WRONLY | O_CREAT | (chr->logappend ? O_APPEND : O_TRUNC), 0666);
         if (chr->log_fd < 0) {
             return error_set_errno(err, errno, "Could not open logfile '%s'", chr->logfile);
         }

@@ -70,9 +70,18 @@ Chardev *chardev_new_from_args(json_object *args, GError **err);
 Chardev *chardev_new_from_text(const char *id, const char *text, bool with_mux, GError **err);
 void chardev_foreach(void (*fn)(const char *id, const char *filename, Chardev *chr, void *opaque), void *opaque);
 void chardev_cleanup(void);                     /* at exit: restores terminals, removes sockets */
+/** chardev_forbid_stdio: no chardev may use the terminal, because of option @why (not copied). */
+void chardev_forbid_stdio(const char *why);
 void chardev_print_help(void);                  /* -chardev help */
 /** chardev_remove: chardev-remove; fails while a front end uses it. */
 bool chardev_remove(const char *id, GError **err);
+/**
+ * chardev_change: chardev-change: another back end under the id of @chr, for its front end, which sees it close and open.
+ * @args as for chardev_new_from_args(). On failure NULL, and the old one is as it was.
+ */
+Chardev *chardev_change(Chardev *chr, json_object *args, GError **err);
+/** chardev_foreach_backend: the name of each kind, aliases too, in order. */
+void chardev_foreach_backend(void (*fn)(const char *name, void *opaque), void *opaque);
 void chardev_inject_break(Chardev *chr);        /* chardev-send-break: the front end sees a break */
 const char *chardev_filename(const Chardev *chr);       /* as query-chardev prints it */
 bool chardev_frontend_open(Chardev *chr);

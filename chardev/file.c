@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "chardev/backend.h"
+#include "core/host_fd.h"
 
 typedef struct FileChardev {
     Chardev chr;
@@ -20,7 +21,7 @@ typedef struct FileChardev {
 
 static int open_path(const char *path, int flags, GError **err)
 {
-    int fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0666);
+    int fd = host_open(path, flags | O_NOCTTY, 0666);
 
     if (fd < 0) {
         error_set_errno(err, errno, "Could not open '%s'", path);

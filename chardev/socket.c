@@ -22,6 +22,7 @@
 #include "chardev/backend.h"
 #include "chardev/sockaddr.h"
 #include "chardev/telnet.h"
+#include "core/host_fd.h"
 #include "core/option.h"
 #include "core/thread.h"
 
@@ -463,6 +464,10 @@ static bool make_address(SocketChardev *s, json_object *args, GError **err)
         a->ipv6 = tristate(args, "ipv6", s->ipv6);
     } else if (s->fd_text) {
         a->kind = SOCKET_FD;
+        if (!g_ascii_isdigit(*s->fd_text)) {    /* kept by getfd */
+            a->fd = named_fd_take(s->fd_text, err);
+            return a->fd >= 0;
+        }
         if (!parse_uint("fd", s->fd_text, INT32_MAX, &fd, err)) {
             return false;
         }
@@ -593,7 +598,7 @@ static const Property socket_properties[] = {
     PROP_UINT16("to", SocketChardev, to, 0, "last port to try when listening"),
     PROP_BOOL("ipv4", SocketChardev, ipv4, false, "use IPv4"),
     PROP_BOOL("ipv6", SocketChardev, ipv6, false, "use IPv6"),
-    PROP_STR("fd", SocketChardev, fd_text, "number of an inherited socket"),
+    PROP_STR("fd", SocketChardev, fd_text, "number of an inherited socket, or name of one that getfd keeps"),
     PROP_BOOL("server", SocketChardev, server, false, "listen instead of connecting"),
     PROP_BOOL("wait", SocketChardev, wait, true, "server: do not start before a client has connected"),
     PROP_BOOL("nodelay", SocketChardev, nodelay, false, "send small packets at once (TCP_NODELAY)"),

@@ -116,6 +116,10 @@ static int own_descriptor(int fd, int mode)
 
 static void stdio_eof(Chardev *chr) { chardev_be_event(chr, CHARDEV_CLOSED); }
 
+static const char *forbidden_by;
+
+void chardev_forbid_stdio(const char *why) { forbidden_by = why; }
+
 static bool stdio_open(Chardev *chr, json_object *args, GError **err)
 {
     static bool at_exit_set;
@@ -123,6 +127,9 @@ static bool stdio_open(Chardev *chr, json_object *args, GError **err)
     struct sigaction on_sig = { .sa_flags = SA_RESTART };
     int in, out;
 
+    if (forbidden_by) {
+        return error_set(err, "cannot use stdio with %s", forbidden_by);
+    }
     if (terminal.in_use) {
         return error_set(err, "stdio is already used by another character device");
     }

@@ -59,6 +59,16 @@ bool (error_set_errno)(GError **err, int os_errno, const char *fmt, ...)
     return false;
 }
 
+static bool with_time;
+static char *with_name;
+
+void error_report_style(bool timestamp, const char *guest_name)
+{
+    with_time = timestamp;
+    g_free(with_name);
+    with_name = g_strdup(guest_name);
+}
+
 static void report(const char *prefix, const char *fmt, va_list ap)
 {
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
@@ -68,7 +78,11 @@ static void report(const char *prefix, const char *fmt, va_list ap)
         return;
     }
     const char *program = g_get_prgname();
-    fprintf(stderr, "%s: %s\n", program ? program : program_invocation_short_name, line);
+    g_autoptr(GDateTime) now = with_time ? g_date_time_new_now_utc() : NULL;
+    g_autofree char *stamp = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ ") : NULL;
+
+    fprintf(stderr, "%s%s%s%s: %s\n", stamp ? stamp : "", with_name ? with_name : "", with_name ? " " : "",
+            program ? program : program_invocation_short_name, line);
 }
 
 void error_report(const char *fmt, ...)

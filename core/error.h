@@ -44,6 +44,8 @@ void error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /** info_report: the same, "PROGRAM: hint: message", for what is not wrong but could be better. */
 void info_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/** error_report_style: -msg: a report on stderr begins with the time (UTC, ISO 8601), and with @guest_name unless NULL. */
+void error_report_style(bool timestamp, const char *guest_name);
 /* Set by monitor/: takes a report if a command runs in this thread, and returns whether it did. */
 extern bool (*error_report_hook)(const char *line);
 

@@ -29,6 +29,7 @@ const char *const shutdown_cause_names[SHUTDOWN_CAUSE_COUNT + 1] = {
 
 void (*vm_request_hook)(void);
 void (*vm_panic_hook)(void);
+void (*vm_watchdog_hook)(void);
 
 static GMutex request_lock;
 static VmRequests requests = { .exit_code = -1 };
@@ -114,6 +115,13 @@ void vm_guest_panicked(void)
 {
     if (vm_panic_hook) {
         vm_panic_hook();
+    }
+}
+
+void vm_watchdog_expired(void)
+{
+    if (vm_watchdog_hook) {
+        vm_watchdog_hook();
     }
 }
 

@@ -41,6 +41,7 @@ void vm_request_wakeup(void);
 void vm_request_stop(RunState state);           /* pause with that state (io-error, debug, internal-error ...) */
 /** vm_guest_panicked: the guest died (pvpanic, triple fault under a panic policy ...); acts by -action panic=. */
 void vm_guest_panicked(void);
+void vm_watchdog_expired(void);                 /* acts by -action watchdog= */
 
 /* Who wants to know. Callbacks run in the main loop under the big lock. */
 typedef void VmStateFn(void *opaque, bool running, RunState state);
@@ -61,6 +62,7 @@ typedef struct VmRequests {
 VmRequests vm_take_requests(void);              /* and clears them */
 extern void (*vm_request_hook)(void);           /* wakes the main loop */
 extern void (*vm_panic_hook)(void);
+extern void (*vm_watchdog_hook)(void);
 void vm_set_run_state(RunState state);          /* notifies */
 void vm_notify_powerdown(void);
 void vm_notify_wakeup(void);

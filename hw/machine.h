@@ -57,6 +57,7 @@ struct Machine {
     char *boot_order, *boot_once, *boot_splash; bool boot_menu, boot_strict; int boot_splash_time, boot_reboot_timeout;
     uint8_t uuid[16]; bool uuid_set;
     char *vm_name;
+    Chardev *parallels[3];                      /* NULL: none */
     Chardev *serials[4];                        /* NULL: none */
     Object *memory_backend;                     /* memory-backend=; NULL: the board makes "pc.ram" itself */
     /* Own properties of every machine (-machine key=value); boards add theirs. */

@@ -31,7 +31,12 @@ typedef struct Config {
     GPtrArray *firmware_items; /* -smbios, -acpitable, -fw_cfg, -option-rom */
     OptionUse machine, smp, memory, cpu, rtc, name, boot;     /* merged over all occurrences; option NULL: not given */
     const char *kernel, *initrd, *append, *shim, *bios, *vga, *uuid, *pidfile, *log_items, *log_file, *debugcon;
+    OptionUse action, msg, overcommit, sandbox, run_with;      /* merged likewise */
+    GPtrArray *numa;            /* OptionUse * */
+    GPtrArray *parallels;       /* const char *: text of -parallel */
+    GPtrArray *traces;          /* OptionUse * */
     const char *qtest, *qtest_log;
+    bool daemonize, snapshot, no_fd_bootchk;
     bool nographic, no_reboot, no_shutdown, start_stopped, nodefaults;
     bool monitor_given;         /* -monitor, -mon or -qmp: no default monitor */
 } Config;
@@ -41,6 +46,12 @@ typedef struct Config {
  * after -help, -version and the help lists that need no machine.
  */
 void options_parse(Config *config, int argc, char **argv);
+
+/**
+ * options_apply: as if -@option @text had been on the command line, with @option also by its group's name ("memory" for
+ * -m) and @text copied. For -readconfig; a mistake in @text itself exits.
+ */
+bool options_apply(Config *c, const char *option, const char *text, GError **err);
 
 /** option_fail: reports @err as coming from @use and exits with status 1. */
 G_NORETURN void option_fail(const OptionUse *use, GError *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/device.h"
+#include "core/log.h"
 #include "core/option.h"
 #include "hw/machine.h"
 #include "memory/backend.h"
@@ -71,6 +72,11 @@ static void print_object_types(void)
     }
 }
 
+static void print_trace_event(const TraceEvent *event, void *opaque)
+{
+    printf("%s\n", event->name);
+}
+
 static void print_type_properties(const Type *type, const char *title)
 {
     printf("%s options:\n", title);
@@ -101,6 +107,8 @@ void help_for_option(const char *option, json_object *args)
     } else if (!strcmp(option, "device")) {
         name = dict_str(args, "driver");
         device_print_help(name ? type_find(name) : NULL);
+    } else if (!strcmp(option, "trace")) {
+        trace_foreach(print_trace_event, NULL);
     } else if (!strcmp(option, "blockdev")) {
         printf("Block drivers:\nfile\nraw\n");
     } else {

@@ -104,6 +104,23 @@ static bool serial_has_monitor(const Config *c)
     return c->nographic && !c->nodefaults && !c->monitor_given && !c->serials->len;
 }
 
+static void parallel_setup(Config *c, Machine *machine)
+{
+    for (guint i = 0; i < c->parallels->len; i++) {
+        const char *text = c->parallels->pdata[i];
+        g_autofree char *id = g_strdup_printf("parallel%u", i);
+        GError *err = NULL;
+        if (i >= G_N_ELEMENTS(machine->parallels)) {
+            error_set(&err, "there are at most %zu parallel ports", G_N_ELEMENTS(machine->parallels));
+        } else {
+            machine->parallels[i] = chardev_new_from_text(id, text, false, &err);
+        }
+        if (err) {
+            option_fail(&(OptionUse){ .option = "-parallel", .text = text }, err);
+        }
+    }
+}
+
 void serial_setup(Config *c, Machine *machine)
 {
     if (c->serials->len > G_N_ELEMENTS(machine->serials)) {
@@ -112,6 +129,7 @@ void serial_setup(Config *c, Machine *machine)
         error_set(&err, "there are at most %zu serial ports", G_N_ELEMENTS(machine->serials));
         option_fail(&(OptionUse){ .option = "-serial", .text = text }, err);
     }
+    parallel_setup(c, machine);
     for (guint i = 0; i < c->serials->len; i++) {
         machine->serials[i] = serial_open(i, c->serials->pdata[i]);
     }

@@ -20,7 +20,9 @@
 #include "core/option.h"
 #include "core/thread.h"
 #include "monitor/monitor.h"
+#include "qapi/qapi-types.h"
 #include "system/config.h"
+#include "system/process.h"
 #include "system/runstate.h"
 #include "system/setup.h"
 
@@ -64,6 +66,85 @@ static void logs_setup(const Config *c)
     }
 }
 
+/* -trace: as QEMU does, a pattern that fits no event is only warned of. */
+static void trace_pattern(const char *pattern)
+{
+    GError *err = NULL;
+    if (!trace_enable(pattern, &err)) {
+        warn_report("%s", err->message);
+        g_error_free(err);
+    }
+}
+
+static void traces_setup(const Config *c)
+{
+    for (guint i = 0; i < c->traces->len; i++) {
+        const OptionUse *use = c->traces->pdata[i];
+        const char *pattern = dict_str(use->args, "enable"), *list = dict_str(use->args, "events");
+        const char *file = dict_str(use->args, "file");
+        g_autofree char *content = NULL;
+        GError *err = NULL;
+        if ((file && !log_set_file(file, &err)) || (list && !g_file_get_contents(list, &content, NULL, &err))) {
+            option_fail(use, err);
+        }
+        if (pattern) {
+            trace_pattern(pattern);
+        }
+        g_auto(GStrv) lines = g_strsplit(content ? content : "", "\n", -1);
+        for (char **line = lines; *line; line++) {
+            g_strstrip(*line);
+            if (**line && **line != '#') {
+                trace_pattern(*line);
+            }
+        }
+    }
+}
+
+static void messages_setup(const Config *c)
+{
+    static const char *const keys[] = { "timestamp", "guest-name" };
+    bool on[G_N_ELEMENTS(keys)] = { false };
+    GError *err = NULL;
+    for (size_t i = 0; c->msg.args && i < G_N_ELEMENTS(keys); i++) {
+        const char *text = dict_str(c->msg.args, keys[i]);
+        if (text && !parse_bool(keys[i], text, &on[i], &err)) {
+            option_fail(&c->msg, err);
+        }
+    }
+    error_report_style(on[0], on[1] && c->name.args ? dict_str(c->name.args, "guest") : NULL);
+}
+
+/* -action: a word of each list of names. */
+static RunPolicy policy_from(const Config *c)
+{
+    int reboot = c->no_reboot ? REBOOT_ACTION_SHUTDOWN : REBOOT_ACTION_RESET;
+    int shutdown = c->no_shutdown ? SHUTDOWN_ACTION_PAUSE : SHUTDOWN_ACTION_POWEROFF;
+    int panic = PANIC_ACTION_SHUTDOWN, watchdog = WATCHDOG_ACTION_RESET;
+    const struct { const char *key, *const *names; int count, *value; } words[] = {
+        { "reboot", reboot_action_names, REBOOT_ACTION_COUNT, &reboot },
+        { "shutdown", shutdown_action_names, SHUTDOWN_ACTION_COUNT, &shutdown },
+        { "panic", panic_action_names, PANIC_ACTION_COUNT, &panic },
+        { "watchdog", watchdog_action_names, WATCHDOG_ACTION_COUNT, &watchdog },
+    };
+    for (size_t i = 0; c->action.args && i < G_N_ELEMENTS(words); i++) {
+        const char *text = dict_str(c->action.args, words[i].key);
+        NearestWord nearest;
+        int found = -1;
+        nearest_init(&nearest, text ? text : "");
+        for (int n = 0; text && n < words[i].count; n++) {
+            nearest_add(&nearest, words[i].names[n]);
+            found = strcmp(text, words[i].names[n]) ? found : n;
+        }
+        if (text && found < 0) {
+            GError *err = NULL;
+            error_set(&err, "Parameter '%s' does not accept value '%s'%s", words[i].key, text, nearest_hint(&nearest));
+            option_fail(&c->action, err);
+        }
+        *words[i].value = text ? found : *words[i].value;
+    }
+    return (RunPolicy){ reboot, shutdown, panic, watchdog };
+}
+
 int main(int argc, char **argv)
 {
     Config config;
@@ -72,18 +153,18 @@ int main(int argc, char **argv)
     g_autofree char *program = g_path_get_basename(argv[0]);
     g_set_prgname(program);
     options_parse(&config, argc, argv);
+    process_begin(&config);
     bql_lock();
     memory_thread_register();
+    messages_setup(&config);
     logs_setup(&config);
+    traces_setup(&config);
     name_apply(&config);
-    runstate_init((RunPolicy){
-        .reboot = config.no_reboot ? REBOOT_ACTION_SHUTDOWN : REBOOT_ACTION_RESET,
-        .shutdown = config.no_shutdown ? SHUTDOWN_ACTION_PAUSE : SHUTDOWN_ACTION_POWEROFF,
-        .panic = PANIC_ACTION_SHUTDOWN,
-    });
+    runstate_init(policy_from(&config));
     if (config.pidfile) {
         pidfile_write(config.pidfile);
     }
+    process_confine(&config);
     machine_setup(&config);
     if (config.qtest && !qtest_server_init(config.qtest, config.qtest_log, &err)) {
         option_fail(&(OptionUse){ .option = "-qtest", .text = config.qtest }, err);
@@ -97,6 +178,7 @@ int main(int argc, char **argv)
         error_fatal(err);
     }
 
+    process_ready(&config);
     int status = main_loop();
 
     cpus_pause_all();

@@ -7,16 +7,20 @@
  */
 #include "system/config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chardev/chardev.h"
 #include "core/device.h"
+#include "core/host_fd.h"
 #include "core/log.h"
 #include "core/option.h"
 #include "hw/machine.h"
 #include "qapi/qapi-types.h"
+#include "system/config_file.h"
 #include "system/help.h"
 #include "target/i386/system/cpu_models.h"
 
@@ -27,8 +31,9 @@ struct OptionRow {
     const char *help;
     void (*fn)(Config *c, const OptionRow *row, const char *text);
     size_t offset;              /* of the Config field, for the generic handlers */
-    const char *const *keys;    /* keyval handlers: what may be said; NULL: checked later */
+    const char *const *keys;    /* keyval handlers: what may be said, "KEY", "KEY:n" (a number), "KEY:b"; NULL: checked later */
     const char *implied;        /* keyval handlers: key of a first bare word */
+    const char *group;          /* name in query-command-line-options, if not the option's; "" none */
 };
 
 G_NORETURN void option_fail(const OptionUse *use, GError *err)
@@ -47,16 +52,23 @@ static G_NORETURN void fail(const OptionRow *row, const char *text, GError *err)
     option_fail(&(OptionUse){ .option = dashed, .text = text }, err);
 }
 
+#define KEYS_MAX 16
+
 bool keys_check(json_object *dict, const char *const *keys, GError **err)
 {
     json_object_object_foreach(dict, key, value) {
         (void)value;
-        if (!g_strv_contains(keys, key)) {
-            NearestWord nearest;
-            nearest_init(&nearest, key);
-            for (const char *const *k = keys; *k; k++) {
-                nearest_add(&nearest, *k);
-            }
+        NearestWord nearest;
+        char names[KEYS_MAX][32];
+        bool known = false;
+        nearest_init(&nearest, key);
+        for (size_t i = 0; keys[i]; i++) {
+            g_assert(i < KEYS_MAX);
+            g_strlcpy(names[i], keys[i], MIN(sizeof(names[i]), strcspn(keys[i], ":") + 1));
+            nearest_add(&nearest, names[i]);
+            known |= !strcmp(names[i], key);
+        }
+        if (!known) {
             return error_set(err, "invalid parameter '%s'%s", key, nearest_hint(&nearest));
         }
     }
@@ -242,6 +254,126 @@ static void add_global(Config *c, const OptionRow *row, const char *text)
     g_ptr_array_add(c->globals, use_new(row, text, args));
 }
 
+/* "nic none", "net none": what there is without a network anyway. */
+static void set_no_nic(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    if (strcmp(text, "none")) {
+        error_set(&err, "'%.*s' is not supported yet; 'none' is", (int)strcspn(text, ","), text);
+        fail(row, text, err);
+    }
+}
+
+static void add_audiodev(Config *c, const OptionRow *row, const char *text)
+{
+    static const char *const drivers[] = { "none", "alsa", "dbus", "jack", "oss", "pa", "pipewire", "sdl", "spice", "wav", NULL };
+    GError *err = NULL;
+    bool help = false;
+    json_object *args = parse_args(row, text, &help);
+    const char *driver = help ? NULL : dict_str(args, "driver");
+    NearestWord nearest;
+    if (help) {
+        printf("Available audio drivers:\nnone\n");
+        exit(0);
+    }
+    nearest_init(&nearest, driver ? driver : "");
+    for (const char *const *d = drivers; *d; d++) {
+        nearest_add(&nearest, *d);
+    }
+    if (!driver) {
+        error_set(&err, "Parameter 'driver' is missing");
+    } else if (!dict_str(args, "id")) {
+        error_set(&err, "Parameter 'id' is missing");
+    } else if (!g_strv_contains(drivers, driver)) {
+        error_set(&err, "Parameter 'driver' does not accept value '%s'%s", driver, nearest_hint(&nearest));
+    } else if (strcmp(driver, "none")) {
+        error_set(&err, "audio driver '%s' is not supported yet; 'none' is", driver);
+    }
+    if (err) {
+        fail(row, text, err);
+    }
+    json_object_put(args);                      /* sound that nobody hears, of cards that do not exist yet */
+}
+
+static void add_fd(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    bool help = false;
+    json_object *args = parse_args(row, text, &help);
+    const char *fd_text = dict_str(args, "fd"), *set_text = dict_str(args, "set");
+    uint64_t fd = 0, set = 0;
+    if (!fd_text || !set_text) {
+        error_set(&err, "%s is required and must be non-negative", fd_text ? "set" : "fd");
+    } else if (parse_uint("fd", fd_text, INT32_MAX, &fd, &err) && parse_uint("set", set_text, INT64_MAX, &set, &err)) {
+        int flags = fcntl(fd, F_GETFD);
+        if (fd <= STDERR_FILENO) {
+            error_set(&err, "fd cannot be a standard I/O stream");
+        } else if (flags < 0 || (flags & FD_CLOEXEC)) {     /* of our own ones each is close-on-exec */
+            error_set(&err, "fd is not valid or already in use");
+        } else if (fdset_add(fd, set, dict_str(args, "opaque"), &err) >= 0) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    if (err) {
+        fail(row, text, err);
+    }
+    json_object_put(args);
+}
+
+static void change_option(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    if (!config_set(c, text, &err)) {
+        fail(row, text, err);
+    }
+}
+
+static void read_config(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    if (!config_read(c, text, &err)) {
+        fail(row, text, err);
+    }
+}
+
+static void set_echr(Config *c, const OptionRow *row, const char *text)
+{
+    GError *err = NULL;
+    uint64_t value;
+    if (!parse_uint("the character", text, 255, &value, &err)) {
+        fail(row, text, err);
+    }
+    chardev_mux_set_escape(value);
+}
+
+/* The key maps that QEMU has. They translate letters that a remote screen sends; keys by code need none. */
+static void set_keyboard(Config *c, const OptionRow *row, const char *text)
+{
+    static const char *const maps[] = {
+        "ar", "bepo", "cz", "da", "de", "de-ch", "en-gb", "en-us", "es", "et", "fi", "fo", "fr", "fr-be", "fr-ca", "fr-ch",
+        "hr", "hu", "is", "it", "ja", "lt", "lv", "mk", "nl", "no", "pl", "pt", "pt-br", "ru", "sl", "sv", "th", "tr", NULL
+    };
+    if (!g_strv_contains(maps, text)) {
+        GError *err = NULL;
+        NearestWord nearest;
+        nearest_init(&nearest, text);
+        for (const char *const *m = maps; *m; m++) {
+            nearest_add(&nearest, *m);
+        }
+        error_set(&err, "there is no keyboard layout '%s'%s", text, nearest_hint(&nearest));
+        fail(row, text, err);
+    }
+}
+
+static void set_watchdog_action(Config *c, const OptionRow *row, const char *text)
+{
+    if (!c->action.args) {
+        c->action = (OptionUse){ .option = "-watchdog-action", .args = json_object_new_object() };
+    }
+    c->action.text = text;
+    json_object_object_add(c->action.args, "watchdog", json_object_new_string(text));
+}
+
 static void add_chardev(Config *c, const OptionRow *row, const char *text)
 {
     GError *err = NULL;
@@ -339,9 +471,10 @@ static const OptionRow option_rows[] = {
     { "cpu", "MODEL[,[+|-]FEATURE...]", "choose the CPU model and its features; help lists them", set_cpu },
     { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,modules=N][,cores=N][,threads=N]", "number of vCPUs and their topology",
       merge_args, AT(smp), .implied = "cpus",
-      .keys = KEYS("cpus", "maxcpus", "sockets", "dies", "clusters", "modules", "cores", "threads", "drawers", "books") },
+      .keys = KEYS("cpus:n", "maxcpus:n", "sockets:n", "dies:n", "clusters:n", "modules:n", "cores:n", "threads:n", "drawers:n",
+                   "books:n"), .group = "smp-opts" },
     { "m", "[size=]MiB[,slots=N,maxmem=SIZE]", "guest memory (default 128 MiB)", merge_args, AT(memory), .implied = "size",
-      .keys = KEYS("size", "slots", "maxmem") },
+      .keys = KEYS("size", "slots:n", "maxmem"), .group = "memory" },
     { "object", "TYPE,id=ID[,PROPERTY=VALUE...]", "create an object (memory back ends ...)", add_args, AT(objects), .implied = "qom-type" },
     { "device", "DRIVER[,PROPERTY=VALUE...]", "add a device; help lists drivers, DRIVER,help its properties", add_args, AT(devices), .implied = "driver" },
     { "global", "DRIVER.PROPERTY=VALUE", "set a default for every device of a kind", add_global, AT(globals), .keys = KEYS("driver", "property", "value") },
@@ -351,14 +484,14 @@ static const OptionRow option_rows[] = {
     { "shim", "FILE", "shim.efi for -kernel under UEFI firmware with secure boot", set_text, AT(shim) },
     { "boot", "[order=]DRIVES[,once=DRIVES][,menu=on|off][,splash=FILE][,splash-time=MS][,reboot-timeout=MS][,strict=on|off]",
       "what firmware boots from: a floppy, c disk, d CD, n network", merge_args, AT(boot), .implied = "order",
-      .keys = KEYS("order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict") },
+      .keys = KEYS("order", "once", "menu:b", "splash", "splash-time:n", "reboot-timeout:n", "strict:b"), .group = "boot-opts" },
     { "smbios", "file=FILE | type=N[,FIELD=VALUE...]", "SMBIOS structures, or fields of one", add_args, AT(firmware_items) },
     { "acpitable", "file=FILE | data=FILE[,sig=TEXT][,rev=N][,oem_id=TEXT][,oem_table_id=TEXT][,oem_rev=N]"
       "[,asl_compiler_id=TEXT][,asl_compiler_rev=N]", "add an ACPI table", add_args, AT(firmware_items) },
     { "fw_cfg", "[name=]NAME,file=FILE | string=TEXT", "add an item for firmware and guest", add_args, AT(firmware_items),
       .implied = "name" },
     { "option-rom", "[romfile=]FILE[,bootindex=N]", "add an option ROM", add_args, AT(firmware_items), .implied = "romfile",
-      .keys = KEYS("romfile", "bootindex") },
+      .keys = KEYS("romfile", "bootindex:n") },
     { "bios", "FILE", "system firmware instead of SeaBIOS", set_text, AT(bios) },
     { "L", "DIR", "search firmware in DIR first; help lists the directories", set_firmware_dir },
     { "hda", "FILE", "disk image of the first IDE disk; -hdb, -hdc, -hdd likewise", add_hd },
@@ -375,7 +508,7 @@ static const OptionRow option_rows[] = {
     { "serial", "DEV", "connect a serial port (stdio, mon:stdio, pty, file:F, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID)",
       add_text, AT(serials) },
     { "monitor", "DEV", "HMP monitor on DEV", add_short_monitor },
-    { "mon", "[chardev=]ID[,mode=readline|control][,pretty=on|off]", "monitor on a -chardev", add_mon, .keys = KEYS("chardev", "mode", "pretty") },
+    { "mon", "[chardev=]ID[,mode=readline|control][,pretty=on|off]", "monitor on a -chardev", add_mon, .keys = KEYS("chardev", "mode", "pretty:b") },
     { "qmp", "DEV", "QMP monitor on DEV", add_short_monitor },
     { "qmp-pretty", "DEV", "same, with indented replies", add_short_monitor },
     { "debugcon", "DEV", "send the guest's debug port (0x402) to DEV", set_text, AT(debugcon) },
@@ -383,7 +516,7 @@ static const OptionRow option_rows[] = {
     { "display", "none", "where the screen is shown", set_display },
     { "vga", "none|std|cirrus", "graphics card", set_vga },
     { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", merge_args, AT(name), .implied = "guest",
-      .keys = KEYS("guest", "process", "debug-threads") },
+      .keys = KEYS("guest", "process", "debug-threads:b") },
     { "uuid", "UUID", "machine UUID", set_text, AT(uuid) },
     { "rtc", "[base=utc|localtime|DATETIME][,clock=host|rt|vm][,driftfix=none|slew]", "time of day of the guest", merge_args, AT(rtc), .implied = "base",
       .keys = KEYS("base", "clock", "driftfix") },
@@ -392,6 +525,35 @@ static const OptionRow option_rows[] = {
     { "S", NULL, "do not start the vCPUs until told to", set_flag, AT(start_stopped) },
     { "d", "ITEM[,ITEM...]", "log these items; help lists them", set_text, AT(log_items) },
     { "D", "FILE", "write the log to FILE", set_text, AT(log_file) },
+    { "action", "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none][,watchdog=ACTION]",
+      "what is done at events of the guest", merge_args, AT(action), .keys = KEYS("reboot", "shutdown", "panic", "watchdog") },
+    { "watchdog-action", "reset|shutdown|poweroff|inject-nmi|pause|debug|none", "same as -action watchdog=", set_watchdog_action },
+    { "overcommit", "[mem-lock=on|off|on-fault][,cpu-pm=on|off]", "lock memory; let the guest use the processor's power states (KVM)",
+      merge_args, AT(overcommit), .keys = KEYS("mem-lock", "cpu-pm:b") },
+    { "sandbox", "[enable=]on[,obsolete=allow|deny][,elevateprivileges=allow|deny|children][,spawn=allow|deny]"
+      "[,resourcecontrol=allow|deny]", "give up system calls that are not needed", merge_args, AT(sandbox), .implied = "enable",
+      .keys = KEYS("enable:b", "obsolete", "elevateprivileges", "spawn", "resourcecontrol") },
+    { "run-with", "[chroot=DIR][,user=NAME|UID:GID][,exit-with-parent=on|off]", "confine the process once the machine stands", merge_args,
+      AT(run_with), .keys = KEYS("async-teardown:b", "chroot", "exit-with-parent:b", "user") },
+    { "daemonize", NULL, "return when the machine stands, and go on in the background", set_flag, AT(daemonize) },
+    { "msg", "[timestamp=on|off][,guest-name=on|off]", "what error messages begin with", merge_args, AT(msg),
+      .keys = KEYS("timestamp:b", "guest-name:b") },
+    { "trace", "[[enable=]PATTERN][,events=FILE][,file=FILE]", "switch trace events on; help lists them", add_args, AT(traces), .implied = "enable",
+      .keys = KEYS("enable", "events", "file") },
+    { "add-fd", "fd=N,set=N[,opaque=TEXT]", "put an inherited descriptor into a set, to be named as /dev/fdset/SET", add_fd,
+      .keys = KEYS("fd:n", "set:n", "opaque") },
+    { "set", "GROUP.ID.KEY=VALUE", "change an option given before", change_option },
+    { "readconfig", "FILE", "read options from FILE", read_config },
+    { "echr", "N", "character that begins a command to the mux, instead of 1 (Ctrl-A)", set_echr },
+    { "k", "LAYOUT", "keyboard layout (de, en-us, fr ...)", set_keyboard },
+    { "numa", "node[,...] | dist,... | cpu,... | hmat-lb,... | hmat-cache,...", "NUMA nodes, and what lies in them", add_args, AT(numa),
+      .implied = "type", .group = "numa" },
+    { "nic", "none", "network card", set_no_nic },
+    { "net", "none", NULL, set_no_nic },
+    { "audiodev", "none,id=ID", "host end of sound cards", add_audiodev, .implied = "driver" },
+    { "parallel", "DEV", "connect a parallel port", add_text, AT(parallels) },
+    { "snapshot", NULL, "leave disk images as they are: write to temporary files", set_flag, AT(snapshot) },
+    { "no-fd-bootchk", NULL, "boot from floppies without a boot signature too", set_flag, AT(no_fd_bootchk) },
     { "pidfile", "FILE", "write the process id to FILE", set_text, AT(pidfile) },
     { "nodefaults", NULL, "no default devices", set_flag, AT(nodefaults) },
     { "no-user-config", NULL, "accepted for compatibility: there is no user configuration file", ignore },
@@ -402,12 +564,9 @@ static const OptionRow option_rows[] = {
 
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
-    "action", "add-fd", "audio", "audiodev", "compat", "daemonize", "dfilter", "dtb",
-    "dump-vmstate", "echr", "enable-sync-profile", "fsdev", "full-screen", "gdb",
-    "icount", "incoming", "iscsi", "jitdump", "k", "loadvm", "mem-path", "mem-prealloc", "msg", "mtdblock", "net",
-    "netdev", "nic", "no-fd-bootchk", "numa", "only-migratable", "overcommit", "parallel", "perfmap",
-    "plugin", "preconfig", "readconfig", "run-with", "s", "sandbox", "sd", "seed", "set",
-    "snapshot", "spice", "tpmdev", "trace", "usb", "usbdevice", "virtfs", "vnc", "watchdog-action", "win2k-hack",
+    "audio", "compat", "dfilter", "dtb", "dump-vmstate", "enable-sync-profile", "fsdev", "full-screen", "gdb", "icount",
+    "incoming", "iscsi", "jitdump", "loadvm", "mem-path", "mem-prealloc", "mtdblock", "netdev", "only-migratable",
+    "perfmap", "plugin", "preconfig", "s", "sd", "seed", "spice", "tpmdev", "usb", "usbdevice", "virtfs", "vnc", "win2k-hack",
     "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
 };
 
@@ -463,7 +622,7 @@ void options_parse(Config *config, int argc, char **argv)
     *config = (Config){ 0 };
     GPtrArray **const lists[] = { &config->accels, &config->objects, &config->chardevs, &config->blockdevs, &config->drives,
                                   &config->devices, &config->globals, &config->monitors, &config->serials,
-                                  &config->firmware_items };
+                                  &config->firmware_items, &config->numa, &config->parallels, &config->traces };
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
         *lists[i] = g_ptr_array_new();
     }
@@ -490,28 +649,40 @@ void options_parse(Config *config, int argc, char **argv)
     }
 }
 
+bool options_apply(Config *c, const char *option, const char *text, GError **err)
+{
+    NearestWord nearest;
+    nearest_init(&nearest, option);
+    for (const OptionRow *row = option_rows; row->name; row++) {
+        const char *group = row->group ? row->group : row->name;
+        nearest_add(&nearest, group);
+        if (row->arg && (!strcmp(row->name, option) || !strcmp(group, option))) {
+            row->fn(c, row, g_strdup(text));    /* kept as argv is */
+            return true;
+        }
+    }
+    return error_set(err, "there is no option group '%s'%s", option, nearest_hint(&nearest));
+}
+
 bool options_describe(GPtrArray *list, const char *only, GError **err)
 {
     NearestWord nearest;
     nearest_init(&nearest, only ? only : "");
     for (const OptionRow *row = option_rows; row->name; row++) {
         nearest_add(&nearest, row->name);
-        /* QEMU's names of the option groups differ from the options' in a few places. */
-        static const struct { const char *option, *group; } groups[] = { { "smp", "smp-opts" }, { "m", "memory" } };
-        const char *group = row->name;
-        for (size_t i = 0; i < G_N_ELEMENTS(groups); i++) {
-            group = strcmp(row->name, groups[i].option) ? group : groups[i].group;
-        }
-        if (!row->keys || (only && strcmp(only, group))) {
+        const char *group = row->group ? row->group : row->name;
+        if ((!row->keys && row->fn != add_args && !row->group) || !*group || (only && strcmp(only, group))) {
             continue;
         }
         CommandLineOptionInfo *info = g_new0(CommandLineOptionInfo, 1);
         info->option = g_strdup(group);
         info->parameters = command_line_parameter_info_list_new();
-        for (const char *const *key = row->keys; *key; key++) {
+        for (const char *const *key = row->keys; key && *key; key++) {
             CommandLineParameterInfo *p = g_new0(CommandLineParameterInfo, 1);
-            p->name = g_strdup(*key);
-            p->type = COMMAND_LINE_PARAMETER_TYPE_STRING;
+            const char *colon = strchr(*key, ':');
+            p->name = colon ? g_strndup(*key, colon - *key) : g_strdup(*key);
+            p->type = !colon ? COMMAND_LINE_PARAMETER_TYPE_STRING :
+                      colon[1] == 'b' ? COMMAND_LINE_PARAMETER_TYPE_BOOLEAN : COMMAND_LINE_PARAMETER_TYPE_NUMBER;
             g_ptr_array_add(info->parameters, p);
         }
         g_ptr_array_add(list, info);

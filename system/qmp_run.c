@@ -49,11 +49,6 @@ void qmp_system_wakeup(GError **err)
 void qmp_set_action(const SetActionArgs *args, GError **err)
 {
     RunPolicy *policy = runstate_policy();
-    if (args->has_watchdog && args->watchdog != WATCHDOG_ACTION_RESET) {
-        error_set(err, "watchdog action '%s' needs a watchdog device, which this machine cannot have yet",
-                  watchdog_action_names[args->watchdog]);
-        return;
-    }
     if (args->has_reboot) {
         policy->reboot = args->reboot;
     }
@@ -63,4 +58,17 @@ void qmp_set_action(const SetActionArgs *args, GError **err)
     if (args->has_panic) {
         policy->panic = args->panic;
     }
+    if (args->has_watchdog) {
+        policy->watchdog = args->watchdog;
+    }
+}
+
+void qmp_watchdog_set_action(const WatchdogSetActionArgs *args, GError **err)
+{
+    runstate_policy()->watchdog = args->action;
+}
+
+GPtrArray *qmp_query_migrate_capabilities(GError **err)
+{
+    return migration_capability_status_list_new();      /* management tools ask before they start a machine */
 }

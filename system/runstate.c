@@ -17,6 +17,7 @@
 #include "core/loop.h"
 #include "core/thread.h"
 #include "core/timer.h"
+#include "hw/machine.h"
 #include "qapi/qapi.h"
 
 static RunPolicy policy;
@@ -132,6 +133,36 @@ static void panic(void)
     }
 }
 
+/* A watchdog of the guest has run out. What ends or pauses the machine is done soon, by the main loop. */
+static void watchdog(void)
+{
+    qapi_event_send_watchdog(policy.watchdog);
+    switch (policy.watchdog) {
+    case WATCHDOG_ACTION_RESET:
+        vm_request_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+        break;
+    case WATCHDOG_ACTION_SHUTDOWN:
+        vm_request_powerdown();
+        break;
+    case WATCHDOG_ACTION_POWEROFF:
+        vm_request_shutdown_with_code(SHUTDOWN_CAUSE_HOST_ERROR, 0);
+        break;
+    case WATCHDOG_ACTION_PAUSE:
+        vm_request_stop(RUN_STATE_WATCHDOG);
+        break;
+    case WATCHDOG_ACTION_DEBUG:
+        error_report("watchdog: the guest's watchdog has expired");
+        break;
+    case WATCHDOG_ACTION_INJECT_NMI:
+        if (current_machine->inject_nmi) {
+            current_machine->inject_nmi();
+        }
+        break;
+    default:
+        break;
+    }
+}
+
 /* Acts on what was asked; true when the process should end, with its status in *@status. */
 static bool requests_handle(int *status)
 {
@@ -150,7 +181,7 @@ static bool requests_handle(int *status)
     if (r.shutdown) {
         qapi_event_send_shutdown(cause_is_guest(r.shutdown_cause), r.shutdown_cause);
         bool asked_by_host = r.shutdown_cause == SHUTDOWN_CAUSE_HOST_QMP_QUIT || r.shutdown_cause == SHUTDOWN_CAUSE_HOST_SIGNAL ||
-                             r.shutdown_cause == SHUTDOWN_CAUSE_HOST_UI;
+                             r.shutdown_cause == SHUTDOWN_CAUSE_HOST_UI || r.shutdown_cause == SHUTDOWN_CAUSE_HOST_ERROR;
         if (policy.shutdown == SHUTDOWN_ACTION_PAUSE && !asked_by_host) {
             machine_stop(RUN_STATE_SHUTDOWN);
         } else {
@@ -205,6 +236,7 @@ void runstate_init(RunPolicy p)
     policy = p;
     vm_request_hook = wake_main_loop;
     vm_panic_hook = panic;
+    vm_watchdog_hook = watchdog;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);

@@ -10,7 +10,12 @@
 #include "qapi/qapi-types.h"
 
 /* What is done at events of the guest; QMP set-action changes it. */
-typedef struct RunPolicy { RebootAction reboot; ShutdownAction shutdown; PanicAction panic; } RunPolicy;
+typedef struct RunPolicy {
+    RebootAction reboot;
+    ShutdownAction shutdown;
+    PanicAction panic;
+    WatchdogAction watchdog;
+} RunPolicy;
 
 void runstate_init(RunPolicy policy);
 RunPolicy *runstate_policy(void);

@@ -431,6 +431,9 @@ void machine_setup(Config *c)
         }
     }
     host_ends_setup(c, type);
+    if (c->no_fd_bootchk && type_property(&type->type, "fd-bootchk")) {
+        object_set_bool(&m->object, "fd-bootchk", false);
+    }
 
     static const char *const not_properties[] = { "type", "accel", "kernel-irqchip", "kvm-shadow-mem", NULL };
     if (c->machine.args && !object_set_dict(&m->object, c->machine.args, not_properties, &err)) {

@@ -41,7 +41,7 @@ static void expired(void *opaque)
         t->sts2 |= TCO2_STS_SECOND_TO | TCO2_STS_BOOT;
         t->deadline_ns = -1;
         if (!t->no_reboot) {
-            vm_request_reset(SHUTDOWN_CAUSE_GUEST_RESET);
+            vm_watchdog_expired();
             return;
         }
     } else {

@@ -117,6 +117,8 @@ static const CpuModel *model_find(const char *name)
     return type && type_is_a(type, &x86_cpu_type.type) && !type->is_abstract ? (const CpuModel *)type : NULL;
 }
 
+const Type *x86_cpu_model_type(const char *name) { return (const Type *)model_find(name); }
+
 static const CpuModel *model_resolve(const CpuModel *m)
 {
     return m->is_alias ? model_find(m->base) : m;

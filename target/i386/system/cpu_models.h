@@ -36,6 +36,8 @@ void x86_cpu_apply_model(CpuX86 *cpu);
 void x86_cpu_supported(uint32_t words[FEATURE_WORD_COUNT]);
 /** x86_model_has_feature: whether @model's row has FEATURE_* number @feature. */
 bool x86_model_has_feature(const CpuModel *model, unsigned feature);
+/** x86_cpu_model_type: the vCPU type of model @name; NULL: there is none. */
+const Type *x86_cpu_model_type(const char *name);
 /** x86_feature_name: property name of FEATURE_* number @feature; NULL: a bit without name. */
 const char *x86_feature_name(unsigned feature);
 

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP commands about what the machine is connected to on the host: character devices and disks. */
+/* QMP commands about disks and the nodes behind them. */
 #include "block/node.h"
-#include "chardev/chardev.h"
 #include "core/device.h"
 #include "qapi/qapi.h"
 
-static void list_chardev(const char *id, const char *filename, Chardev *chr, void *list)
+void qmp_blockdev_add(json_object *args, GError **err)
 {
-    ChardevInfo *info = g_new0(ChardevInfo, 1);
-    info->label = g_strdup(id);
-    info->filename = g_strdup(filename);
-    info->frontend_open = chardev_frontend_open(chr);
-    g_ptr_array_add(list, info);
+    block_add(args, err);
 }
 
-GPtrArray *qmp_query_chardev(GError **err)
+void qmp_blockdev_del(const BlockdevDelArgs *args, GError **err)
 {
-    GPtrArray *list = chardev_info_list_new();
-    chardev_foreach(list_chardev, list);
-    return list;
+    block_del(args->node_name, err);
 }
-
-/* Block nodes */
 
 static ImageInfo *image_info(BlockNode *n)
 {
