@@ -20,7 +20,8 @@ LACKING = {
     'object-add!arg qom-type': (None, 'further object types come with their subsystems'),
     'query-migrate-capabilities!ret [] capability': (None, 'machines can not be migrated yet'),
     'blockdev-add!arg driver': (None, 'further block drivers come with block formats and protocols'),
-    'blockdev-add!arg = qcow2': (None, 'cache sizes, encryption and external data files'),
+    'blockdev-add!arg (file)': ({'pr-manager'}, 'it comes with SCSI passthrough'),
+    'blockdev-add!arg (qcow2)': (None, 'cache sizes, encryption and external data files'),
     'chardev-add!arg backend type': (None, 'kinds that need hardware or libraries of the host'),
     'chardev-change!arg backend type': (None, 'the same'),
 }
