@@ -466,6 +466,9 @@ static bool make_address(SocketChardev *s, json_object *args, GError **err)
         a->kind = SOCKET_FD;
         if (!g_ascii_isdigit(*s->fd_text)) {    /* kept by getfd */
             a->fd = named_fd_take(s->fd_text, err);
+            if (a->fd < 0) {
+                g_prefix_error(err, "fd: ");
+            }
             return a->fd >= 0;
         }
         if (!parse_uint("fd", s->fd_text, INT32_MAX, &fd, err)) {

@@ -36,7 +36,7 @@ static void test_wrong(void)
         { "nobody listens there", "socket,id=x,path=@/none", "none" },
         { "nobody listens on port 1", "socket,id=x,host=127.0.0.1,port=1", "127.0.0.1:1" },
         { "a port that is none", "socket,id=x,host=127.0.0.1,port=frog,server=on,wait=off", "frog" },
-        { "fd is a number", "socket,id=x,fd=three", "fd" },
+        { "fd is a number, or the name of one that getfd keeps", "socket,id=x,fd=three", "fd: " },
         { "fd is a socket", "socket,id=x,fd=0", "not a socket" },
         { "not IPv4 and not IPv6 is nothing", "socket,id=x,host=h,port=1,ipv4=off,ipv6=off", "IPv4 and IPv6" },
         { "TLS is not there yet", "socket,id=x,path=@/s,tls-creds=t", "not supported yet" },
