@@ -84,7 +84,9 @@ enum {
     MODE_TS = 1 << 10, MODE_EM = 1 << 11, MODE_MP = 1 << 12, MODE_OSFXSR = 1 << 13, MODE_OSXSAVE = 1 << 14,
     MODE_AVX = 1 << 15, MODE_AVX512 = 1 << 16,  /* XCR0 enables them */
     MODE_SMM = 1 << 17, MODE_PAGING = 1 << 18, MODE_AM = 1 << 19, /* alignment checks possible: CR0.AM, CPL 3 */
-    MODE_UMIP = 1 << 20, MODE_IOPL_OK = 1 << 21 /* CPL <= IOPL */
+    MODE_UMIP = 1 << 20, MODE_IOPL_OK = 1 << 21, /* CPL <= IOPL */
+    MODE_SVM = 1 << 22,                         /* running an SVM guest: what may be intercepted asks first */
+    MODE_SVM_PUSHF = 1 << 23                    /* PUSHF, which is translated in place, is intercepted */
 };
 
 /* Vector and x87 state. The FXSAVE image is loaded and stored whole by host instructions. */
@@ -126,6 +128,24 @@ typedef struct MsrState {
              hv_crash[5], hv_reenlightenment[3];
 } MsrState;
 
+/* SVM: svm/svm.h. Of a guest that VMRUN started; `vm_cr`, `gif` and `tsc_ratio` (in MsrState) outlive it. */
+enum { SVM_INTERCEPT_WORDS = 6, SVM_HOST_BYTES = 0x298 };
+typedef struct SvmState {
+    bool guest, gif;
+    bool watch;                                 /* guest or not gif: svm_held() tells what may be served */
+    bool smm_guest;                             /* in SMM, which interrupted a guest */
+    bool host_if, host_nmi_blocked;
+    bool nested, nested_long, nested_nx;        /* nested paging, and the host's way of paging at VMRUN */
+    uint32_t asid, intercept[SVM_INTERCEPT_WORDS];
+    uint16_t pause_filter, pause_threshold, pause_left;
+    uint64_t vmcb, iopm, msrpm;                 /* physical addresses */
+    uint64_t nested_cr3, nested_cr4;
+    uint64_t tsc_offset, int_ctl, virt_ext, event_inj, pause_last, vm_cr, host_pat;
+    uint64_t delivering;                        /* as EXITINTINFO: the event whose delivery has begun; 0: none */
+    uint64_t cr2_before;                        /* the page fault being raised */
+    uint8_t host[SVM_HOST_BYTES];               /* the host's state, as a save area */
+} SvmState;
+
 struct CpuX86 {
     Cpu cpu;
 
@@ -151,6 +171,7 @@ struct CpuX86 {
     struct { uint64_t base; uint32_t limit; } gdtr, idtr;
     FpuState fpu;
     MsrState msr;
+    SvmState svm;
     bool smm, nmi_blocked, in_hlt, in_shutdown, wait_for_sipi, a20_masked;
     uint8_t interrupt_shadow;                   /* STI / MOV SS: 1 for the next instruction; 2: set by the current one */
     uint8_t sipi_vector;
@@ -242,6 +263,8 @@ uint64_t cpu_rdmsr(CpuX86 *cpu, uint32_t index);
 void cpu_wrmsr(CpuX86 *cpu, uint32_t index, uint64_t value);
 void cpu_cpuid(CpuX86 *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint64_t cpu_tsc(CpuX86 *cpu);
+/** cpu_guest_tsc: as code that runs now reads it: an SVM guest's has its own scale and offset. */
+uint64_t cpu_guest_tsc(CpuX86 *cpu);
 void cpu_a20_set(bool enabled);                 /* all vCPUs; from i8042, port 92 */
 /** cpu_check_io: #GP unless IOPL or the TSS bitmap lets the current code touch [port, +size). */
 void cpu_check_io(CpuX86 *cpu, uint16_t port, unsigned size);

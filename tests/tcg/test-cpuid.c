@@ -96,7 +96,7 @@ static void check_model(const Type *type, void *opaque)
         check_int(strlen(cpu->vendor), ==, 12, "%s has a vendor", m->model_name);
         check_true(cpu_has(cpu, FEATURE_HYPERVISOR), "%s shows that it is virtual", m->model_name);
     }
-    check_true(!cpu_has(cpu, FEATURE_SVM) && !cpu_has(cpu, FEATURE_VME), "%s: what TCG does not turn on by itself", m->model_name);
+    check_true(!cpu_has(cpu, FEATURE_VME), "%s: what TCG does not turn on by itself", m->model_name);
     object_unref(&cpu->cpu.device.object);
 }
 
@@ -120,7 +120,8 @@ static const struct { const char *claim, *text; uint16_t on, off; } features[] =
     { "the last of several counts", "qemu64,ssse3=off,ssse3=on", FEATURE_SSSE3, 0 },
     { "what needs long mode goes with it", "Haswell,-lm", 0, FEATURE_PCID },
     { "what needs XSAVE goes with it", "max,-xsave", 0, FEATURE_XSAVEOPT },
-    { "SVM cannot be given", "qemu64,+svm", 0, FEATURE_SVM },
+    { "SVM is in the default model", "qemu64", FEATURE_SVM, FEATURE_NPT },
+    { "-svm", "qemu64,-svm", 0, FEATURE_SVM },
     { "VME can", "qemu64,+vme", FEATURE_VME, 0 },
 };
 

@@ -10,6 +10,7 @@
  */
 #include "target/i386/decode/table.h"
 #include "target/i386/insn-gen.h"
+#include "target/i386/svm/svm.h"
 
 #define INSN_MAX_BYTES 15
 
@@ -668,6 +669,9 @@ unsigned insn_decode(const CpuX86 *cpu, Insn *insn, const uint8_t *code, unsigne
         InsnFn *fn = row->bind ? row->bind(cpu, insn) : NULL;
 
         insn->fn = fn ? fn : insn_ud;
+        if (cpu->mode_flags & MODE_SVM && fn) {
+            svm_bind(cpu, insn);
+        }
     }
     return insn->length;
 }

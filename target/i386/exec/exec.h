@@ -19,6 +19,7 @@
 #include "target/i386/access.h"
 #include "target/i386/exec/flags.h"
 #include "target/i386/exec/walk.h"
+#include "target/i386/svm/svm.h"
 #include "target/i386/translate/translator.h"
 
 /* First-level TLB tables: what an access may do depends on these alone. */
@@ -38,10 +39,15 @@ typedef struct TlbPage {
     uint8_t *host;                              /* NULL: device, APIC */
     RamBlock *ram;
     uint32_t rights;                            /* PAGE_* */
-    uint16_t pcid;
+    uint16_t pcid;                              /* in the low 12 bits; the world above */
     uint8_t pkey;
 } TlbPage;
 #define TLB_PAGES 4096
+/*
+ * Address spaces that do not see each other's translations: world 0 is what runs outside of SVM guests, the others
+ * belong to one ASID at a time.
+ */
+enum { TLB_WORLDS = 4, WORLD_SHIFT = 12 };
 #define CODE_PAGE_BITS 4096
 #define LARGE_BITS 4096                         /* hashed set of 2 MiB regions that large pages were loaded for */
 
@@ -131,13 +137,18 @@ struct CpuExec {
     bool watches_smm;
 
     uint64_t stamp;                             /* grows with each fill and flush */
-    uint64_t floor_all, floor_global, floor_pcid[4096]; /* entries older than these are gone */
     uint32_t tables_used;                       /* bit per first-level table that may hold entries */
     TlbSlots tlb_slots[TLB_COUNT], code_slots[TLB_COUNT];
     uint32_t pkru_seen;                         /* value that the first level was filled by */
     uint16_t pkeys_used;                        /* keys of user pages in it */
-    uint64_t large[LARGE_BITS / 64];
-    uint64_t huge[LARGE_BITS / 64];             /* the same of 1 GiB regions */
+    struct TlbWorld {
+        uint64_t floor_all, floor_global, floor_pcid[4096]; /* entries older than these are gone */
+        uint64_t large[LARGE_BITS / 64];
+        uint64_t huge[LARGE_BITS / 64];         /* the same of 1 GiB regions */
+        uint64_t root;                          /* nested CR3 that it was filled by */
+        uint32_t asid;                          /* 0: nobody's yet */
+    } worlds[TLB_WORLDS];
+    unsigned world, world_last;                 /* the current one; the one that was given to an ASID last */
     TlbPage pages[TLB_PAGES];
     PhysRange phys[2];                          /* below and above 4 GiB: where page tables were last seen */
 
@@ -173,6 +184,15 @@ static inline void cpu_select_tlb(CpuX86 *cpu)
 
 /** cpu_tlb_switch: CR3 now names another PCID, but nothing is to be forgotten (bit 63 was set). */
 void cpu_tlb_switch(CpuX86 *cpu);
+/**
+ * cpu_tlb_world: from now on translations are those of @asid (0: not of a guest), whose nested page tables are at @root
+ * (UINT64_MAX: none).
+ */
+void cpu_tlb_world(CpuX86 *cpu, uint32_t asid, uint64_t root);
+/** cpu_tlb_flush_worlds: everything of everybody. */
+void cpu_tlb_flush_worlds(CpuX86 *cpu);
+/** cpu_tlb_flush_page_of: INVLPGA. */
+void cpu_tlb_flush_page_of(CpuX86 *cpu, uint64_t addr, uint32_t asid);
 /** cpu_pkru_changed: after PKRU or IA32_PKRS was written. */
 void cpu_pkru_changed(CpuX86 *cpu);
 
@@ -212,6 +232,15 @@ static inline void exec_end_block_soon(CpuX86 *cpu)
     }
 }
 
+/** exec_held: requests that the vCPU's state holds back. */
+static inline uint32_t exec_held(const CpuX86 *cpu)
+{
+    if (UNLIKELY(cpu->svm.watch)) {
+        return svm_held(cpu);
+    }
+    return (cpu->rflags & RFLAGS_IF ? 0 : INTERRUPT_HARD) | (cpu->nmi_blocked ? INTERRUPT_NMI : 0) |
+           (cpu->smm ? INTERRUPT_SMI | INTERRUPT_INIT : 0);
+}
 /**
  * exec_requested: does anybody want the run loop? What the vCPU's state holds back (cpu_service_interrupts()) does not:
  * what changes that state ends the block.
@@ -219,9 +248,7 @@ static inline void exec_end_block_soon(CpuX86 *cpu)
 static inline bool exec_requested(const CpuX86 *cpu)
 {
     uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_RELAXED);
-    uint32_t held = (cpu->rflags & RFLAGS_IF ? 0 : INTERRUPT_HARD) | (cpu->nmi_blocked ? INTERRUPT_NMI : 0) |
-                    (cpu->smm ? INTERRUPT_SMI | INTERRUPT_INIT : 0);
-    return ((requests & ~held) |
+    return ((requests & ~exec_held(cpu)) |
             __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
 }
 /**

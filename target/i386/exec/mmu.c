@@ -2,10 +2,10 @@
 /*
  * Translation: the second-level TLB, filling the first level from it, flushing both.
  *
- * Second level: direct mapped by page (and PCID for non-global ones), every entry stamped from a counter. A flush moves
- * a floor up to the counter: entries stamped before are gone, at no cost per entry. Three floors: everything
- * non-global, one PCID's, global ones. The first level knows no PCID: whenever CR3 changes it is emptied of what is not
- * global.
+ * Second level: direct mapped by page and world (and PCID for non-global ones), every entry stamped from a counter. A
+ * flush moves a floor up to the counter: entries stamped before are gone, at no cost per entry. Three floors a world:
+ * everything non-global, one PCID's, global ones. The first level knows no PCID and no world: whenever CR3 changes it is
+ * emptied of what is not global, and of everything if the world changes.
  *
  * Large pages are entered as 4 KiB pieces. INVLPG must drop all of them, so two hashed sets remember where large pages
  * were loaded; a hit there flushes the 2 MiB around (or, for 1 GiB pages, everything).
@@ -49,6 +49,18 @@ static void first_level_clear(CpuX86 *cpu, bool global)
     exec->pkru_seen = cpu->fpu.pkru;
 }
 
+static void world_flush(CpuExec *exec, struct TlbWorld *world, bool global)
+{
+    world->floor_all = ++exec->stamp;
+    if (global) {
+        world->floor_global = exec->stamp;
+        memset(world->large, 0, sizeof world->large);
+        memset(world->huge, 0, sizeof world->huge);
+    }
+}
+
+static struct TlbWorld *current_world(CpuExec *exec) { return &exec->worlds[exec->world]; }
+
 void cpu_tlb_flush(CpuX86 *cpu, bool global)
 {
     CpuExec *exec = cpu->exec;
@@ -56,15 +68,69 @@ void cpu_tlb_flush(CpuX86 *cpu, bool global)
     if (!exec) {
         return;
     }
-    exec->floor_all = ++exec->stamp;
-    if (global) {
-        exec->floor_global = exec->stamp;
-        memset(exec->large, 0, sizeof exec->large);
-        memset(exec->huge, 0, sizeof exec->huge);
-    }
+    world_flush(exec, current_world(exec), global);
     memset(exec->phys, 0, sizeof exec->phys);
     first_level_clear(cpu, global);
     exec_new_epoch(exec);
+}
+
+void cpu_tlb_flush_worlds(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+
+    for (unsigned i = 0; exec && i < TLB_WORLDS; i++) {
+        if (i != exec->world) {
+            world_flush(exec, &exec->worlds[i], true);
+        }
+    }
+    cpu_tlb_flush(cpu, true);
+}
+
+static unsigned world_of(const CpuExec *exec, uint32_t asid)
+{
+    unsigned i = 0;
+
+    while (i < TLB_WORLDS && (asid ? exec->worlds[i].asid != asid : i)) {
+        i++;
+    }
+    return i;
+}
+
+void cpu_tlb_world(CpuX86 *cpu, uint32_t asid, uint64_t root)
+{
+    CpuExec *exec = cpu->exec;
+    struct TlbWorld *world;
+    unsigned i;
+
+    if (!exec || (!asid && !exec->world)) {
+        return;
+    }
+    i = world_of(exec, asid);
+    if (i == TLB_WORLDS) {
+        i = exec->world_last = exec->world_last % (TLB_WORLDS - 1) + 1;
+        world_flush(exec, &exec->worlds[i], true);
+    }
+    world = &exec->worlds[i];
+    if (asid && world->root != root) {
+        world_flush(exec, world, true);         /* whoever changes it has to flush, but better be sure */
+    }
+    world->asid = asid;
+    world->root = root;
+    exec->world = i;
+    first_level_clear(cpu, true);
+    exec_new_epoch(exec);
+}
+
+void cpu_tlb_flush_page_of(CpuX86 *cpu, uint64_t addr, uint32_t asid)
+{
+    CpuExec *exec = cpu->exec;
+    unsigned i = world_of(exec, asid);
+
+    if (i == exec->world) {
+        cpu_tlb_flush_page(cpu, addr);
+    } else if (i < TLB_WORLDS) {
+        world_flush(exec, &exec->worlds[i], true);
+    }
 }
 
 void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
@@ -74,9 +140,9 @@ void cpu_tlb_flush_pcid(CpuX86 *cpu, uint16_t pcid, bool global)
     if (!exec) {
         return;
     }
-    exec->floor_pcid[pcid & 0xfff] = ++exec->stamp;
+    current_world(exec)->floor_pcid[pcid & 0xfff] = ++exec->stamp;
     if (global) {
-        exec->floor_global = exec->stamp;
+        current_world(exec)->floor_global = exec->stamp;
     }
     first_level_clear(cpu, global);
     exec_new_epoch(exec);
@@ -112,7 +178,7 @@ void cpu_pkru_changed(CpuX86 *cpu)
 
 void cpu_x86_tcg_flush_all(Cpu *c)
 {
-    cpu_tlb_flush(CPU_X86(c), true);
+    cpu_tlb_flush_worlds(CPU_X86(c));
     CPU_X86(c)->exec->layout++;
     exec_end_block_soon(CPU_X86(c));
 }
@@ -130,9 +196,11 @@ static bool region_has(const uint64_t *set, uint64_t region)
     return set[region_hash(region) / 64] >> region_hash(region) % 64 & 1;
 }
 
+/* What global pages are entered under, and others: with the PCID. */
+static unsigned world_bits(const CpuX86 *cpu) { return cpu->exec->world << WORLD_SHIFT; }
 static unsigned current_pcid(const CpuX86 *cpu)
 {
-    return cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
+    return world_bits(cpu) | (cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0);
 }
 
 static TlbPage *page_slot(CpuExec *exec, uint64_t lin, unsigned pcid)
@@ -143,10 +211,11 @@ static TlbPage *page_slot(CpuExec *exec, uint64_t lin, unsigned pcid)
 
 static void second_level_drop(CpuX86 *cpu, uint64_t page)
 {
-    TlbPage *slots[] = { page_slot(cpu->exec, page, current_pcid(cpu)), page_slot(cpu->exec, page, 0) };
+    TlbPage *slots[] = { page_slot(cpu->exec, page, current_pcid(cpu)), page_slot(cpu->exec, page, world_bits(cpu)) };
 
     for (unsigned i = 0; i < 2; i++) {
-        if (slots[i]->lin == page && ((slots[i]->rights & PAGE_GLOBAL) || slots[i]->pcid == current_pcid(cpu))) {
+        if (slots[i]->lin == page && (slots[i]->pcid == current_pcid(cpu) ||
+                                      ((slots[i]->rights & PAGE_GLOBAL) && slots[i]->pcid == world_bits(cpu)))) {
             slots[i]->stamp = 0;
         }
     }
@@ -186,9 +255,9 @@ void cpu_tlb_flush_page(CpuX86 *cpu, uint64_t addr)
     if (!exec) {
         return;
     }
-    if (region_has(exec->huge, addr >> 30)) {
+    if (region_has(current_world(exec)->huge, addr >> 30)) {
         cpu_tlb_flush(cpu, true);
-    } else if (region_has(exec->large, addr >> 21)) {
+    } else if (region_has(current_world(exec)->large, addr >> 21)) {
         bool four_mib = !(cpu->cr4 & CR4_PAE);
         uint64_t bytes = four_mib ? 4 << 20 : 2 << 20;
         drop_range(cpu, addr & ~(bytes - 1), bytes);
@@ -243,21 +312,22 @@ void mmu_ram_written(CpuX86 *cpu, RamBlock *ram, uint64_t offset, unsigned len)
 static TlbPage *second_level_find(CpuX86 *cpu, uint64_t page)
 {
     CpuExec *exec = cpu->exec;
-    unsigned pcid = current_pcid(cpu);
+    const struct TlbWorld *world = current_world(exec);
+    unsigned pcid = current_pcid(cpu), none = world_bits(cpu);
     TlbPage *e = page_slot(exec, page, pcid);
 
-    if (e->lin == page && e->stamp > exec->floor_all && e->pcid == pcid && !(e->rights & PAGE_GLOBAL) &&
-        e->stamp > exec->floor_pcid[pcid]) {
+    if (e->lin == page && e->stamp > world->floor_all && e->pcid == pcid && !(e->rights & PAGE_GLOBAL) &&
+        e->stamp > world->floor_pcid[pcid & 0xfff]) {
         return e;
     }
-    e = page_slot(exec, page, 0);
-    return e->lin == page && (e->rights & PAGE_GLOBAL) && e->stamp > exec->floor_global ? e : NULL;
+    e = page_slot(exec, page, none);
+    return e->lin == page && e->pcid == none && (e->rights & PAGE_GLOBAL) && e->stamp > world->floor_global ? e : NULL;
 }
 
 static TlbPage *second_level_fill(CpuX86 *cpu, uint64_t page, const WalkResult *walk)
 {
     CpuExec *exec = cpu->exec;
-    unsigned pcid = walk->rights & PAGE_GLOBAL ? 0 : current_pcid(cpu);
+    unsigned pcid = walk->rights & PAGE_GLOBAL ? world_bits(cpu) : current_pcid(cpu);
     TlbPage *e = page_slot(exec, page, pcid);
     RamBlock *ram = NULL;
     bool read_only = false;
@@ -267,10 +337,10 @@ static TlbPage *second_level_fill(CpuX86 *cpu, uint64_t page, const WalkResult *
 
     if (walk->page_bytes > GUEST_PAGE_SIZE) {
         if (walk->page_bytes > 4 << 20) {
-            region_add(exec->huge, page >> 30);
+            region_add(current_world(exec)->huge, page >> 30);
         } else {
             for (uint64_t at = page & ~(walk->page_bytes - 1), i = 0; i < walk->page_bytes; i += 2 << 20) {
-                region_add(exec->large, (at + i) >> 21);
+                region_add(current_world(exec)->large, (at + i) >> 21);
             }
         }
     }

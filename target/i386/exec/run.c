@@ -50,6 +50,7 @@ void cpu_raise_error(CpuX86 *cpu, int vector, uint32_t error_code)
 void cpu_raise_page_fault(CpuX86 *cpu, uint64_t addr, uint32_t error_code)
 {
     LOG(LOG_MMU, "page fault: cpu %d addr 0x%" PRIx64 " error 0x%x\n", cpu->cpu.index, addr, error_code);
+    cpu->svm.cr2_before = cpu->cr2;
     cpu->cr2 = addr;
     cpu_raise_error(cpu, VECTOR_PF, error_code);
 }

@@ -5,6 +5,9 @@
  * walk_levels() reads the entries of a linear address from the root, keeps each with its verdict, and combines rights.
  * mmu_walk() adds the check of the access and sets A and D by compare-and-swap, starting over if an entry changed under
  * it.
+ *
+ * With nested paging (AMD APM vol. 2, 15.25) what a guest takes for physical addresses, of its tables too, goes through
+ * a second walk: nested_walk(), by the host's tables and way of paging. The TLB gets what both walks grant.
  */
 #include "target/i386/exec/walk.h"
 
@@ -22,6 +25,27 @@ static const LevelShape levels_32[] = { { "PDE", 22, 10 }, { "PTE", 12, 10 } };
 static const LevelShape levels_pae[] = { { "PDPTE", 30, 2 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
 static const LevelShape levels_long[] = {
     { "PML5E", 48, 9 }, { "PML4E", 39, 9 }, { "PDPTE", 30, 9 }, { "PDE", 21, 9 }, { "PTE", 12, 9 } };
+
+/* Where tables are and how they are read. */
+typedef struct Paging {
+    uint64_t root, cr4;
+    bool long_mode, nx;
+    bool nested;                                /* what entries say are addresses of a guest: nested_walk() */
+    bool latched;                               /* PDPTEs are registers */
+} Paging;
+
+static Paging paging_of(const CpuX86 *cpu)
+{
+    bool nested = cpu->svm.guest && cpu->svm.nested;
+
+    return (Paging){ cpu->cr3, cpu->cr4, cpu->mode_flags & MODE_LMA, cpu->msr.efer & EFER_NXE, nested,
+                     cpu->exec && !nested };
+}
+
+static Paging paging_of_host(const CpuX86 *cpu)
+{
+    return (Paging){ cpu->svm.nested_cr3, cpu->svm.nested_cr4, cpu->svm.nested_long, cpu->svm.nested_nx, false, false };
+}
 
 static unsigned max_phys_bits(const CpuX86 *cpu)
 {
@@ -67,16 +91,17 @@ static bool update_entry(CpuX86 *cpu, GuestAddr addr, uint64_t old, uint64_t bit
     return done;
 }
 
-static bool may_be_large(const CpuX86 *cpu, unsigned shift, unsigned size)
+static bool may_be_large(const CpuX86 *cpu, const Paging *p, unsigned shift, unsigned size)
 {
     if (size == 4) {
-        return shift == 22 && (cpu->cr4 & CR4_PSE);
+        return shift == 22 && (p->cr4 & CR4_PSE);
     }
-    return shift == 21 || (shift == 30 && (cpu->mode_flags & MODE_LMA) && cpu_has(cpu, FEATURE_PDPE1GB));
+    return shift == 21 || (shift == 30 && p->long_mode && cpu_has(cpu, FEATURE_PDPE1GB));
 }
 
 /* Reserved bits set in a present entry. */
-static uint64_t reserved_bits(const CpuX86 *cpu, uint64_t entry, unsigned shift, unsigned size, bool large)
+static uint64_t reserved_bits(const CpuX86 *cpu, const Paging *p, uint64_t entry, unsigned shift, unsigned size,
+                              bool large)
 {
     unsigned max = max_phys_bits(cpu);
     uint64_t reserved = 0;
@@ -94,40 +119,44 @@ static uint64_t reserved_bits(const CpuX86 *cpu, uint64_t entry, unsigned shift,
     if (max < 52) {
         reserved |= BITS(51, max);
     }
-    if (!(cpu->mode_flags & MODE_LMA)) {
+    if (!p->long_mode) {
         reserved |= BITS(62, 52);
         if (shift == 30) {
             return entry & (reserved | ENTRY_NX | BITS(8, 5) | BITS(2, 1));
         }
     }
-    if (!(cpu->msr.efer & EFER_NXE)) {
+    if (!p->nx) {
         reserved |= ENTRY_NX;
     }
     if (large) {
         reserved |= BITS(shift - 1, 13);
-    } else if (shift > 21 && !may_be_large(cpu, shift, size)) {
+    } else if (shift > 21 && !may_be_large(cpu, p, shift, size)) {
         reserved |= ENTRY_PS;
     }
     return entry & reserved;
 }
 
-static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thread)
+/* TRACE changes nothing, in any thread; a vCPU's own walk sets A and D of nested tables and exits where they forbid. */
+typedef enum WalkBy { WALK_TRACE, WALK_TRACE_OWN, WALK_CPU } WalkBy;
+static bool nested_walk(CpuX86 *cpu, GuestAddr *addr, Access access, uint64_t where, WalkBy by, uint32_t *rights);
+
+static void walk_levels(CpuX86 *cpu, const Paging *p, uint64_t lin, PageWalk *walk, WalkBy by)
 {
     const LevelShape *shape = levels_32;
     unsigned levels = G_N_ELEMENTS(levels_32), size = 4;
-    GuestAddr table = cpu->cr3 & BITS(31, 12);
+    GuestAddr table = p->root & BITS(31, 12);
     uint32_t rights = PAGE_USER | PAGE_WRITE;
 
     *walk = (PageWalk){ .lin = lin, .paging = true };
-    if (cpu->mode_flags & MODE_LMA) {
-        shape = levels_long + !(cpu->cr4 & CR4_LA57);
-        levels = cpu->cr4 & CR4_LA57 ? 5 : 4;
-        table = cpu->cr3 & BITS(51, 12);
+    if (p->long_mode) {
+        shape = levels_long + !(p->cr4 & CR4_LA57);
+        levels = p->cr4 & CR4_LA57 ? 5 : 4;
+        table = p->root & BITS(51, 12);
         size = 8;
-    } else if (cpu->cr4 & CR4_PAE) {
+    } else if (p->cr4 & CR4_PAE) {
         shape = levels_pae;
         levels = G_N_ELEMENTS(levels_pae);
-        table = cpu->cr3 & BITS(31, 5);
+        table = p->root & BITS(31, 5);
         size = 8;
     }
     for (unsigned i = 0; i < levels; i++) {
@@ -137,14 +166,18 @@ static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thre
 
         level->name = shape[i].name;
         level->addr = cpu_a20(cpu, table + ((lin >> shift) & ((1u << shape[i].index_bits) - 1)) * size);
-        level->entry = pae_root && cpu->exec ? cpu->pdpte[lin >> 30 & 3]
-                                             : read_entry(cpu, level->addr, size, own_thread);
+        if (p->nested && !nested_walk(cpu, &level->addr, ACCESS_WRITE, NPF_TABLE_WALK, by, NULL)) {
+            level->verdict = WALK_NOT_PRESENT;
+            return;
+        }
+        level->entry = pae_root && p->latched ? cpu->pdpte[lin >> 30 & 3]
+                                              : read_entry(cpu, level->addr, size, by != WALK_TRACE);
         if (!(level->entry & ENTRY_P)) {
             level->verdict = WALK_NOT_PRESENT;
             return;
         }
-        bool large = i + 1 < levels && (level->entry & ENTRY_PS) && may_be_large(cpu, shift, size);
-        level->reserved = reserved_bits(cpu, level->entry, shift, size, large);
+        bool large = i + 1 < levels && (level->entry & ENTRY_PS) && may_be_large(cpu, p, shift, size);
+        level->reserved = reserved_bits(cpu, p, level->entry, shift, size, large);
         if (level->reserved) {
             level->verdict = WALK_RESERVED;
             return;
@@ -168,7 +201,7 @@ static void walk_levels(CpuX86 *cpu, uint64_t lin, PageWalk *walk, bool own_thre
         walk->page_bytes = offset_mask + 1;
         walk->mapped = true;
         walk->pkey = level->entry >> 59 & 15;   /* meaningful in long mode with PKE or PKS only */
-        rights |= (level->entry & ENTRY_G) && (cpu->cr4 & CR4_PGE) ? PAGE_GLOBAL : 0;
+        rights |= (level->entry & ENTRY_G) && (p->cr4 & CR4_PGE) ? PAGE_GLOBAL : 0;
         rights |= level->entry & ENTRY_D ? PAGE_DIRTY : 0;
         walk->rights = rights;
         return;
@@ -181,10 +214,61 @@ static void walk_identity(CpuX86 *cpu, uint64_t lin, PageWalk *walk)
                         .rights = PAGE_USER | PAGE_WRITE | PAGE_DIRTY };
 }
 
+/* Sets A in the entries of @walk, and D in the last. False: one has changed. */
+static bool set_accessed(CpuX86 *cpu, const PageWalk *walk, bool pae_root, unsigned size, bool write)
+{
+    for (unsigned i = 0; i < walk->level_count; i++) {
+        const PageWalkLevel *level = &walk->levels[i];
+        bool last = i + 1 == walk->level_count;
+        uint64_t want = (pae_root && i == 0 ? 0 : ENTRY_A) | (last && write ? ENTRY_D : 0);
+        if ((want & ~level->entry) && !update_entry(cpu, level->addr, level->entry, want, size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Guest-physical *@addr to physical. Every access there is a user's. @rights: narrowed to what the host allows. */
+static bool nested_walk(CpuX86 *cpu, GuestAddr *addr, Access access, uint64_t where, WalkBy by, uint32_t *rights)
+{
+    Paging p = paging_of_host(cpu);
+    unsigned size = p.long_mode || p.cr4 & CR4_PAE ? 8 : 4, bits = p.long_mode ? (p.cr4 & CR4_LA57 ? 57 : 48) : 32;
+    uint32_t error = PF_USER | (access == ACCESS_WRITE ? PF_WRITE : 0) | (access == ACCESS_FETCH ? PF_FETCH : 0);
+    bool beyond = *addr >> bits;
+    PageWalk walk;
+
+    do {
+        walk_levels(cpu, &p, *addr, &walk, by);
+        bool mapped = walk.mapped && !beyond;
+        if (!mapped || !(walk.rights & PAGE_USER) || (access == ACCESS_WRITE && !(walk.rights & PAGE_WRITE)) ||
+            (access == ACCESS_FETCH && (walk.rights & PAGE_NX))) {
+            bool reserved = !beyond && !mapped && walk.levels[walk.level_count - 1].verdict == WALK_RESERVED;
+            if (by == WALK_CPU) {
+                error |= mapped || reserved ? PF_PRESENT : 0;
+                svm_exit(cpu, SVM_EXIT_NPF, error | (reserved ? PF_RESERVED : 0) | where, *addr);
+            }
+            return false;
+        }
+    } while (by == WALK_CPU && !set_accessed(cpu, &walk, size == 8 && !p.long_mode, size, access == ACCESS_WRITE));
+    if (rights) {
+        bool dirty = access == ACCESS_WRITE || (walk.rights & (PAGE_DIRTY | PAGE_WRITE)) == (PAGE_DIRTY | PAGE_WRITE);
+        *rights = (*rights & ~(dirty ? 0u : PAGE_DIRTY)) | (walk.rights & PAGE_NX);
+    }
+    *addr = walk.phys;
+    return true;
+}
+
+GuestAddr mmu_nested_address(CpuX86 *cpu, GuestAddr addr, bool write)
+{
+    nested_walk(cpu, &addr, write ? ACCESS_WRITE : ACCESS_READ, NPF_FINAL, WALK_CPU, NULL);
+    return addr;
+}
+
 PageWalk cpu_page_walk(CpuX86 *cpu, uint64_t addr)
 {
     PageWalk walk;
-    bool own_thread = cpu->exec && current_cpu == &cpu->cpu;
+    Paging p = paging_of(cpu);
+    WalkBy by = cpu->exec && current_cpu == &cpu->cpu ? WALK_TRACE_OWN : WALK_TRACE;
 
     if (!(cpu->mode_flags & MODE_LMA)) {
         addr = (uint32_t)addr;
@@ -192,9 +276,12 @@ PageWalk cpu_page_walk(CpuX86 *cpu, uint64_t addr)
         return (PageWalk){ .lin = addr, .paging = true, .non_canonical = true };
     }
     if (cpu->mode_flags & MODE_PAGING) {
-        walk_levels(cpu, addr, &walk, own_thread);
+        walk_levels(cpu, &p, addr, &walk, by);
     } else {
         walk_identity(cpu, addr, &walk);
+    }
+    if (walk.mapped && p.nested) {
+        walk.mapped = nested_walk(cpu, &walk.phys, ACCESS_READ, NPF_FINAL, by, &walk.rights);
     }
     return walk;
 }
@@ -228,6 +315,7 @@ uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap
 {
     uint32_t code = (access == ACCESS_WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0);
     unsigned size = cpu->mode_flags & MODE_LMA || cpu->cr4 & CR4_PAE ? 8 : 4;
+    Paging p = paging_of(cpu);
     PageWalk walk;
 
     if (access == ACCESS_FETCH && ((cpu->cr4 & CR4_SMEP) || ((cpu->cr4 & CR4_PAE) && (cpu->msr.efer & EFER_NXE)))) {
@@ -237,7 +325,7 @@ uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap
         walk_identity(cpu, lin, &walk);
     } else {
     again:
-        walk_levels(cpu, lin, &walk, true);
+        walk_levels(cpu, &p, lin, &walk, WALK_CPU);
         if (!walk.mapped) {
             bool reserved = walk.levels[walk.level_count - 1].verdict == WALK_RESERVED;
             return WALK_FAULT | code | (reserved ? PF_PRESENT | PF_RESERVED : 0);
@@ -246,16 +334,13 @@ uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap
         if (error) {
             return WALK_FAULT | error;
         }
-        for (unsigned i = 0; i < walk.level_count; i++) {
-            PageWalkLevel *level = &walk.levels[i];
-            bool last = i + 1 == walk.level_count;
-            bool pae_root = size == 8 && i == 0 && !(cpu->mode_flags & MODE_LMA);
-            uint64_t want = (pae_root ? 0 : ENTRY_A) | (last && access == ACCESS_WRITE ? ENTRY_D : 0);
-            if ((want & ~level->entry) && !update_entry(cpu, level->addr, level->entry, want, size)) {
-                goto again;
-            }
+        if (!set_accessed(cpu, &walk, size == 8 && !p.long_mode, size, access == ACCESS_WRITE)) {
+            goto again;
         }
         walk.rights |= access == ACCESS_WRITE ? PAGE_DIRTY : 0;
+    }
+    if (p.nested) {
+        nested_walk(cpu, &walk.phys, access, NPF_FINAL, WALK_CPU, &walk.rights);
     }
     *result = (WalkResult){ walk.phys & TLB_PAGE_MASK, walk.page_bytes, walk.rights, walk.pkey };
     return 0;
@@ -266,6 +351,9 @@ bool cpu_load_pdptes(CpuX86 *cpu, uint64_t cr3)
     uint64_t reserved = BITS(8, 5) | BITS(2, 1) | BITS(63, max_phys_bits(cpu) < 63 ? max_phys_bits(cpu) : 63);
     uint64_t pdpte[4];
 
+    if (cpu->svm.guest && cpu->svm.nested) {
+        return true;                            /* read by each walk, and judged there */
+    }
     for (unsigned i = 0; i < 4; i++) {
         GuestAddr addr = cpu_a20(cpu, (cr3 & BITS(31, 5)) + i * 8);
         pdpte[i] = memory_load(cpu_memory(cpu), addr, 8, MEMTXATTRS_NONE, NULL);

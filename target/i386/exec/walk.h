@@ -85,6 +85,10 @@ typedef struct WalkResult {
  * mmu_walk: walks @lin for @access, sets A (and D for a write). Returns 0, or WALK_FAULT with the error code of the
  * #PF.
  */
+/**
+ * mmu_nested_address: guest-physical @addr as an SVM host with nested paging maps it. Exits where it does not.
+ */
+GuestAddr mmu_nested_address(CpuX86 *cpu, GuestAddr addr, bool write);
 #define WALK_FAULT (1u << 31)
 uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap, WalkResult *result);
 

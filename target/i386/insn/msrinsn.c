@@ -25,12 +25,12 @@ static void check_tsd(CpuX86 *cpu)
 static void rdtsc(CpuX86 *cpu, const Insn *insn)
 {
     check_tsd(cpu);
-    write_edx_eax(cpu, cpu_tsc(cpu));
+    write_edx_eax(cpu, cpu_guest_tsc(cpu));
 }
 static void rdtscp(CpuX86 *cpu, const Insn *insn)
 {
     check_tsd(cpu);
-    write_edx_eax(cpu, cpu_tsc(cpu));
+    write_edx_eax(cpu, cpu_guest_tsc(cpu));
     cpu->regs[R_RCX] = (uint32_t)cpu->msr.tsc_aux;
 }
 static void rdpid(CpuX86 *cpu, const Insn *insn) { cpu->regs[insn->rm] = (uint32_t)cpu->msr.tsc_aux; }

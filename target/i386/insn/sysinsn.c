@@ -285,7 +285,7 @@ static void mov_from_cr(CpuX86 *cpu, const Insn *insn)
     case 2: value = cpu->cr2; break;
     case 3: value = cpu->cr3; break;
     case 4: value = cpu->cr4; break;
-    case 8: value = apic_cr8(cpu->apic); break;
+    case 8: value = svm_owns_cr8(cpu) ? cpu->svm.int_ctl & 15 : apic_cr8(cpu->apic); break;
     }
     reg_write(cpu, insn->size * 8, insn->rm, value);
 }
@@ -303,7 +303,10 @@ static void mov_to_cr(CpuX86 *cpu, const Insn *insn)
         if (value & ~15ull) {
             cpu_raise_error(cpu, VECTOR_GP, 0);
         }
-        apic_set_cr8(cpu->apic, value);
+        cpu->svm.int_ctl = (cpu->svm.int_ctl & ~(uint64_t)V_TPR) | value;
+        if (!svm_owns_cr8(cpu)) {
+            apic_set_cr8(cpu->apic, value);
+        }
         break;
     }
 }
@@ -385,6 +388,6 @@ static void clac(CpuX86 *cpu, const Insn *insn) { set_ac(cpu, false); }
 static void stac(CpuX86 *cpu, const Insn *insn) { set_ac(cpu, true); }
 InsnFn *bind_smap(const CpuX86 *cpu, Insn *insn) { return insn_row(insn)->op == OP_CLAC ? clac : stac; }
 
-/* Hypercalls need VMX or SVM, which are not offered. */
+/* VMX is not offered; under SVM, VMMCALL is for the intercept alone. */
 InsnFn *bind_vmcall(const CpuX86 *cpu, Insn *insn) { return insn_ud; }
 InsnFn *bind_ud(const CpuX86 *cpu, Insn *insn) { return insn_ud; }

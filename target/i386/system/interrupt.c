@@ -15,6 +15,8 @@
 #include "core/log.h"
 #include "core/vm.h"
 #include "target/i386/apic.h"
+#include "target/i386/insn-gen.h"
+#include "target/i386/svm/svm.h"
 #include "target/i386/system/system.h"
 
 /* Bits of a selector-style error code. */
@@ -251,11 +253,26 @@ static void log_delivery(CpuX86 *cpu, int vector, EventKind kind, bool has_error
                cpu->seg[R_SS].selector, cpu->regs[R_RSP], cpu->regs[R_RAX], cpu->cr2);
 }
 
+/* The event as EXITINTINFO tells it, should its delivery end in #VMEXIT. */
+static uint64_t exit_int_info(const CpuX86 *cpu, int vector, EventKind kind, bool has_error, uint32_t error)
+{
+    bool int_n = kind == EVENT_SOFT && (!cpu->insn || insn_row(cpu->insn)->op == OP_INT);
+    unsigned type = kind == EVENT_EXTERNAL ? (vector == VECTOR_NMI ? EVENT_TYPE_NMI : EVENT_TYPE_INTR)
+                    : int_n                ? EVENT_TYPE_SOFT
+                                           : EVENT_TYPE_EXCEPTION;
+
+    return EVENT_VALID | (uint64_t)vector | type << EVENT_TYPE_SHIFT |
+           (has_error ? EVENT_ERROR_VALID | (uint64_t)error << 32 : 0);
+}
+
 void cpu_deliver(CpuX86 *cpu, int vector, EventKind kind, bool has_error, uint32_t error, uint64_t rip)
 {
     uint32_t pushed_flags = (uint32_t)cpu_get_rflags(cpu);
     Trail *t = cpu->trail;
 
+    if (cpu->svm.guest) {
+        cpu->svm.delivering = exit_int_info(cpu, vector, kind, has_error, error);
+    }
     if (log_enabled(LOG_INT)) {
         log_delivery(cpu, vector, kind, has_error, error, rip);
     }
@@ -285,6 +302,7 @@ void cpu_deliver(CpuX86 *cpu, int vector, EventKind kind, bool has_error, uint32
     }
     t->active = false;
     t->stage = STAGE_NONE;
+    cpu->svm.delivering = 0;
     cpu->interrupt_shadow = 0;
     cpu->in_hlt = false;
     __atomic_store_n(&cpu->cpu.halted, 0, __ATOMIC_RELAXED);
@@ -330,6 +348,9 @@ void cpu_int(CpuX86 *cpu, int vector, EventKind kind, uint64_t next_rip)
             cpu_raise_error(cpu, VECTOR_GP, 0);
         }
     }
+    if (kind == EVENT_SOFT && !int_n) {
+        svm_check_exception(cpu, vector, false, 0);
+    }
     cpu_deliver(cpu, vector, kind, false, 0, next_rip);
 }
 
@@ -366,7 +387,11 @@ void cpu_deliver_exception(CpuX86 *cpu)
         note_step(cpu, vector, error);
     }
     cpu->exception_vector = VECTOR_NONE;
+    if (cpu->svm.guest) {
+        svm_check_exception(cpu, vector, has_error, error);
+    }
     if (old == VECTOR_DF) {
+        svm_check(cpu, SVM_EXIT_SHUTDOWN, 0, 0);
         cpu_record_event(cpu, vector, has_error, error, false);
         cpu->old_exception = VECTOR_NONE;
         cpu_triple_fault(cpu);
@@ -378,6 +403,7 @@ void cpu_deliver_exception(CpuX86 *cpu)
         vector = VECTOR_DF;
         error = 0;
         has_error = true;
+        svm_check_exception(cpu, vector, true, 0);
     }
     cpu_record_event(cpu, vector, has_error, error, false);
     if (vector == VECTOR_UD) {

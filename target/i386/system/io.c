@@ -36,6 +36,9 @@ void cpu_check_io(CpuX86 *cpu, uint16_t port, unsigned size)
     if (checked && !bitmap_allows(cpu, port, size)) {
         cpu_fault(cpu, VECTOR_GP, 0, CAUSE_IO_FORBIDDEN, port, size);
     }
+    if (cpu->svm.guest) {
+        svm_check_io(cpu, port, size);
+    }
     if (cpu->dr[7] & 0xff && cpu->cr4 & CR4_DE) {
         check_breakpoints(cpu, port, size);
     }
@@ -46,7 +49,7 @@ static void set_a20(Cpu *c, void *arg)
     CpuX86 *cpu = CPU_X86(c);
 
     cpu->a20_masked = !GPOINTER_TO_INT(arg);
-    cpu_tlb_flush(cpu, true);
+    cpu_tlb_flush_worlds(cpu);
 }
 
 void cpu_a20_set(bool enabled)

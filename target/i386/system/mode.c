@@ -7,6 +7,7 @@
  * A value that hardware refuses raises #GP(0) with nothing changed. Spec: Intel SDM vol. 3 chapters 2.5, 4.1, 4.10, 9.8.
  */
 #include "target/i386/exec/exec.h"
+#include "target/i386/svm/svm.h"
 #include "target/i386/system/system.h"
 
 void cpu_update_mode(CpuX86 *cpu)
@@ -57,6 +58,7 @@ void cpu_update_mode(CpuX86 *cpu)
     f |= cpu->cr4 & CR4_UMIP ? MODE_UMIP : 0;
     f |= cpu->smm ? MODE_SMM : 0;
     f |= cpl <= cpu_iopl(cpu) ? MODE_IOPL_OK : 0;
+    f |= cpu->svm.guest ? MODE_SVM | (svm_intercepts(cpu, SVM_EXIT_PUSHF) ? MODE_SVM_PUSHF : 0) : 0;
     cpu->mode_flags = f;
     cpu_select_tlb(cpu);
 }
@@ -177,17 +179,27 @@ void cpu_set_cr4(CpuX86 *cpu, uint64_t value)
     cpu_update_mode(cpu);
 }
 
-void cpu_set_efer(CpuX86 *cpu, uint64_t value)
+/* Bits of EFER that this model has. */
+uint64_t cpu_efer_valid(const CpuX86 *cpu)
 {
-    uint64_t valid = EFER_LMA, changed;
+    uint64_t valid = EFER_LMA;
 
     valid |= cpu_has(cpu, FEATURE_SYSCALL) ? EFER_SCE : 0;
     valid |= cpu_has(cpu, FEATURE_LM) ? EFER_LME : 0;
     valid |= cpu_has(cpu, FEATURE_NX) ? EFER_NXE : 0;
     valid |= cpu_has(cpu, FEATURE_FXSR_OPT) ? EFER_FFXSR : 0;
+    valid |= cpu_has(cpu, FEATURE_SVM) ? EFER_SVME : 0;
+    return valid;
+}
+
+void cpu_set_efer(CpuX86 *cpu, uint64_t value)
+{
+    uint64_t changed;
+
     value = (value & ~(uint64_t)EFER_LMA) | (cpu->msr.efer & EFER_LMA);
     changed = value ^ cpu->msr.efer;
-    if (value & ~valid || (changed & EFER_LME && cpu->cr0 & CR0_PG)) {
+    if (value & ~cpu_efer_valid(cpu) || (changed & EFER_LME && cpu->cr0 & CR0_PG) ||
+        (value & EFER_SVME && cpu->svm.vm_cr & VM_CR_SVMDIS)) {
         cpu_fault(cpu, VECTOR_GP, 0, CAUSE_EFER_RESERVED, value, 0);
     }
     cpu->msr.efer = value;

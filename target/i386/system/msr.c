@@ -43,7 +43,7 @@ static bool is_amd(const CpuX86 *cpu) { return x86_cpu_is_amd(cpu); }
 
 static bool read_tsc(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
-    *value = cpu_tsc(cpu);
+    *value = cpu_guest_tsc(cpu);
     return true;
 }
 
@@ -91,7 +91,7 @@ static bool write_apic_base(CpuX86 *cpu, uint32_t index, uint64_t value)
         return false;
     }
     apic_set_base(cpu->apic, (value & ~(uint64_t)APIC_BASE_BSP) | (old & APIC_BASE_BSP));
-    cpu_tlb_flush(cpu, true);
+    cpu_tlb_flush_worlds(cpu);
     return true;
 }
 
@@ -241,6 +241,30 @@ static bool write_segment_base(CpuX86 *cpu, uint32_t index, uint64_t value)
 }
 
 /* What a CPU model declares. */
+
+/* SVM. */
+
+static bool write_vm_cr(CpuX86 *cpu, uint32_t index, uint64_t value)
+{
+    const uint64_t kept = cpu->svm.vm_cr & VM_CR_LOCK ? VM_CR_LOCK | VM_CR_SVMDIS : 0;
+
+    value = (value & ~kept) | (cpu->svm.vm_cr & kept);
+    if (value & ~(uint64_t)(VM_CR_DPD | VM_CR_R_INIT | VM_CR_DIS_A20M | VM_CR_LOCK | VM_CR_SVMDIS) ||
+        (value & VM_CR_SVMDIS && cpu->msr.efer & EFER_SVME)) {
+        return false;
+    }
+    cpu->svm.vm_cr = value;
+    return true;
+}
+
+static bool write_hsave(CpuX86 *cpu, uint32_t index, uint64_t value)
+{
+    if (value & ~TLB_PAGE_MASK || value >> cpu->maxphyaddr) {
+        return false;
+    }
+    cpu->msr.vm_hsave_pa = value;
+    return true;
+}
 
 static bool read_arch_capabilities(CpuX86 *cpu, uint32_t index, uint64_t *value)
 {
@@ -418,6 +442,7 @@ static const MsrRow rows[] = {
       .read = read_segment_base, .write = write_segment_base },
     { ONE(MSR_KERNEL_GS_BASE, "KERNEL_GS_BASE"), MSR_AT(msr.kernel_gs_base), .writable = ALL, .flags = MSR_CANONICAL, .feature = FEATURE_LM },
     { ONE(MSR_TSC_AUX, "TSC_AUX"), MSR_AT(msr.tsc_aux), .writable = UINT32_MAX, .feature = FEATURE_RDTSCP, .feature2 = FEATURE_RDPID },
+    { ONE(0xc0000104, "TSC_RATIO"), MSR_AT(msr.tsc_ratio), .writable = (1ull << 40) - 1, .feature = FEATURE_TSC_SCALE },
     { .first = 0xc0010000, .last = 0xc0010007, .name = "K7_PERF", .flags = MSR_DROP | MSR_AMD },
     { ONE(0xc0010010, "SYSCFG"), MSR_AT(msr.syscfg), .writable = ALL, .flags = MSR_AMD },
     { ONE(0xc0010015, "HWCR"), MSR_AT(msr.hwcr), .writable = ALL, .flags = MSR_AMD },
@@ -432,8 +457,8 @@ static const MsrRow rows[] = {
     { ONE(0xc0010058, "MMIO_CFG_BASE"), .flags = MSR_DROP | MSR_AMD },
     { .first = 0xc0010061, .last = 0xc0010063, .name = "PSTATE", .flags = MSR_DROP | MSR_AMD },
     { .first = 0xc0010111, .last = 0xc0010113, .name = "SMM_TSEG", .flags = MSR_DROP | MSR_AMD },
-    { ONE(0xc0010114, "VM_CR"), .flags = MSR_DROP | MSR_AMD },
-    { ONE(0xc0010117, "VM_HSAVE_PA"), MSR_AT(msr.vm_hsave_pa), .writable = ALL, .flags = MSR_AMD },
+    { ONE(0xc0010114, "VM_CR"), MSR_AT(svm.vm_cr), .feature = FEATURE_SVM, .write = write_vm_cr },
+    { ONE(0xc0010117, "VM_HSAVE_PA"), MSR_AT(msr.vm_hsave_pa), .feature = FEATURE_SVM, .write = write_hsave },
     { ONE(0xc001011f, "VIRT_SPEC_CTRL"), MSR_AT(msr.virt_spec_ctrl), .writable = 4, .feature = FEATURE_VIRT_SSBD },
     { .first = 0xc0010140, .last = 0xc0010141, .name = "OSVW", .flags = MSR_DROP, .feature = FEATURE_OSVW },
     { .first = 0xc0010200, .last = 0xc001020b, .name = "PERF_CORE", .flags = MSR_DROP, .feature = FEATURE_PERFCTR_CORE },
@@ -550,6 +575,7 @@ void msr_reset(CpuX86 *cpu, bool bsp)
         m->misc_enable |= 1 << 18;
     }
     m->feature_control = 0;
+    m->tsc_ratio = 1ull << 32;
     m->smbase = 0x30000;
     m->mcg_cap = cpu_has(cpu, FEATURE_MCE) && cpu_has(cpu, FEATURE_MCA) ? MCE_BANKS | 1 << 8 | 1 << 24 : 0;
     m->mcg_ctl = m->mcg_cap ? ALL : 0;
@@ -568,4 +594,18 @@ uint64_t cpu_tsc(CpuX86 *cpu)
     uint64_t ns = clock_ns(CLOCK_VIRTUAL);
 
     return (cpu->tsc_khz == 1000000 ? ns : muldiv64(ns, cpu->tsc_khz, 1000000)) + cpu->msr.tsc_offset;
+}
+
+/* SVM guests: the host's TSC, scaled by a ratio with 32 bits behind the point, and moved. */
+uint64_t cpu_guest_tsc(CpuX86 *cpu)
+{
+    uint64_t tsc = cpu_tsc(cpu);
+
+    if (cpu->svm.guest) {
+        if (cpu_has(cpu, FEATURE_TSC_SCALE)) {
+            tsc = (unsigned __int128)tsc * cpu->msr.tsc_ratio >> 32;
+        }
+        tsc += cpu->svm.tsc_offset;
+    }
+    return tsc;
 }

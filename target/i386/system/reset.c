@@ -39,6 +39,7 @@ void cpu_x86_reset(CpuX86 *cpu, bool init)
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
     cpu->msr.efer = 0;
+    svm_reset(cpu);
     if (!init) {
         cpu->xcr0 = 1;
         reset_fpu(&cpu->fpu);
@@ -56,6 +57,6 @@ void cpu_x86_reset(CpuX86 *cpu, bool init)
     __atomic_store_n(&cpu->cpu.halted, !bsp, __ATOMIC_SEQ_CST);
     cpu_interrupt_clear(&cpu->cpu, init ? INTERRUPT_INIT | INTERRUPT_NMI | INTERRUPT_SMI : ~(uint32_t)INTERRUPT_TLB);
     cpu_set_rflags(cpu, RFLAGS_FIXED1);
-    cpu_tlb_flush(cpu, true);
+    cpu_tlb_flush_worlds(cpu);
     cpu_update_mode(cpu);
 }

@@ -7,6 +7,7 @@
  */
 #include "core/thread.h"
 #include "target/i386/apic.h"
+#include "target/i386/exec/exec.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/system.h"
 
@@ -20,10 +21,7 @@ static void start_up(CpuX86 *cpu)
     cpu_update_mode(cpu);
 }
 
-static bool can_take_interrupt(const CpuX86 *cpu)
-{
-    return cpu->rflags & RFLAGS_IF && !cpu->wait_for_sipi && !cpu->in_shutdown;
-}
+static bool can_take_interrupt(const CpuX86 *cpu) { return !cpu->wait_for_sipi && !cpu->in_shutdown; }
 
 static void deliver_external(CpuX86 *cpu, int vector)
 {
@@ -34,9 +32,10 @@ static void deliver_external(CpuX86 *cpu, int vector)
 
 bool cpu_service_start(CpuX86 *cpu)
 {
-    uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
+    uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE) & ~exec_held(cpu);
 
-    if (requests & INTERRUPT_INIT && !cpu->smm) {
+    if (requests & INTERRUPT_INIT) {
+        svm_check(cpu, SVM_EXIT_INIT, 0, 0);
         BQL_GUARD();
         cpu_interrupt_clear(&cpu->cpu, INTERRUPT_INIT);
         cpu_x86_reset(cpu, true);
@@ -71,12 +70,15 @@ bool cpu_service_interrupts(CpuX86 *cpu)
         bql_unlock();
         requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
     }
-    if (requests & INTERRUPT_SMI && !cpu->smm) {
+    requests &= ~exec_held(cpu);
+    if (requests & INTERRUPT_SMI) {
+        svm_check(cpu, SVM_EXIT_SMI, 0, 0);
         cpu_interrupt_clear(&cpu->cpu, INTERRUPT_SMI);
         cpu_enter_smm(cpu);
         return true;
     }
-    if (requests & INTERRUPT_NMI && !cpu->nmi_blocked) {
+    if (requests & INTERRUPT_NMI) {
+        svm_check(cpu, SVM_EXIT_NMI, 0, 0);
         cpu_interrupt_clear(&cpu->cpu, INTERRUPT_NMI);
         cpu->nmi_blocked = true;
         deliver_external(cpu, VECTOR_NMI);
@@ -85,6 +87,7 @@ bool cpu_service_interrupts(CpuX86 *cpu)
     if (requests & INTERRUPT_HARD && can_take_interrupt(cpu)) {
         int vector;
 
+        svm_check(cpu, SVM_EXIT_INTR, 0, 0);
         bql_lock();
         vector = apic_get_interrupt(cpu->apic);
         bql_unlock();
@@ -92,6 +95,10 @@ bool cpu_service_interrupts(CpuX86 *cpu)
             deliver_external(cpu, vector);
             return true;
         }
+    }
+    if (requests & INTERRUPT_VIRQ) {
+        deliver_external(cpu, svm_take_virtual(cpu));
+        return true;
     }
     return false;
 }
@@ -106,13 +113,14 @@ bool cpu_x86_has_work(Cpu *c)
         apic_poll(cpu->apic);
         requests = __atomic_load_n(&c->interrupt_request, __ATOMIC_ACQUIRE);
     }
-    if (requests & INTERRUPT_INIT && !cpu->smm) {
+    requests &= ~exec_held(cpu);
+    if (requests & INTERRUPT_INIT) {
         return true;
     }
     if (cpu->wait_for_sipi) {
         return requests & INTERRUPT_SIPI;
     }
-    if ((requests & INTERRUPT_SMI && !cpu->smm) || (requests & INTERRUPT_NMI && !cpu->nmi_blocked)) {
+    if (requests & (INTERRUPT_SMI | INTERRUPT_NMI | INTERRUPT_VIRQ)) {
         return true;
     }
     return requests & INTERRUPT_HARD && can_take_interrupt(cpu) && apic_has_interrupt(cpu->apic);

@@ -76,6 +76,7 @@ void cpu_enter_smm(CpuX86 *cpu)
         put(image, SAVE_R15 + 8 * i, 8, cpu->regs[save_order[i]]);
     }
 
+    svm_enter_smm(cpu);
     cpu->smm = true;
     cpu->nmi_blocked = true;
     cpu->in_hlt = cpu->in_shutdown = false;
@@ -93,7 +94,7 @@ void cpu_enter_smm(CpuX86 *cpu)
     cpu->seg[R_CS].base = smbase;
     cpu->rip = 0x8000;
     __atomic_store_n(&cpu->cpu.halted, 0, __ATOMIC_SEQ_CST);
-    cpu_tlb_flush(cpu, true);
+    cpu_tlb_flush_worlds(cpu);
     cpu_set_rflags(cpu, RFLAGS_FIXED1);
     cpu_update_mode(cpu);
 }
@@ -120,11 +121,12 @@ void cpu_leave_smm(CpuX86 *cpu)
 
     cpu->smm = false;
     cpu->nmi_blocked = get(image, SAVE_NMI_MASK, 1) & 1;
-    cpu->msr.efer = (efer & (EFER_SCE | EFER_LME | EFER_NXE | EFER_FFXSR)) | (long_mode ? EFER_LMA : 0);
+    cpu->msr.efer = (efer & (EFER_SCE | EFER_LME | EFER_NXE | EFER_FFXSR | EFER_SVME)) | (long_mode ? EFER_LMA : 0);
     cpu->cr0 = cr0;
     cpu->cr4 = cr4;
     cpu->cr3 = get(image, SAVE_CR3, 8) & (long_mode ? INT64_MAX : UINT32_MAX);
-    if (cr0 & CR0_PG && cr4 & CR4_PAE && !long_mode && !cpu_load_pdptes(cpu, cpu->cr3)) {
+    bool nested = cpu->svm.smm_guest && cpu->svm.nested;    /* read by each walk */
+    if (cr0 & CR0_PG && cr4 & CR4_PAE && !long_mode && !nested && !cpu_load_pdptes(cpu, cpu->cr3)) {
         cpu_shutdown(cpu, "RSM found PDPTEs with reserved bits set");
         cpu_leave_block(cpu);
     }
@@ -146,7 +148,8 @@ void cpu_leave_smm(CpuX86 *cpu)
         cpu->msr.smbase = get(image, SAVE_SMBASE, 4);
     }
     cpu->rip = get(image, SAVE_RIP, 8);
-    cpu_tlb_flush(cpu, true);
+    svm_leave_smm(cpu);
+    cpu_tlb_flush_worlds(cpu);
     cpu_set_rflags(cpu, flags);
     cpu_update_mode(cpu);
     if (!(cpu->mode_flags & MODE_CS64)) {

@@ -149,6 +149,7 @@ void cpu_leave_smm(CpuX86 *cpu);
 
 /** cpu_cr4_valid: the bits of CR4 that this model has. */
 uint64_t cpu_cr4_valid(const CpuX86 *cpu);
+uint64_t cpu_efer_valid(const CpuX86 *cpu);             /* the same of EFER */
 /** cpu_load_ldtr, cpu_load_tr: LLDT, LTR. */
 void cpu_load_ldtr(CpuX86 *cpu, uint16_t selector);
 void cpu_load_tr(CpuX86 *cpu, uint16_t selector);

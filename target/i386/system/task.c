@@ -11,6 +11,7 @@
  *
  * Spec: Intel SDM vol. 3 chapter 8. Not in IA-32e mode, where callers raise #GP instead.
  */
+#include "target/i386/svm/svm.h"
 #include "target/i386/system/system.h"
 
 enum {
@@ -171,6 +172,9 @@ void task_switch(CpuX86 *cpu, const Descriptor *tss, TaskSwitch kind, uint64_t n
     uint32_t old_flags = (uint32_t)cpu_get_rflags(cpu);
     TaskState t;
 
+    svm_check(cpu, SVM_EXIT_TASK_SWITCH, tss->selector,
+              (kind == TASK_IRET ? TASK_BY_IRET : kind == TASK_JUMP ? TASK_BY_JUMP : 0) |
+              (has_error ? TASK_HAS_ERROR | error : 0) | (old_flags & RFLAGS_RF ? TASK_RF : 0));
     if (new_tr.limit < (is32 ? TSS32_LIMIT : TSS16_LIMIT)) {
         cpu_fault(cpu, VECTOR_TS, selector_error(tss->selector), CAUSE_TASK_LIMIT, tss->selector, new_tr.limit);
     }

@@ -547,7 +547,7 @@ bool is_translated(const BlockCode *b, const Insn *insn)
         return false;                           /* the interpreter has what the host lacks */
     }
     return privileged_in_place(b->cpu, insn) ||
-           (!is_forbidden(insn) && !(row->properties & ROW_ENDS_BLOCK) &&
+           (!is_forbidden(insn) && insn->fn != insn_svm && !(row->properties & ROW_ENDS_BLOCK) &&
            (is_plain(b, insn) || row->bind == bind_mov || row->bind == bind_stack || row->bind == bind_branch ||
             row->bind == bind_nop));
 }
