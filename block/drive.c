@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block/node.h"
+#include <glib/gstdio.h>
+
+#include "block/qcow2.h"
 #include "core/host_fd.h"
 #include "core/option.h"
 
@@ -54,7 +56,7 @@ static const Property drive_properties[] = {
     PROP_INT32("unit", DriveOptions, unit, -1, "unit on the bus"),
     PROP_ENUM("media", DriveOptions, media, MEDIA_DISK, media_names, NULL, "disk or cdrom"),
     PROP_BOOL("read-only", DriveOptions, read_only, false, "refuse writes"),
-    PROP_BOOL("snapshot", DriveOptions, snapshot, false, "write to a temporary file (not supported yet)"),
+    PROP_BOOL("snapshot", DriveOptions, snapshot, false, "write to a temporary file, which goes with the drive"),
     PROP_BOOL("copy-on-read", DriveOptions, copy_on_read, false,
         "copy what is read into the image (not supported yet)"),
     PROP_STR("cache", DriveOptions, cache, "none, writeback, writethrough, directsync or unsafe"),
@@ -210,7 +212,6 @@ static bool apply_cache(DriveOptions *o, json_object *args, GError **err)
 static bool check_options(const DriveOptions *o, json_object *args, GError **err)
 {
     const struct { bool wrong; const char *text; } rules[] = {
-        { o->snapshot, "snapshot=on is not supported yet" },
         { o->copy_on_read, "copy-on-read=on is not supported yet" },
         { o->format && o->driver && strcmp(o->format, o->driver), "Cannot specify both 'driver' and 'format'" },
         { o->rerror == BLOCK_ON_ERROR_ENOSPC, "'enospc' invalid read error action" },
@@ -404,6 +405,37 @@ BlockNode *block_drive_open_file(const char *filename, const char *format, bool 
     return open_node(o, node, read_only, err);
 }
 
+/* snapshot=on: an empty image over @base, in a file without a name. */
+static BlockNode *open_temporary(BlockNode *base, GError **err)
+{
+    const char *folder = g_getenv("TMPDIR");
+    g_autofree char *path = g_strdup_printf("%s/rhea-snapshot-XXXXXX", folder && *folder ? folder : "/var/tmp");
+    g_autoptr(json_object) node = json_object_new_object();
+    json_object *file = json_object_new_object();
+    int64_t length = block_node_length(base);
+    int fd = g_mkstemp(path);
+    BlockNode *n = NULL;
+
+    put_str(node, "driver", "qcow2");
+    put_str(node, "backing", base->node_name);
+    put_bool(node, "cache.no-flush", true);     /* nobody reads it after us */
+    put_str(file, "driver", "file");
+    put_str(file, "filename", path);
+    json_object_object_add(node, "file", file);
+    if (fd < 0) {
+        error_set_errno(err, errno, "Could not get temporary filename '%s'", path);
+        return NULL;
+    }
+    if (length < 0) {
+        error_set_errno(err, -length, "Could not get the size of '%s'", base->filename);
+    } else if (qcow2_create(fd, length, err)) {
+        n = block_node_open(node, err);
+    }
+    unlink(path);
+    close(fd);
+    return n;
+}
+
 static bool make_drive(DriveOptions *o, json_object *args, json_object *node_options, GError **err)
 {
     g_autofree char *id = NULL;
@@ -431,9 +463,15 @@ static bool make_drive(DriveOptions *o, json_object *args, json_object *node_opt
     blk->write_cache = o->cache_writeback;
     block_backend_set_on_error(blk, o->werror, o->rerror);
     if (o->file || given(node_options, "file")) {
-        BlockNode *n = open_node(o, node_options, read_only, err);
+        BlockNode *n = open_node(o, node_options, read_only || o->snapshot, err);
         bool ok;
 
+        if (n && o->snapshot && !read_only) {
+            BlockNode *over = open_temporary(n, err);
+
+            block_node_unref(n);
+            n = over;
+        }
         if (!n) {
             return false;
         }

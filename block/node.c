@@ -23,7 +23,7 @@ static const char *const not_yet[] = {
     "blkdebug", "blklogwrites", "blkreplay", "blkverify", "bochs", "cloop", "compress", "copy-before-write",
     "copy-on-read",
     "dmg", "ftp", "ftps", "host_cdrom", "host_device", "http", "https", "io_uring", "iscsi", "luks", "nbd", "nfs",
-    "null-aio", "null-co", "nvme", "nvme-io_uring", "parallels", "preallocate", "qcow", "qcow2", "qed", "quorum", "rbd",
+    "null-aio", "null-co", "nvme", "nvme-io_uring", "parallels", "preallocate", "qcow", "qed", "quorum", "rbd",
     "replication", "snapshot-access", "ssh", "throttle", "vdi", "vhdx", "virtio-blk-vfio-pci", "virtio-blk-vhost-user",
     "virtio-blk-vhost-vdpa", "vmdk", "vpc", "vvfat",
 };
@@ -153,7 +153,7 @@ static void inherit(json_object *from, json_object *to, const char *name)
 }
 
 /* A nested child caches, shares and writes as its parent unless it says otherwise, and passes discards on. */
-static BlockNode *open_nested(json_object *parent_options, json_object *options, GError **err)
+static BlockNode *open_nested(json_object *parent_options, json_object *options, bool backing, GError **err)
 {
     static const char *const inherited[] = {
         "cache.direct", "cache.no-flush", "force-share", "read-only", "auto-read-only",
@@ -170,6 +170,9 @@ static BlockNode *open_nested(json_object *parent_options, json_object *options,
         return NULL;
     }
     child = flatten(drv, options);
+    if (backing && !json_object_object_get_ex(child, "read-only", NULL)) {
+        json_object_object_add(child, "read-only", json_object_new_boolean(true));      /* whoever writes, writes above it */
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(inherited); i++) {
         inherit(parent_options, child, inherited[i]);
     }
@@ -188,8 +191,12 @@ static bool open_child(BlockNode *n, const BlockChildSlot *slot, json_object *op
     if (!json_object_object_get_ex(options, slot->name, &value)) {
         return slot->optional || error_set(err, "Parameter '%s' is missing", slot->name);
     }
+    if (!value && slot->optional) {             /* null: none, also if the image names one */
+        n->no_backing = true;
+        return true;
+    }
     if (json_object_is_type(value, json_type_object)) {
-        child = open_nested(options, value, err);
+        child = open_nested(options, value, !strcmp(slot->name, "backing"), err);
         if (!child) {
             g_prefix_error(err, "%s: ", slot->name);
             return false;

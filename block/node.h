@@ -78,6 +78,7 @@ struct BlockNode {
     EventLoop *loop;
     GPtrArray *children, *parents;              /* BlockChild * */
     bool opened, monitor_owned;
+    bool no_backing;                            /* backing=null was given */
     bool probed;                                /* raw because nothing else was recognised */
     unsigned perm, shared;                      /* agreed with the driver */
     /* options */

@@ -59,9 +59,10 @@ struct Machine {
     char *vm_name;
     Chardev *parallels[3];                      /* NULL: none */
     Chardev *serials[4];                        /* NULL: none */
+    struct NumaConfig *numa;                    /* hw/numa.h; NULL: one node, not told of */
     Object *memory_backend;                     /* memory-backend=; NULL: the board makes "pc.ram" itself */
     /* Own properties of every machine (-machine key=value); boards add theirs. */
-    char *memory_backend_id; bool dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc;
+    char *memory_backend_id; bool hmat, dump_guest_core, mem_merge, usb, graphics, suppress_vmdesc;
     char *accel;
     /* -rtc: the guest's wall clock starts at rtc_start (seconds since 1970, in the time it shows) and follows
      * rtc_clock. */

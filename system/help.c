@@ -110,7 +110,7 @@ void help_for_option(const char *option, json_object *args)
     } else if (!strcmp(option, "trace")) {
         trace_foreach(print_trace_event, NULL);
     } else if (!strcmp(option, "blockdev")) {
-        printf("Block drivers:\nfile\nraw\n");
+        printf("Block drivers:\nfile\nqcow2\nraw\n");
     } else {
         printf("-%s has no list of values; see -help\n", option);
     }

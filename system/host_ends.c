@@ -36,6 +36,9 @@ static void blocks_setup(Config *c)
     }
     for (guint i = 0; i < c->drives->len; i++) {
         const OptionUse *use = c->drives->pdata[i];
+        if (c->snapshot && !json_object_object_get(use->args, "snapshot")) {
+            json_object_object_add(use->args, "snapshot", json_object_new_string("on"));
+        }
         if (!block_drive_add(use->args, &err)) {
             option_fail(use, err);
         }

@@ -60,7 +60,7 @@ bool keys_check(json_object *dict, const char *const *keys, GError **err)
         (void)value;
         NearestWord nearest;
         char names[KEYS_MAX][32];
-        bool known = false;
+        bool known = !strcmp(key, "id");        /* any option may be given a name */
         nearest_init(&nearest, key);
         for (size_t i = 0; keys[i]; i++) {
             g_assert(i < KEYS_MAX);

@@ -68,7 +68,28 @@ void qmp_watchdog_set_action(const WatchdogSetActionArgs *args, GError **err)
     runstate_policy()->watchdog = args->action;
 }
 
+/*
+ * Migration: there is none yet, but management tools turn its events on before they start any machine. The switch is kept
+ * for the day when there is something to tell.
+ */
+static bool migration_capabilities[MIGRATION_CAPABILITY_COUNT];
+
 GPtrArray *qmp_query_migrate_capabilities(GError **err)
 {
-    return migration_capability_status_list_new();      /* management tools ask before they start a machine */
+    GPtrArray *list = migration_capability_status_list_new();
+    for (int c = 0; c < MIGRATION_CAPABILITY_COUNT; c++) {
+        MigrationCapabilityStatus *status = g_new0(MigrationCapabilityStatus, 1);
+        status->capability = c;
+        status->state = migration_capabilities[c];
+        g_ptr_array_add(list, status);
+    }
+    return list;
+}
+
+void qmp_migrate_set_capabilities(const MigrateSetCapabilitiesArgs *args, GError **err)
+{
+    for (guint i = 0; i < args->capabilities->len; i++) {
+        const MigrationCapabilityStatus *c = args->capabilities->pdata[i];
+        migration_capabilities[c->capability] = c->state;
+    }
 }

@@ -14,6 +14,7 @@
 #include "core/option.h"
 #include "memory/backend.h"
 #include "system/boot_options.h"
+#include "system/numa.h"
 #include "target/i386/system/cpu_models.h"
 
 #define MIB (1ull << 20)
@@ -440,6 +441,7 @@ void machine_setup(Config *c)
         option_fail(&c->machine, err);
     }
     machine_fill(c, m, type);
+    numa_setup(c, m);
     memory_backend_setup(c, m);
     cpu_setup(c, m, type);
     serial_setup(c, m);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hw/acpi/acpi_dsdt.h"
+#include "hw/acpi/acpi_numa.h"
 #include "hw/acpi/acpi_user.h"
 #include "hw/acpi/aml_internal.h"
 #include "hw/firmware/table_loader.h"
@@ -327,6 +328,15 @@ static void pad(GByteArray *a, unsigned unit)
     memset(a->data + old, 0, a->len - old);
 }
 
+static void numa_table(Build *b, const char *signature, uint8_t revision, void (*body)(GByteArray *o, const AcpiMachine *m))
+{
+    uint32_t start = table_begin(b, signature, revision);
+
+    list_table(b, start);
+    body(b->out, b->m);
+    table_end(b, start);
+}
+
 AcpiBlobs acpi_build(const AcpiMachine *m)
 {
     AcpiBlobs blobs = { g_byte_array_new(), g_byte_array_new(), g_byte_array_new() };
@@ -345,6 +355,15 @@ AcpiBlobs acpi_build(const AcpiMachine *m)
     }
     if (m->q35 && m->ecam_base && m->ecam_bytes >= 1 << 20) {
         mcfg(&b);
+    }
+    if (m->numa) {
+        numa_table(&b, "SRAT", 1, acpi_srat_body);
+        if (m->numa->has_distances) {
+            numa_table(&b, "SLIT", 1, acpi_slit_body);
+        }
+        if (m->numa->hmat) {
+            numa_table(&b, "HMAT", 2, acpi_hmat_body);
+        }
     }
     waet(&b);
     user_tables(&b);

@@ -2,7 +2,7 @@
 /*
  * ACPI tables of a PC, from a plain description.
  *
- * The board fills an AcpiMachine; acpi_setup() makes RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, MCFG and WAET and
+ * The board fills an AcpiMachine; acpi_setup() makes RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, MCFG, WAET and of NUMA machines SRAT, SLIT and HMAT, and
  * puts them with loader commands into fw_cfg (etc/acpi/rsdp, etc/acpi/tables, etc/table-loader). Firmware places them.
  * Spec: ACPI 6.4; the table revisions are those that old guests accept.
  */
@@ -10,6 +10,7 @@
 #define HW_ACPI_ACPI_TABLES_H
 
 #include "hw/firmware/fw_cfg.h"
+#include "hw/numa.h"
 
 enum { ACPI_COM_PORTS = 4, ACPI_MAX_CPUS = 4096 };
 
@@ -33,6 +34,8 @@ typedef struct AcpiMachine {
     bool hpet;                                  /* at 0xfed00000 */
     bool rtc, i8042_keyboard, i8042_mouse;
     bool com[ACPI_COM_PORTS];                   /* 0x3f8/4, 0x2f8/3, 0x3e8/4, 0x2e8/3 */
+    const NumaConfig *numa;                     /* NULL: no SRAT, SLIT, HMAT */
+    uint64_t ram_below_4g;                      /* bytes of RAM before the hole; for SRAT */
     bool parallel;                              /* 0x378/7 */
     bool floppy;
     bool fw_cfg;

@@ -33,7 +33,7 @@ static void machine_done(void *opaque)
     boot_order_update(opaque, RESET_COLD);
 }
 
-/* Two counts, then one word a possible APIC id (its node) and one a node (its bytes): no NUMA yet, all zero. */
+/* Count, then one word a possible APIC id (its node) and one a node (its bytes): without nodes all zero. */
 static void add_numa(FwCfg *fw, unsigned apic_id_limit)
 {
     g_autofree uint64_t *table = g_new0(uint64_t, 1 + apic_id_limit);
@@ -52,7 +52,9 @@ void fw_cfg_add_machine(FwCfg *fw, Machine *machine, unsigned apic_id_limit)
     fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, machine->smp.cpus);
     fw_cfg_add_u16(fw, FW_CFG_MAX_CPUS, apic_id_limit);
     fw_cfg_add_u32(fw, FW_CFG_IRQ0_OVERRIDE, 1);
-    add_numa(fw, apic_id_limit);
+    if (!machine->numa) {                       /* else the board, which knows APIC ids, adds it */
+        add_numa(fw, apic_id_limit);
+    }
     fw_cfg_add_file(fw, "etc/boot-fail-wait", &fail_wait, sizeof(fail_wait));
     if (machine->boot_splash_time >= 0) {
         uint16_t wait = GUINT16_TO_LE((uint16_t)machine->boot_splash_time);

@@ -72,6 +72,7 @@ static json_object *get_entry_point(Object *obj, const Property *prop)
 static const Property pc_properties[] = {
     PROP_ON_OFF_AUTO("acpi", PcMachine, acpi, ON_OFF_AUTO_AUTO, "ACPI tables are offered"),
     PROP_ON_OFF_AUTO("smm", PcMachine, smm, ON_OFF_AUTO_AUTO, "System management mode is offered"),
+    PROP_BOOL("hmat", PcMachine, machine.hmat, false, "Tell the guest latencies and bandwidths of memory (ACPI HMAT)"),
     PROP_ON_OFF_AUTO("vmport", PcMachine, vmport, ON_OFF_AUTO_AUTO, "VMware's I/O port"),
     PROP_ON_OFF_AUTO("pic", PcMachine, pic, ON_OFF_AUTO_AUTO, "8259 interrupt controllers"),
     PROP_ON_OFF_AUTO("pit", PcMachine, pit, ON_OFF_AUTO_AUTO, "8254 interval timer"),

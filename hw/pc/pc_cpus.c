@@ -5,6 +5,7 @@
  * An APIC id is a bit field: package, die, module, core, thread, each as wide as its count needs (SDM vol. 3, 9.9.1),
  * so that ids have gaps where a count is no power of two.
  */
+#include "hw/numa.h"
 #include "hw/pc/pc.h"
 #include "target/i386/cpu.h"
 
@@ -59,6 +60,9 @@ bool machine_create_cpus(Machine *machine, GError **err)
         cpu->die_id = p.die;
         cpu->core_id = p.core;
         cpu->thread_id = p.thread;
+        if (machine->numa) {
+            cpu->node_id = machine->numa->cpu_nodes[i];
+        }
         cpu->sockets = smp->sockets;
         cpu->dies_per_socket = smp->dies;
         cpu->cores_per_socket = smp->dies * smp->modules * smp->cores;

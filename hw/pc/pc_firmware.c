@@ -8,6 +8,7 @@
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/block/fdc.h"
+#include "hw/numa.h"
 #include "hw/firmware/linux_boot.h"
 #include "hw/firmware/smbios.h"
 #include "hw/pc/ich9_lpc.h"
@@ -123,6 +124,8 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
     a->acpi_disable = pc->q35 ? ICH9_ACPI_DISABLE : PIIX4_ACPI_DISABLE;
     sleep_states(pc, &a->s3, &a->s4, &a->s4_value);
     a->hpet = pc->hpet;
+    a->numa = m->numa;
+    a->ram_below_4g = pc->memory.below_4g_bytes;
     a->rtc = true;
     a->i8042_keyboard = a->i8042_mouse = pc->i8042;
     a->floppy = fdc_is_there();
@@ -144,6 +147,23 @@ static void add_acpi(PcMachine *pc)
         pc->acpi_cpus[i] = (AcpiCpu){ .apic_id = pc_apic_id(smp, i), .present = i < smp->cpus };
     }
     acpi_setup(pc->fw_cfg, describe_acpi, pc);
+}
+
+/* Count, node of each APIC id, bytes of each node. */
+static void add_numa(PcMachine *pc)
+{
+    const Machine *m = &pc->machine;
+    unsigned words = 1 + pc->apic_id_limit + m->numa->count;
+    g_autofree uint64_t *table = g_new0(uint64_t, words);
+
+    table[0] = GUINT64_TO_LE(m->numa->count);
+    for (unsigned i = 0; i < m->smp.max_cpus; i++) {
+        table[1 + pc_apic_id(&m->smp, i)] = GUINT64_TO_LE(MAX(m->numa->cpu_nodes[i], 0));
+    }
+    for (unsigned n = 0; n < m->numa->count; n++) {
+        table[1 + pc->apic_id_limit + n] = GUINT64_TO_LE(m->numa->nodes[n].bytes);
+    }
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_NUMA, table, words * sizeof(*table));
 }
 
 static void add_smbios(PcMachine *pc)
@@ -198,6 +218,9 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
     pc->apic_id_limit = pc_apic_id(&m->smp, m->smp.max_cpus - 1) + 1;
     pc->fw_cfg = fw_cfg_create(address_space_memory());
     fw_cfg_add_machine(pc->fw_cfg, m, pc->apic_id_limit);
+    if (m->numa) {
+        add_numa(pc);
+    }
     if (!fw_cfg_add_splash(pc->fw_cfg, m, err)) {
         return false;
     }

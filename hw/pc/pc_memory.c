@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "accel/kvm/kvm.h"
+#include "hw/numa.h"
 #include "memory/backend.h"
 #include "target/i386/apic.h"
 
@@ -38,10 +39,35 @@ static void msi_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
 
 static const MemoryOps msi_ops = { .read = msi_read, .write = msi_write, .valid = { 4, 4 }, .impl = { 4, 4 } };
 
+/* The nodes' memory, one behind the other, seen as one. */
+static bool numa_ram_init(PcMachine *pc, GError **err)
+{
+    Machine *m = &pc->machine;
+    uint64_t at = 0;
+
+    memory_region_init(&pc->ram_region, &m->object, "pc.ram", m->ram_size);
+    for (unsigned n = 0; n < m->numa->count; n++) {
+        NumaNode *node = &m->numa->nodes[n];
+        MemoryRegion *region = node->memdev ? memory_backend_region(node->memdev, err) : NULL;
+        if (node->memdev && !region) {
+            return false;
+        }
+        if (region) {
+            memory_region_add(&pc->ram_region, at, region);
+        }
+        at += node->bytes;
+    }
+    m->ram = &pc->ram_region;
+    return true;
+}
+
 static bool ram_init(PcMachine *pc, GError **err)
 {
     Machine *m = &pc->machine;
 
+    if (m->numa) {
+        return numa_ram_init(pc, err);
+    }
     if (m->memory_backend) {
         m->ram = memory_backend_region(m->memory_backend, err);
         return m->ram != NULL;

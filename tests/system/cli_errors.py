@@ -25,6 +25,8 @@ TRUNCATED = made('truncated', b'\0' * 0x1f1 + b'\x40' + b'\0' * 12 + b'\x55\xaa\
 DISK = made('disk.raw', b'\0' * 1048576)
 MISSING = os.path.join(WORK, 'missing')
 
+TWO_NODES = '-m 256 -object memory-backend-ram,id=a,size=128M -object memory-backend-ram,id=b,size=128M '
+
 # (command line, words that the error must contain)
 CASES = [
     # options themselves
@@ -87,6 +89,32 @@ CASES = [
     ('-m 512,maxmem=256,slots=1', ['maxmem', '256']),
     ('-m 512,maxmem=1G', ['maxmem', 'slots']),
     ('-m 99999999999T', ['99999999999T']),
+    # NUMA
+    ('-numa foo', ["'type'", 'foo']),
+    ('-numa nod', ["'node'"]),
+    ('-numa node,memdv=a', ['memdv', "'memdev'"]),
+    ('-numa node,mem=128M', ['mem', 'memdev']),
+    ('-numa node,memdev=nope', ['memdev=nope']),
+    ('-numa node', ['total memory for NUMA nodes', '0x8000000']),
+    ('-numa node,nodeid=200', ['200']),
+    ('-numa node,nodeid=0 -numa node,nodeid=0', ['Duplicate NUMA nodeid: 0']),
+    ('-numa node,nodeid=0 -numa node,nodeid=2', ['Node ID missing: 1']),
+    ('-numa node,cpus=9', ['CPU index (9)', 'maxcpus (1)']),
+    ('-smp 4 -numa node,cpus=0-1 -numa node,cpus=1-3', ['already assigned to node-id: 0']),
+    ('-smp 4 -numa node,cpus=3-1', ['3-1']),
+    ('-numa dist,src=0,dst=1,val=20', ['declare it first']),
+    ('-numa node -numa node -numa dist,src=0,dst=1,val=5', ['(5)', '10']),
+    ('-numa node -numa dist,src=0,dst=0,val=20', ['Local distance of node 0']),
+    (TWO_NODES + '-numa node,memdev=a -numa node,memdev=b -numa dist,src=0,dst=0,val=10', ['distance between node 0 and 1 is missing']),
+    (TWO_NODES + '-numa node,memdev=a -numa node,memdev=a', ['used multiple times']),
+    ('-numa cpu,node-id=0,socket-id=0', ['node-id=0', 'defined']),
+    ('-numa node -numa cpu,node-id=0,socket-id=9', ['no match found']),
+    ('-numa node,initiator=0', ['hmat=on']),
+    ('-M q35,hmat=on -numa node -numa node,cpus=0 -numa hmat-lb,initiator=0,target=0,hierarchy=memory,data-type=access-latency,latency=5',
+     ['initiator=0', "isn't an initiator"]),
+    ('-M q35,hmat=on -numa node,cpus=0 -numa hmat-lb,initiator=0,target=0,hierarchy=memory,data-type=access-latency,bandwidth=5M', ['bandwidth']),
+    ('-M q35,hmat=on -numa node,cpus=0 -numa hmat-cache,node-id=0,size=10K,level=4,associativity=direct,policy=none,line=8', ['level=4']),
+    ('-M q35,hmat=on -numa node,cpus=0 -numa hmat-cache,node-id=0,size=10K,level=1,associativity=dirct,policy=none,line=8', ["'direct'"]),
     # objects, devices, globals
     ('-object memory-backend-ramm,id=m,size=1M', ['memory-backend-ramm', 'memory-backend-ram']),
     ('-object memory-backend-ram,id=m', ['size']),
@@ -163,7 +191,7 @@ class WrongCommandLines(unittest.TestCase):
         self.assertGreaterEqual(len(CASES), 60)
         for line, words in CASES:
             with self.subTest(line=line):
-                args = line.split(' ')
+                args = line.split()
                 p = subprocess.run([EMULATOR, '-display', 'none', '-S', *args], stdin=subprocess.DEVNULL, capture_output=True,
                                    text=True, timeout=60)
                 self.assertEqual(p.returncode, 1, f'status of: {line}\n{p.stderr}')

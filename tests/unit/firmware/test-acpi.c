@@ -271,10 +271,98 @@ static void test_files(void)
     check_true(found, "the new description is in it");
 }
 
+static NumaConfig numa;
+
+/* Two nodes of 3 GiB each, the second without CPU, over 260 CPUs and the hole below 4 GiB. */
+static AcpiMachine describe_numa(void)
+{
+    static int cpu_nodes[260];
+    static AcpiCpu cpus[260];
+    static HmatMatrix latency, bandwidth;
+    AcpiMachine m = describe_case(&cases[2]);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cpus); i++) {
+        cpus[i] = (AcpiCpu){ .apic_id = i, .present = true };
+        cpu_nodes[i] = i == 7 ? -1 : 0;
+    }
+    latency.value[0][0] = 5;
+    latency.value[0][1] = 700000;               /* more than 16 bits: the unit becomes 100 ns */
+    bandwidth.value[0][0] = 400ull << 20;
+    numa = (NumaConfig){
+        .count = 2, .has_distances = true, .hmat = true, .cpu_nodes = cpu_nodes,
+        .nodes = { { .present = true, .has_cpu = true, .bytes = 3ull << 30, .initiator = 0, .distance = { 10, 33 },
+                     .caches = { { 1 << 20, 1, 2, 64 }, { 8 << 20, 2, 1, 128 } } },
+                   { .present = true, .bytes = 3ull << 30, .initiator = -1, .distance = { 33, 10 } } },
+    };
+    numa.matrices[0][HMAT_ACCESS_LATENCY] = &latency;
+    numa.matrices[1][HMAT_READ_BANDWIDTH] = &bandwidth;
+    m.cpus = cpus;
+    m.cpu_count = G_N_ELEMENTS(cpus);
+    m.numa = &numa;
+    m.ram_below_4g = 3ull << 30;
+    return m;
+}
+
+static void test_numa(void)
+{
+    static const struct { uint32_t node; uint64_t base, bytes; } areas[] = {
+        { 0, 0, 0xa0000 }, { 0, 0x100000, (3ull << 30) - 0x100000 }, { 1, 4ull << 30, 3ull << 30 },
+    };
+    AcpiMachine m = describe_numa();
+    AcpiBlobs blobs = acpi_build(&m);
+    unsigned lapics = 0, x2apics = 0, memories = 0;
+
+    link_tables(&blobs);
+    const uint8_t *rsdt = table_at(&blobs, le(blobs.rsdp->data + 16, 4), "RSDT");
+    const uint8_t *srat = find_entry(rsdt, 4, &blobs, "SRAT"), *slit = find_entry(rsdt, 4, &blobs, "SLIT");
+    const uint8_t *hmat = find_entry(rsdt, 4, &blobs, "HMAT");
+    check_true(srat && slit && hmat, "the three tables are listed");
+    for (unsigned at = 48; at < le(srat + 4, 4); at += srat[at + 1]) {
+        const uint8_t *e = srat + at;
+        check_true(e[1] >= 16 && at + e[1] <= le(srat + 4, 4), "SRAT entries are whole");
+        lapics += e[0] == 0;
+        x2apics += e[0] == 2;
+        if (e[0] == 1) {
+            check_true(memories < G_N_ELEMENTS(areas) && le(e + 2, 4) == areas[memories].node && le(e + 8, 8) == areas[memories].base &&
+                       le(e + 16, 8) == areas[memories].bytes && le(e + 28, 4) == 1, "memory area %u", memories);
+            memories++;
+        }
+    }
+    check_int(lapics, ==, 254, "CPUs below id 255, but the one without node");
+    check_int(x2apics, ==, 5, "CPUs from id 255");
+    check_int(memories, ==, 3, "memory areas: none over the VGA window or the hole");
+    check_true(le(slit + 36, 8) == 2 && !memcmp(slit + 44, (uint8_t[]){ 10, 33, 33, 10 }, 4), "SLIT");
+    /* HMAT: two domains, latency, bandwidth, two caches */
+    const uint8_t *e = hmat + 40;
+    check_true(le(e, 2) == 0 && le(e + 8, 2) == 1 && le(e + 16, 4) == 0, "domain 0 tells its initiator");
+    e += le(e + 4, 4);
+    check_true(le(e, 2) == 0 && le(e + 8, 2) == 0 && le(e + 16, 4) == 1, "domain 1 tells none");
+    e += le(e + 4, 4);
+    check_true(le(e, 2) == 1 && e[8] == 0 && e[9] == 0 && le(e + 12, 4) == 1 && le(e + 16, 4) == 2, "latency: one initiator, two targets");
+    check_true(le(e + 24, 8) == 100000 && le(e + 44, 2) == 0 && le(e + 46, 2) == 7000, "in units of 100 ns");
+    e += le(e + 4, 4);
+    check_true(le(e, 2) == 1 && e[8] == 1 && e[9] == 4 && le(e + 24, 8) == 1 && le(e + 44, 2) == 400, "bandwidth in MB/s");
+    e += le(e + 4, 4);
+    check_true(le(e, 2) == 2 && le(e + 16, 8) == 1 << 20 && le(e + 24, 4) == (2 | 1 << 4 | 1 << 8 | 2 << 12 | 64 << 16), "cache of level 1");
+    e += le(e + 4, 4);
+    check_true(le(e, 2) == 2 && le(e + 16, 8) == 8 << 20 && le(e + 24, 4) == (2 | 2 << 4 | 2 << 8 | 1 << 12 | 128 << 16), "cache of level 2");
+    check_int(e + le(e + 4, 4) - hmat, ==, le(hmat + 4, 4), "and no more");
+    if (IASL[0]) {
+        g_autofree char *dir = g_dir_make_tmp("rhea-iasl-XXXXXX", NULL), *again = g_strdup_printf("%s/again.aml", dir);
+        run_iasl(dir, srat);
+        run_iasl(dir, slit);
+        run_iasl(dir, hmat);
+        unlink(again);
+        check_int(rmdir(dir), ==, 0, "nothing else is left in %s", dir);
+    }
+    acpi_blobs_free(&blobs);
+}
+
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/firmware/acpi/walk", test_walk);
+    g_test_add_func("/firmware/acpi/numa", test_numa);
     g_test_add_func("/firmware/acpi/files", test_files);
     return g_test_run();
 }
