@@ -197,6 +197,24 @@ static void machine_done(void *opaque)
     }
 }
 
+/*
+ * QEMU's PCs have an option ROM by this name, for what old Windows guests do with the APIC. A BIOS takes any ROM without
+ * a Plug and Play header for that of a disk controller, and so tries disks at their place in the boot order even where
+ * there is none. This one only returns.
+ */
+static void add_legacy_rom(PcMachine *pc)
+{
+    uint8_t rom[512] = { 0x55, 0xaa, 1, 0xcb };         /* one block; at offset 3: RETF */
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < sizeof(rom) - 1; i++) {
+        sum += rom[i];
+    }
+    rom[sizeof(rom) - 1] = -sum;
+    g_autoptr(GBytes) bytes = g_bytes_new(rom, sizeof(rom));
+    fw_cfg_add_option_rom(pc->fw_cfg, "kvmvapic.bin", bytes, -1);
+}
+
 bool pc_firmware_init(PcMachine *pc, GError **err)
 {
     Machine *m = &pc->machine;
@@ -234,6 +252,7 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
             return false;
         }
     }
+    add_legacy_rom(pc);
     machine_on_done(machine_done, pc);
     return true;
 }

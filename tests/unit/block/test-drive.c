@@ -10,11 +10,11 @@ static void test_wrong(void)
           "did you mean 'offset'" },
         { "an unknown interface", "{'file':'@/a.img','if':'idee','format':'raw'}", "idee" },
         { "an unknown format names the nearest", "{'file':'@/a.img','format':'rww'}", "did you mean 'raw'" },
-        { "a format that is not there yet", "{'file':'@/a.img','format':'qcow2'}", "not supported yet" },
+        { "a format that is not there yet", "{'file':'@/a.img','format':'vmdk'}", "not supported yet" },
         { "a missing file", "{'file':'@/none.img','format':'raw'}", "none.img" },
         { "a missing file, probed", "{'file':'@/none.img'}", "none.img" },
         { "an image of another format is not taken for raw", "{'file':'@/q.img'}",
-          "looks like an image of format 'qcow2'" },
+          "looks like an image of format 'qed'" },
         { "an unknown cache mode names the nearest", "{'file':'@/a.img','cache':'writebak','format':'raw'}",
           "did you mean 'writeback'" },
         { "an unknown aio", "{'file':'@/a.img','aio':'fast','format':'raw'}", "aio option 'fast'" },
@@ -40,9 +40,9 @@ static void test_wrong(void)
         { "file=json: with garbage", "{'file':'json:{','if':'none'}", "" },
         { "file=json: that is no object", "{'file':'json:[1]','if':'none'}", "not an object" },
     };
-    g_autofree char *path = scratch_image("a.img", 8192), *qcow2 = scratch_path("q.img");
+    g_autofree char *path = scratch_image("a.img", 8192), *qed = scratch_path("q.img");
 
-    g_file_set_contents(qcow2, "QFI\xfb\0\0\0\3", 8, NULL);
+    g_file_set_contents(qed, "QED\0\0\0\0\3", 8, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(json_object) args = parse(rows[i].json);
         g_autoptr(GError) err = NULL;

@@ -20,7 +20,7 @@ static void test_options(void)
         { "options may be text", FILE_A ",'read-only':'on','locking':'off'}", NULL },
         { "a driver is needed", "{'filename':'@/a.img'}", "'driver' is missing" },
         { "an unknown driver names the nearest", "{'driver':'flie','filename':'x'}", "did you mean 'file'" },
-        { "a driver of QEMU that is not there is told apart", "{'driver':'qcow2','file':'f'}", "not supported yet" },
+        { "a driver of QEMU that is not there is told apart", "{'driver':'vmdk','file':'f'}", "not supported yet" },
         { "an unknown option names the nearest", "{'driver':'file','filenam':'x'}", "did you mean 'filename'" },
         { "an unknown cache option is an error", FILE_A ",'cache':{'dirct':true}}", "cache.dirct" },
         { "a filename is needed", "{'driver':'file'}", "'filename' is missing" },
