@@ -31,7 +31,6 @@ static void test_wrong(void)
         { "an index that is no number", "{'if':'ide','index':'a'}", "index" },
         { "read-only by both of its names", "{'file':'@/a.img','format':'raw','readonly':'on','read-only':'on'}",
           "old name 'readonly'" },
-        { "snapshot", "{'file':'@/a.img','format':'raw','snapshot':'on'}", "snapshot=on is not supported yet" },
         { "copy-on-read", "{'file':'@/a.img','format':'raw','copy-on-read':'on'}", "not supported yet" },
         { "throttling", "{'file':'@/a.img','format':'raw','throttling':{'iops-total':5}}", "not supported yet" },
         { "a protocol that is not there", "{'file':'nbd://host/','format':'raw'}", "Unknown protocol 'nbd'" },
