@@ -113,7 +113,7 @@ static void run_form(const Form *f)
     check_int(block_backend_length(blk), ==, IMAGE_BYTES, "%s: length", f->claim);
     compare_all(blk, model, f->claim);
     size_t cluster = ((Qcow2Node *)block_backend_node(blk))->cluster_bytes;
-    for (int round = 0; round < 600; round++) {
+    for (int round = 0; round < 200; round++) {
         size_t at = g_rand_int_range(rnd, 0, IMAGE_BYTES / f->grain) * f->grain;
         size_t size = g_rand_int_range(rnd, 1, MIN((IMAGE_BYTES - at) / f->grain, 150000 / f->grain) + 1) * f->grain;
 
@@ -142,7 +142,7 @@ static void run_form(const Form *f)
             check_int(sync_flush(blk), ==, 0, "%s: flush", f->claim);
             break;
         case 9:
-            if (round % 5 == 0) {               /* closed and opened again */
+            if (round % 3 == 0) {               /* closed and opened again */
                 object_unref(OBJECT(blk));
                 blk = open_form(f);
             }
