@@ -207,6 +207,23 @@ void bus_detach(Device *dev)
     dev->bus = NULL;
 }
 
+void bus_plugged(Device *dev)
+{
+    void (*plugged)(Bus *, Device *) = dev->bus ? BUS_HOOK(dev->bus, plugged) : NULL;
+
+    if (plugged) {
+        plugged(dev->bus, dev);
+    }
+}
+
+bool bus_unplug_request(Device *dev, bool *asked, GError **err)
+{
+    bool (*request)(Bus *, Device *, GError **) = dev->bus ? BUS_HOOK(dev->bus, unplug_request) : NULL;
+
+    *asked = request != NULL;
+    return !request || request(dev->bus, dev, err);
+}
+
 void bus_reset(Bus *bus, ResetKind kind)
 {
     void (*reset)(Bus *, ResetKind) = BUS_HOOK(bus, reset);

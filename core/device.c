@@ -206,6 +206,9 @@ bool device_realize(Device *dev, Bus *bus, GError **err)
         g_ptr_array_add(roots, dev);
     }
     device_reset(dev, RESET_COLD);
+    if (dev->hotplugged) {
+        bus_plugged(dev);
+    }
     return true;
 }
 
@@ -249,6 +252,31 @@ void device_unrealize(Device *dev)
     dev->object.frozen = false;
     object_unparent(&dev->object);
     object_unref(&dev->object);
+}
+
+void (*device_removed_hook)(const char *id, const char *path);
+
+void device_remove(Device *dev)
+{
+    g_autofree char *id = g_strdup(dev->id), *path = object_path(&dev->object);
+
+    device_unrealize(dev);
+    if (device_removed_hook) {
+        device_removed_hook(id, path);
+    }
+}
+
+bool device_request_unplug(Device *dev, GError **err)
+{
+    bool asked;
+
+    if (!bus_unplug_request(dev, &asked, err)) {
+        return false;
+    }
+    if (!asked) {
+        device_remove(dev);
+    }
+    return true;
 }
 
 /* --- reset --- */

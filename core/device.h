@@ -91,6 +91,11 @@ void device_realize_onboard(Device *dev, Bus *bus);     /* same, properties alre
  * device_unrealize: takes @dev and all below it out of service and out of the tree, which drops the tree's reference.
  */
 void device_unrealize(Device *dev);
+/** device_remove: the same for a device of the user's; device_removed_hook hears of it. */
+void device_remove(Device *dev);
+extern void (*device_removed_hook)(const char *id, const char *path);
+/** device_request_unplug: device_del: at once, or when the guest has let go of it. */
+bool device_request_unplug(Device *dev, GError **err);
 void device_reset(Device *dev, ResetKind kind);         /* with the devices on its buses, children first */
 /** device_add_from_dict: -device / device_add: "driver", "id", "bus", and properties. */
 Device *device_add_from_dict(json_object *args, GError **err);
@@ -121,6 +126,13 @@ struct BusType {
     void (*detach)(Bus *bus, Device *dev);
     char *(*device_path)(Device *dev);          /* firmware path for bootindex ("/pci@i0cf8/ide@1,1"); g_free() */
     void (*reset)(Bus *bus, ResetKind kind);    /* after its devices */
+    /* A device was added while the machine runs; its realize() and reset are over. */
+    void (*plugged)(Bus *bus, Device *dev);
+    /*
+     * device_del: the bus asks the guest, who ends it by device_remove() some day; false and @err: refused. NULL: goes
+     * at once.
+     */
+    bool (*unplug_request)(Bus *bus, Device *dev, GError **err);
 };
 
 struct Bus {
@@ -132,6 +144,7 @@ struct Bus {
 
 extern const BusType bus_type;                  /* "bus": abstract */
 extern const BusType system_bus_type;           /* "System" */
+void bus_reset(Bus *bus, ResetKind kind);                /* its devices, then the bus itself */
 /**
  * bus_init: @bus is embedded in @owner's struct, zero-filled; name NULL: owner's id or the bus type in lower case, plus
  * ".N".

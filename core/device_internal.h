@@ -14,6 +14,7 @@ void device_stop_timers(Device *dev);
 bool bus_choose(Device *dev, Bus **bus, GError **err);
 bool bus_attach(Bus *bus, Device *dev, GError **err);
 void bus_detach(Device *dev);
-void bus_reset(Bus *bus, ResetKind kind);       /* devices, then the bus itself */
+void bus_plugged(Device *dev);
+bool bus_unplug_request(Device *dev, bool *asked, GError **err);        /* *@asked: the guest will end it */
 
 #endif

@@ -198,9 +198,8 @@ void qmp_device_del(const DeviceDelArgs *args, GError **err)
         error_set(err, "Device '%s' is part of the machine and can not be unplugged", args->id);
         return;
     }
-    g_autofree char *id = g_strdup(dev->id), *path = object_path(OBJECT(dev));
-    device_unrealize(dev);
-    qapi_event_send_device_deleted(id, path);
+    device_removed_hook = qapi_event_send_device_deleted;
+    device_request_unplug(dev, err);
 }
 
 void qmp_object_add(json_object *args, GError **err)

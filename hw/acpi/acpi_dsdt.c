@@ -51,16 +51,19 @@ static Aml *host_bridge_windows(const AcpiMachine *m)
         hole64 ? aml_qword_memory(true, m->pci_hole64_start, m->pci_hole64_end) : aml_none()));
 }
 
-/* The guest may have all of native PCI Express: hot plug, SHPC, PME, AER, capability structures. */
-static Aml *osc_method(void)
+/*
+ * The guest may have all of native PCI Express: hot plug (bit 0), SHPC, PME, AER, capability structures; but not hot plug
+ * where ACPI does it.
+ */
+static Aml *osc_method(const AcpiMachine *m)
 {
-    enum { CONTROL_GRANTED = 0x1f, UNKNOWN_UUID = 0x04, UNKNOWN_REVISION = 0x08, MASKED = 0x10 };
+    enum { CONTROL_HOTPLUG = 0x01, CONTROL_ALL = 0x1f, UNKNOWN_UUID = 0x04, UNKNOWN_REVISION = 0x08, MASKED = 0x10 };
 
     return aml_method("_OSC", 4, AML_NOT_SERIALIZED,
         aml_create_dword_field(aml_arg(3), aml_int(0), "CDW1"),
         aml_if(aml_equal(aml_arg(0), aml_uuid("33db4d5b-1ff7-401c-9657-7441c03dd766")),
             aml_create_dword_field(aml_arg(3), aml_int(8), "CDW3"),
-            aml_store(aml_and(aml_ref("CDW3"), aml_int(CONTROL_GRANTED), NULL), aml_local(0)),
+            aml_store(aml_and(aml_ref("CDW3"), aml_int(m->pci_hotplug_base ? CONTROL_ALL & ~CONTROL_HOTPLUG : CONTROL_ALL), NULL), aml_local(0)),
             aml_if(aml_logical_not(aml_equal(aml_arg(1), aml_int(1))),
                 aml_store(aml_or(aml_ref("CDW1"), aml_int(UNKNOWN_REVISION), NULL), aml_ref("CDW1"))),
             aml_if(aml_logical_not(aml_equal(aml_ref("CDW3"), aml_local(0))),
@@ -292,11 +295,12 @@ static Aml *host_bridge(const AcpiMachine *m)
     return aml_device("PCI0",
         identity,
         aml_name("_UID", aml_int(0)),
-        m->q35 ? osc_method() : aml_none(),
+        m->q35 ? osc_method(m) : aml_none(),
         host_bridge_windows(m),
         routing(m),
         south_bridge(m),
-        board_resources(m));
+        board_resources(m),
+        acpi_pci_slots(m));
 }
 
 /* Others */
@@ -358,6 +362,7 @@ Aml *acpi_dsdt(const AcpiMachine *m)
             ecam_device(m),
             hpet_device(m),
             processors(m)),
+        acpi_pci_gpe(m),
         m->s3 ? sleep_state("\\_S3", 1) : aml_none(),
         m->s4 ? sleep_state("\\_S4", m->s4_value) : aml_none(),
         sleep_state("\\_S5", 0));

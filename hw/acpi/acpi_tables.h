@@ -16,6 +16,14 @@ enum { ACPI_COM_PORTS = 4, ACPI_MAX_CPUS = 4096 };
 
 typedef struct AcpiCpu { uint32_t apic_id; bool present; } AcpiCpu;
 
+/* A bus as the guest should know it for hot-plug: slots that can be used, and bridges. */
+typedef struct AcpiPciSlot {
+    uint8_t devfn;
+    bool ejectable;                             /* a device can come and go here: it has a number in BSEL's registers */
+    const struct AcpiPciBus *bus;               /* behind the bridge that is here; NULL: none */
+} AcpiPciSlot;
+typedef struct AcpiPciBus { int bsel; unsigned count; AcpiPciSlot slots[]; } AcpiPciBus;    /* bsel -1: takes no part */
+
 typedef struct AcpiMachine {
     bool q35;                                   /* ICH9 LPC at 00:1f.0, PIRQA-H, PCIe; else PIIX3 at 00:01.0, PIRQA-D */
     const AcpiCpu *cpus;                        /* in order of CPU index; possible ones that are absent too */
@@ -39,6 +47,8 @@ typedef struct AcpiMachine {
     bool parallel;                              /* 0x378/7 */
     bool floppy;
     bool fw_cfg;
+    uint16_t pci_hotplug_base;                  /* 0xae00 (PIIX4), 0xcc0 (ICH9); 0: no hot-plug by ACPI */
+    const AcpiPciBus *pci;                      /* main root bus; NULL without hot-plug */
     uint32_t ioapic_id, ioapic_address;         /* 0, 0xfec00000 */
     const char *oem_id, *oem_table_id;          /* NULL: "BOCHS ", "BXPC    " */
 } AcpiMachine;

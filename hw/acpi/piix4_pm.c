@@ -10,7 +10,9 @@
 #include "hw/acpi/piix4_pm.h"
 
 #include "hw/acpi/acpi_pm.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/acpi/smbus_host.h"
+#include "hw/char/parallel.h"
 #include "hw/machine.h"
 #include "hw/pc/smi.h"
 
@@ -30,6 +32,7 @@ typedef struct Piix4Pm {
     uint32_t smb_io_base;
     uint8_t disable_s3, disable_s4, s4_val;
     bool smm_enabled;
+    AcpiPciHotplug hotplug;
 } Piix4Pm;
 
 static void sci_changed(Device *dev, bool level)
@@ -97,7 +100,7 @@ static void set_legacy_ports(Piix4Pm *s)
 {
     const Machine *m = current_machine;
 
-    pci_set8(&s->pci, DEVRESA_BYTE3, 0x10);
+    pci_set8(&s->pci, DEVRESA_BYTE3, parallel_port_exists(0x378) ? 0x90 : 0x10);
     pci_set8(&s->pci, DEVRESB_BYTE3, 0x60);
     pci_set8(&s->pci, DEVRESC_BYTE3, (m->serials[0] ? 0x08 : 0) | (m->serials[1] ? 0x90 : 0));
 }
@@ -119,6 +122,9 @@ static bool piix4_pm_realize(Device *dev, GError **err)
     memory_region_add(s->io, 0, &s->pm_region);
     memory_region_add(s->io, PIIX4_GPE0_BASE, &s->pm.gpe_region);
     apm_ports_init(&s->apm, dev, s->io, apm_command);
+    if (s->hotplug.root_slots || s->hotplug.bridges) {
+        acpi_pci_hotplug_init(&s->hotplug, dev, &s->pm, pci_device_bus(&s->pci), s->io, PIIX4_PCI_HOTPLUG_BASE);
+    }
     smbus_host_init(&s->smbus, dev, NULL);
     memory_region_set_enabled(&s->smbus.region, false);
     memory_region_add(s->io, s->smb_io_base, &s->smbus.region);
@@ -138,6 +144,7 @@ static void piix4_pm_reset(Device *dev, ResetKind kind)
     apm_ports_reset(&s->apm);
     smbus_host_reset(&s->smbus);
     acpi_pm_reset(&s->pm);
+    acpi_pci_hotplug_reset(&s->hotplug);
     remap(s);
 }
 
@@ -146,6 +153,7 @@ static bool piix4_pm_post_load(Device *dev, unsigned version, GError **err)
     Piix4Pm *s = (Piix4Pm *)dev;
 
     acpi_pm_loaded(&s->pm);
+    acpi_pci_hotplug_loaded(&s->hotplug);
     remap(s);
     return smbus_host_loaded(&s->smbus, err);
 }
@@ -155,12 +163,16 @@ static const Property piix4_pm_properties[] = {
     PROP_UINT8("disable_s3", Piix4Pm, disable_s3, 0, "1: suspend to RAM is not offered"),
     PROP_UINT8("disable_s4", Piix4Pm, disable_s4, 0, "1: suspend to disk is not offered"),
     PROP_UINT8("s4_val", Piix4Pm, s4_val, 2, "PM1 control's sleep type of suspend to disk", .min = 0, .max = 7),
+    PROP_BOOL("acpi-pci-hotplug-with-bridge-support", Piix4Pm, hotplug.bridges, true,
+              "ACPI adds and removes devices behind bridges"),
+    PROP_BOOL("acpi-root-pci-hotplug", Piix4Pm, hotplug.root_slots, true, "ACPI adds and removes devices on the root bus"),
     PROP_BOOL("smm-enabled", Piix4Pm, smm_enabled, false, "System management interrupts are delivered"),
     { }
 };
 static const StateField piix4_pm_state[] = {
     STATE_STRUCT(Piix4Pm, pm, AcpiPm, acpi_pm_state), STATE_STRUCT(Piix4Pm, apm, ApmPorts, apm_ports_state),
-    STATE_STRUCT(Piix4Pm, smbus, SmbusHost, smbus_host_state), { }
+    STATE_STRUCT(Piix4Pm, smbus, SmbusHost, smbus_host_state),
+    STATE_STRUCT(Piix4Pm, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state), { }
 };
 
 static const PciDeviceType piix4_pm_type = {
@@ -181,6 +193,12 @@ PciDevice *piix4_pm_create(PciBus *bus, int devfn, MemoryRegion *io, IrqLine *sc
     s->smm_enabled = smm;
     device_realize_onboard(&s->pci.device, &bus->bus);
     return &s->pci;
+}
+
+const AcpiPciHotplug *piix4_pm_hotplug(const PciDevice *dev)
+{
+    const Piix4Pm *s = (const Piix4Pm *)dev;
+    return s->hotplug.pm ? &s->hotplug : NULL;
 }
 
 Piix4PmInfo piix4_pm_info(const PciDevice *dev)

@@ -3,6 +3,7 @@
 #ifndef HW_ACPI_PIIX4_PM_H
 #define HW_ACPI_PIIX4_PM_H
 
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/pci/pci.h"
 
 #define PIIX4_GPE0_BASE 0xafe0
@@ -16,5 +17,8 @@ typedef struct Piix4PmInfo { bool disable_s3, disable_s4; uint8_t s4_value; } Pi
 /** piix4_pm_create: at @devfn of @bus. @sci: wire of the SCI; @smm: SMIs are delivered. */
 PciDevice *piix4_pm_create(PciBus *bus, int devfn, MemoryRegion *io, IrqLine *sci, bool smm);
 Piix4PmInfo piix4_pm_info(const PciDevice *dev);    /* for ACPI tables */
+
+/** piix4_pm_hotplug: PCI hot-plug by ACPI; NULL: it is off. */
+const AcpiPciHotplug *piix4_pm_hotplug(const PciDevice *dev);
 
 #endif

@@ -135,7 +135,7 @@ void ide_write_control(IdeBus *bus, uint8_t value)
     update_irq(bus);
 }
 
-static void bus_reset(Bus *b, ResetKind kind)
+static void bus_was_reset(Bus *b, ResetKind kind)
 {
     IdeBus *bus = IDE_BUS(b);
 
@@ -338,7 +338,7 @@ static char *bus_device_path(Device *d)
 
 const BusType ide_bus_type = {
     .name = "IDE", .parent = &bus_type.type, .size = sizeof(IdeBus), .max_devices = IDE_UNITS, .attach = bus_attach,
-    .detach = bus_detach, .device_path = bus_device_path, .reset = bus_reset,
+    .detach = bus_detach, .device_path = bus_device_path, .reset = bus_was_reset,
 };
 TYPE_REGISTER(ide_bus_type);
 

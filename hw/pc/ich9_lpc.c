@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "hw/acpi/ich9_pm.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/machine.h"
 #include "hw/pc/reset_control.h"
@@ -40,6 +41,7 @@ typedef struct Ich9Lpc {
     const ChipsetMemory *memory;                /* until realized */
     IrqLine *gsis[GSI_COUNT];
     Ich9Pm pm;
+    AcpiPciHotplug hotplug;
     ApmPorts apm;
     ResetControl reset_control;
     MemoryRegion rcrb_region;
@@ -274,6 +276,9 @@ static bool ich9_lpc_realize(Device *dev, GError **err)
     memory_region_init_io(&s->rcrb_region, OBJECT(dev), &rcrb_ops, s, "lpc-rcrb-mmio", RCRB_BYTES);
     memory_region_set_enabled(&s->rcrb_region, false);
     memory_region_add_overlap(m->system, 0, &s->rcrb_region, 1);
+    if (s->hotplug.bridges) {
+        acpi_pci_hotplug_init(&s->hotplug, dev, &s->pm.pm, pci_device_bus(&s->pci), m->io, ICH9_PCI_HOTPLUG_BASE);
+    }
     apm_ports_init(&s->apm, dev, m->io, apm_command);
     reset_control_init(&s->reset_control, pci_device_bus(&s->pci), RESET_CONTROL_SYS_RST | RESET_CONTROL_FULL_RST);
     isa_bus_init(&s->isa, dev, "isa.0", m->system, m->io);
@@ -291,6 +296,7 @@ static void ich9_lpc_reset(Device *dev, ResetKind kind)
     s->smi_ok = 0;
     rcrb_reset(s);
     ich9_pm_reset(&s->pm);
+    acpi_pci_hotplug_reset(&s->hotplug);
     apm_ports_reset(&s->apm);
     remap(s);
     route(s);
@@ -308,6 +314,7 @@ static bool ich9_lpc_post_load(Device *dev, unsigned version, GError **err)
     s->pm.smi_locked = pci_get8(&s->pci, GEN_PMCON_1) & GEN_PMCON_1_SMI_LOCK;
     gcs_changed(s);
     ich9_pm_loaded(&s->pm);
+    acpi_pci_hotplug_loaded(&s->hotplug);
     remap(s);
     s->driven = 0;
     pci_bus_recount_irqs(pci_device_bus(&s->pci));
@@ -321,6 +328,8 @@ static void ich9_lpc_finalize(Object *obj)
 }
 
 static const Property ich9_lpc_properties[] = {
+    PROP_BOOL("acpi-pci-hotplug-with-bridge-support", Ich9Lpc, hotplug.bridges, true,
+              "ACPI adds and removes devices behind bridges and ports"),
     PROP_BOOL("noreboot", Ich9Lpc, noreboot, false, "The TCO watchdog does not reset the machine"),
     PROP_BOOL("smm-compat", Ich9Lpc, smm_compat, false, "Kept for machine versions"),
     PROP_BOOL("smm-enabled", Ich9Lpc, smm_enabled, false, "System management interrupts are delivered"),
@@ -334,7 +343,8 @@ static const StateField ich9_lpc_state[] = {
     STATE_STRUCT(Ich9Lpc, pm, Ich9Pm, ich9_pm_state), STATE_STRUCT(Ich9Lpc, apm, ApmPorts, apm_ports_state),
     STATE_BUFFER(Ich9Lpc, rcrb, rcrb_len, RCRB_BYTES), STATE_U8(Ich9Lpc, reset_control.value),
     STATE_BOOL(Ich9Lpc, sci_level),
-    STATE_U64(Ich9Lpc, smi_requested), STATE_U8(Ich9Lpc, smi_ok), STATE_U64(Ich9Lpc, smi_negotiated), { }
+    STATE_U64(Ich9Lpc, smi_requested), STATE_U8(Ich9Lpc, smi_ok), STATE_U64(Ich9Lpc, smi_negotiated),
+    STATE_STRUCT(Ich9Lpc, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state), { }
 };
 
 static const PciDeviceType ich9_lpc_type = {
@@ -364,4 +374,9 @@ IsaBus *ich9_lpc_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const
 Ich9PmInfo ich9_lpc_pm_info(void)
 {
     return (Ich9PmInfo){ machine_lpc->disable_s3, machine_lpc->disable_s4, machine_lpc->s4_val };
+}
+
+const AcpiPciHotplug *ich9_lpc_hotplug(void)
+{
+    return machine_lpc->hotplug.pm ? &machine_lpc->hotplug : NULL;
 }

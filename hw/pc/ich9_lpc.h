@@ -3,6 +3,7 @@
 #ifndef HW_PC_ICH9_LPC_H
 #define HW_PC_ICH9_LPC_H
 
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/pc/chipset.h"
 
 #define ICH9_LPC_DEVFN PCI_DEVFN(31, 0)
@@ -15,5 +16,8 @@ IsaBus *ich9_lpc_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const
 
 typedef struct Ich9PmInfo { bool disable_s3, disable_s4; uint8_t s4_value; } Ich9PmInfo;
 Ich9PmInfo ich9_lpc_pm_info(void);              /* for ACPI tables */
+
+/** ich9_lpc_hotplug: PCI hot-plug by ACPI; NULL: it is off. */
+const AcpiPciHotplug *ich9_lpc_hotplug(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/block/fdc.h"
+#include "hw/char/parallel.h"
 #include "hw/numa.h"
 #include "hw/firmware/linux_boot.h"
 #include "hw/firmware/smbios.h"
@@ -106,6 +107,40 @@ static void describe_windows(PcMachine *pc, AcpiMachine *a)
     a->pci_hole64_end = bars.last | (GIB - 1);
 }
 
+/* @bus as it was when the machine was done: what comes later is found by the guest. */
+static const AcpiPciBus *describe_pci_bus(const AcpiPciHotplug *h, const PciBus *bus)
+{
+    AcpiPciBus *b = g_malloc0(sizeof(*b) + 256 * sizeof(b->slots[0]));
+
+    b->bsel = acpi_pci_hotplug_bsel(h, bus);
+    for (int devfn = 0; devfn < 8 * bus->slots; devfn++) {
+        const PciDevice *dev = bus->devices[devfn];
+        const PciBus *below = dev ? pci_bus_below(dev) : NULL;
+        AcpiPciSlot slot = { .devfn = devfn };
+
+        slot.ejectable = b->bsel >= 0 && PCI_FUNC(devfn) == 0 && acpi_pci_hotplug_slot(bus, PCI_SLOT(devfn));
+        if (below && !below->root_number) {
+            slot.bus = describe_pci_bus(h, below);
+        }
+        if (slot.ejectable || slot.bus) {
+            b->slots[b->count++] = slot;
+        }
+    }
+    return b;
+}
+
+static void describe_hotplug(PcMachine *pc, AcpiMachine *a)
+{
+    static const AcpiPciBus *buses;                     /* of the one machine there is */
+    const AcpiPciHotplug *h = pc->q35 ? ich9_lpc_hotplug() : pc->piix4_pm ? piix4_pm_hotplug(pc->piix4_pm) : NULL;
+
+    if (h) {
+        buses = buses ? buses : describe_pci_bus(h, pc->pci_bus);
+        a->pci = buses;
+        a->pci_hotplug_base = pc->q35 ? ICH9_PCI_HOTPLUG_BASE : PIIX4_PCI_HOTPLUG_BASE;
+    }
+}
+
 static void describe_acpi(AcpiMachine *a, void *opaque)
 {
     PcMachine *pc = opaque;
@@ -129,10 +164,12 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
     a->rtc = true;
     a->i8042_keyboard = a->i8042_mouse = pc->i8042;
     a->floppy = fdc_is_there();
+    a->parallel = parallel_port_exists(0x378);
     for (int i = 0; i < ACPI_COM_PORTS; i++) {
         a->com[i] = m->serials[i] != NULL;
     }
     a->fw_cfg = true;
+    describe_hotplug(pc, a);
     a->ioapic_address = IOAPIC_ADDRESS;
     a->oem_id = pc->oem_id;
     a->oem_table_id = pc->oem_table_id;

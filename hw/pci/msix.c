@@ -116,7 +116,7 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
                    uint32_t table_offset, MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset,
                        unsigned cap_offset, GError **err)
 {
-    g_assert(vectors >= 1 && vectors <= 2048 && !dev->msix_cap && !(table_offset & 7) && !(pba_offset & 7));
+    g_assert(vectors >= 1 && vectors <= PCI_MSIX_VECTORS_MAX && !dev->msix_cap && !(table_offset & 7) && !(pba_offset & 7));
     unsigned cap = pci_add_capability(dev, PCI_CAP_ID_MSIX, cap_offset, PCI_MSIX_CAP_LEN, err);
     if (!cap) {
         return false;
@@ -125,8 +125,11 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
     m->vectors = vectors;
     m->table_len = vectors * PCI_MSIX_ENTRY_SIZE;
     m->pba_len = (vectors + 63) / 64 * 8;
-    m->table = g_malloc0(m->table_len);
-    m->pba = g_malloc0(m->pba_len);
+    /* the state table's allocation, whatever is used of it */
+    m->table = dev->msix_table = g_malloc0(PCI_MSIX_VECTORS_MAX * PCI_MSIX_ENTRY_SIZE);
+    m->pba = dev->msix_pba = g_malloc0(PCI_MSIX_VECTORS_MAX / 8);
+    dev->msix_table_len = m->table_len;
+    dev->msix_pba_len = m->pba_len;
     dev->msix_cap = cap;
     pci_set16(dev, cap + PCI_MSIX_CONTROL, vectors - 1);
     pci_set_writable16(dev, cap + PCI_MSIX_CONTROL, PCI_MSIX_ENABLE | PCI_MSIX_MASK_ALL);
@@ -141,7 +144,7 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
 }
 
 /* Table in the lower half, pending bits in the upper; at least a page in all. */
-bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_nr, GError **err)
+bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset, GError **err)
 {
     uint64_t half = 2048;
     while (half < vectors * PCI_MSIX_ENTRY_SIZE) {
@@ -151,12 +154,29 @@ bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_
     dev->msix = g_new0(PciMsix, 1);
     MemoryRegion *bar = &dev->msix->exclusive_bar;
     memory_region_init(bar, OBJECT(dev), name, 2 * half);
-    if (!pci_msix_init(dev, vectors, bar, bar_nr, 0, bar, bar_nr, half, 0, err)) {
+    if (!pci_msix_init(dev, vectors, bar, bar_nr, 0, bar, bar_nr, half, cap_offset, err)) {
         memory_region_destroy(bar);
         g_clear_pointer(&dev->msix, g_free);
         return false;
     }
     pci_register_bar(dev, bar_nr, PCI_BAR_MEM32, bar);
+    return true;
+}
+
+bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_nr, GError **err)
+{
+    return pci_msix_init_exclusive_bar_at(dev, vectors, bar_nr, 0, err);
+}
+
+bool pci_msix_loaded(PciDevice *dev, GError **err)
+{
+    PciMsix *m = dev->msix;
+
+    if (m && (dev->msix_table_len != m->table_len || dev->msix_pba_len != m->pba_len)) {
+        dev->msix_table_len = m->table_len;
+        dev->msix_pba_len = m->pba_len;
+        return error_set(err, "MSI-X table or pending bits have a wrong size");
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
  * Invariant: irq_counts[line] of a root is the number of devices below it with irq_asserted whose pin maps to the line.
  */
 #include "hw/pci/pci_internal.h"
+#include "hw/pci/pcie.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,9 @@ void pci_command_changed(PciDevice *dev)
 {
     dev->dma_as = pci_get16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER ? address_space_memory() : no_dma_space();
     intx_update(dev);
+    if (dev->decode_changed) {
+        dev->decode_changed(dev);
+    }
 }
 
 static void pci_device_init(Object *obj)
@@ -196,6 +200,12 @@ static bool pci_device_realize(Device *d, GError **err)
     if (dev->romsize != UINT32_MAX && (dev->romsize == 0 || (dev->romsize & (dev->romsize - 1)))) {
         return error_set(err, "property 'romsize' is %u, which is not a power of two", dev->romsize);
     }
+    if (dev->failover_pair_id && pci_device_type_of(dev)->class_id != PCI_CLASS_NETWORK_ETHERNET) {
+        return error_set(err, "property 'failover_pair_id' is for network devices, which %s is not", d->object.type->name);
+    }
+    if (dev->sriov_pf) {
+        return error_set(err, "property 'sriov-pf': there is no physical function '%s' that takes virtual ones", dev->sriov_pf);
+    }
     pci_config_init(dev);
     dev->dma_as = no_dma_space();
     if (!pci_rom_init(dev, err)) {
@@ -215,6 +225,7 @@ static void pci_device_unrealize(Device *d)
     pci_msix_unmap(dev);
     pci_rom_free(dev);
     dev->msi_cap = dev->msix_cap = dev->pcie_cap = dev->pm_cap = 0;
+    dev->aer_cap = dev->acs_cap = 0;
     pci_config_free(dev);
 }
 
@@ -231,13 +242,16 @@ static void pci_device_reset(Device *d, ResetKind kind)
     pci_config_reset(dev);
     pci_msi_reset(dev);
     pci_msix_reset(dev);
+    if (dev->pcie_cap) {
+        pcie_reset(dev);
+    }
 }
 
 static bool pci_device_post_load(Device *d, unsigned version, GError **err)
 {
     PciDevice *dev = PCI_DEVICE(d);
 
-    if (!pci_config_loaded(dev, err)) {
+    if (!pci_config_loaded(dev, err) || !pci_msix_loaded(dev, err)) {
         return false;
     }
     dev->irq_level = dev->irq_level != 0;
@@ -264,6 +278,12 @@ static void pci_device_print(Device *d, GString *out)
     }
 }
 
+static json_object *get_busnr(Object *obj, const Property *prop)
+{
+    PciBus *bus = pci_device_bus(PCI_DEVICE(obj));
+    return json_object_new_int(bus ? pci_bus_number(bus) : 0);
+}
+
 static const Property pci_device_properties[] = {
     { .name = "addr", .kind = &prop_kind_pci_devfn, .offset = PROP_FIELD_CHECK(PciDevice, addr, int32_t),
       .def = (uint64_t)-1, .description = "Slot and optional function, in hex: 06 or 06.1" },
@@ -273,12 +293,31 @@ static const Property pci_device_properties[] = {
     PROP_INT32("rombar", PciDevice, rombar, -1, "0: the option ROM has no BAR"),
     PROP_BOOL("multifunction", PciDevice, multifunction, false, "Other functions may share the slot"),
     PROP_UINT32("acpi-index", PciDevice, acpi_index, 0, "Number that firmware gives the device's name"),
+    PROP_VIRTUAL("busnr", "busnr", get_busnr, NULL, "Number of the device's bus"),
+    PROP_BOOL("x-pcie-ext-tag", PciDevice, pcie_ext_tag, true, "PCI Express: 8-bit tags are supported"),
+    PROP_BOOL("x-pcie-lnksta-dllla", PciDevice, pcie_lnksta_dllla, true,
+              "PCI Express: a link with a device behind it reports itself as active"),
+    PROP_BOOL("x-pcie-ari-nextfn-1", PciDevice, pcie_ari_nextfn_1, false,
+              "PCI Express: function 0 names function 1 as the next, though there is none"),
+    PROP_BOOL("x-pcie-err-unc-mask", PciDevice, pcie_err_unc_mask, true,
+              "PCI Express: uncorrectable errors can be masked"),
+    PROP_SIZE("x-max-bounce-buffer-size", PciDevice, max_bounce_bytes, 4096,
+              "Most bytes of buffers for DMA to what is no RAM; such DMA needs no buffer here"),
+    PROP_STR("failover_pair_id", PciDevice, failover_pair_id, "Id of the network device that this one is the primary of"),
+    PROP_STR("sriov-pf", PciDevice, sriov_pf, "Id of the device that this one is a virtual function of"),
     { }
 };
+
+static bool has_msix(void *opaque)
+{
+    return PCI_DEVICE(opaque)->msix != NULL;
+}
 
 static const StateField pci_device_state[] = {
     STATE_BUFFER(PciDevice, config, config_len, PCIE_CONFIG_SIZE),
     STATE_U8(PciDevice, irq_level),
+    STATE_BUFFER(PciDevice, msix_table, msix_table_len, PCI_MSIX_VECTORS_MAX * PCI_MSIX_ENTRY_SIZE, .needed = has_msix),
+    STATE_BUFFER(PciDevice, msix_pba, msix_pba_len, PCI_MSIX_VECTORS_MAX / 8, .needed = has_msix),
     { }
 };
 
@@ -320,6 +359,11 @@ static bool slot_refused(const PciBus *bus, const PciDevice *dev, int devfn, GEr
                       other->device.id ? other->device.id : "");
         return true;
     }
+    if ((int)slot >= bus->slots) {
+        error_set(err, "PCI bus '%s' has only slot%s 0%s, not %02x", bus->bus.name, bus->slots > 1 ? "s" : "",
+                  bus->slots > 1 ? " to 1f" : "", slot);
+        return true;
+    }
     if (devfn < bus->devfn_min) {
         error_set(err, "PCI slot %02x.%x of bus '%s' is reserved", slot, func, bus->bus.name);
         return true;
@@ -346,17 +390,63 @@ static bool bus_attach(Bus *b, Device *d, GError **err)
     int devfn = dev->addr;
 
     if (devfn == PCI_DEVFN_AUTO) {
-        for (devfn = (bus->devfn_min + 7) & ~7; devfn < 256 && slot_refused(bus, dev, devfn, NULL); devfn += 8) {
+        for (devfn = (bus->devfn_min + 7) & ~7; devfn < 8 * bus->slots && slot_refused(bus, dev, devfn, NULL); devfn += 8) {
         }
-        if (devfn >= 256) {
+        if (devfn >= 8 * bus->slots) {
             return error_set(err, "bus '%s' has no free PCI slot for %s", bus->bus.name, d->object.type->name);
         }
     } else if (slot_refused(bus, dev, devfn, err)) {
         return false;
     }
+    if (d->hotplugged && !bus->hotplug) {
+        return error_set(err, "Bus '%s' does not support hotplugging", bus->bus.name);
+    }
+    if (d->hotplugged && !bus->hotplug->check(bus->hotplug_opaque, dev, devfn, err)) {
+        return false;
+    }
     dev->devfn = dev->addr = devfn;
     bus->devices[devfn] = dev;
+    if (bus->occupancy_changed) {
+        bus->occupancy_changed(bus);
+    }
     return true;
+}
+
+static void bus_plugged(Bus *b, Device *d)
+{
+    PciBus *bus = PCI_BUS(b);
+
+    if (bus->occupancy_changed) {
+        bus->occupancy_changed(bus);                    /* it now has its capabilities */
+    }
+    if (bus->hotplug) {
+        bus->hotplug->plugged(bus->hotplug_opaque, PCI_DEVICE(d));
+    }
+}
+
+static bool bus_unplug_request(Bus *b, Device *d, GError **err)
+{
+    PciBus *bus = PCI_BUS(b);
+    PciDevice *dev = PCI_DEVICE(d);
+
+    if (!bus->hotplug) {
+        return error_set(err, "Bus '%s' does not support hotplugging", bus->bus.name);
+    }
+    if (!bus->hotplug->unplug_request(bus->hotplug_opaque, dev, err)) {
+        return false;
+    }
+    dev->unplug_requested = true;
+    return true;
+}
+
+void pci_unplug(PciBus *bus, unsigned slot)
+{
+    for (int func = 7; func >= 0; func--) {
+        PciDevice *dev = bus->devices[PCI_DEVFN(slot & 0x1f, func)];
+        if (dev && !device_type_of(dev)->no_hotplug && !device_type_of(dev)->not_user_creatable) {
+            device_remove(&dev->device);
+        }
+    }
 }
 
 static void bus_detach(Bus *b, Device *d)
@@ -368,9 +458,12 @@ static void bus_detach(Bus *b, Device *d)
         bus->devices[dev->devfn] = NULL;
     }
     dev->devfn = PCI_DEVFN_AUTO;
+    if (bus->occupancy_changed) {
+        bus->occupancy_changed(bus);
+    }
 }
 
-static void bus_reset(Bus *b, ResetKind kind)
+static void pci_bus_reset(Bus *b, ResetKind kind)
 {
     PciBus *bus = PCI_BUS(b);
     if (!bus->bridge) {
@@ -412,12 +505,12 @@ static char *bus_device_path(Device *d)
 
 const PciBusType pci_bus_type = {
     .name = "PCI", .parent = &bus_type.type, .size = sizeof(PciBus), .attach = bus_attach, .detach = bus_detach,
-    .device_path = bus_device_path, .reset = bus_reset,
+    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged, .unplug_request = bus_unplug_request,
 };
 TYPE_REGISTER(pci_bus_type);
 const PciBusType pcie_bus_type = {
     .name = "PCIE", .parent = &pci_bus_type.type, .size = sizeof(PciBus), .attach = bus_attach, .detach = bus_detach,
-    .device_path = bus_device_path, .reset = bus_reset, .express = true,
+    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged, .unplug_request = bus_unplug_request, .express = true,
 };
 TYPE_REGISTER(pcie_bus_type);
 
@@ -428,6 +521,7 @@ void pci_bus_init(PciBus *bus, const PciBusType *type, Device *owner, const char
     bus->memory = memory;
     bus->io = io;
     bus->devfn_min = devfn_min;
+    bus->slots = 32;
     if (!first_root) {
         first_root = bus;
     }
@@ -450,7 +544,7 @@ PciBus *pci_root_bus(void)
 
 int pci_bus_number(const PciBus *bus)
 {
-    return bus->bridge ? pci_get8(bus->bridge, PCI_SECONDARY_BUS) : 0;
+    return bus->root_number ? bus->root_number : bus->bridge ? pci_get8(bus->bridge, PCI_SECONDARY_BUS) : 0;
 }
 
 bool pci_bus_is_express(const PciBus *bus)
@@ -458,11 +552,10 @@ bool pci_bus_is_express(const PciBus *bus)
     return ((const PciBusType *)bus->bus.object.type)->express;
 }
 
-/* The bus that bridge @dev provides; NULL for any other device. */
-static PciBus *bus_below(const PciDevice *dev)
+PciBus *pci_bus_below(const PciDevice *dev)
 {
     const GPtrArray *buses = dev->device.buses;
-    if (pci_device_type_of(dev)->header_type != PCI_HEADER_BRIDGE || !buses || !buses->len) {
+    if (!buses || !buses->len) {
         return NULL;
     }
     Bus *bus = g_ptr_array_index(buses, 0);
@@ -476,8 +569,8 @@ static PciBus *find_bus(PciBus *bus, int number)
         return bus;
     }
     for (int devfn = 0; devfn < 256; devfn++) {
-        PciBus *below = bus->devices[devfn] ? bus_below(bus->devices[devfn]) : NULL;
-        if (below && pci_get8(bus->devices[devfn], PCI_SECONDARY_BUS) <= number &&
+        PciBus *below = bus->devices[devfn] ? pci_bus_below(bus->devices[devfn]) : NULL;
+        if (below && !below->root_number && pci_get8(bus->devices[devfn], PCI_SECONDARY_BUS) <= number &&
             number <= pci_get8(bus->devices[devfn], PCI_SUBORDINATE_BUS)) {
             return find_bus(below, number);
         }
@@ -485,9 +578,24 @@ static PciBus *find_bus(PciBus *bus, int number)
     return NULL;
 }
 
+/* Numbers from that of an expander's root bus on are its, up to the next expander's. */
+static PciBus *root_of(PciBus *root, int number)
+{
+    PciBus *best = root;
+
+    for (int devfn = 0; devfn < 256; devfn++) {
+        PciBus *below = root->devices[devfn] ? pci_bus_below(root->devices[devfn]) : NULL;
+        if (below && below->root_number && below->root_number <= number &&
+            (!best->root_number || best->root_number < below->root_number)) {
+            best = below;
+        }
+    }
+    return best;
+}
+
 PciDevice *pci_find_device(PciBus *root, int bus_number, int devfn)
 {
-    PciBus *bus = root ? find_bus(root, bus_number) : NULL;
+    PciBus *bus = root ? find_bus(root_of(root, bus_number), bus_number) : NULL;
     PciDevice *dev = bus ? bus->devices[devfn & 0xff] : NULL;
     return dev && dev->config ? dev : NULL;
 }
@@ -500,7 +608,7 @@ void pci_foreach_device(PciBus *bus, void (*fn)(PciDevice *dev, void *opaque), v
             continue;
         }
         fn(dev, opaque);
-        PciBus *below = bus_below(dev);
+        PciBus *below = pci_bus_below(dev);
         if (below) {
             pci_foreach_device(below, fn, opaque);
         }

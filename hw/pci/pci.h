@@ -28,6 +28,7 @@ typedef struct PciConfigRow PciConfigRow;
 #define PCI_VENDOR_INTEL 0x8086
 #define PCI_VENDOR_QEMU 0x1234                  /* bochs/QEMU standard VGA */
 #define PCI_VENDOR_REDHAT_QUMRANET 0x1af4
+#define PCI_VENDOR_TI 0x104c
 #define PCI_VENDOR_REDHAT 0x1b36
 
 #define PCI_DEVFN(slot, func) ((((slot) & 0x1f) << 3) | ((func) & 7))
@@ -76,6 +77,7 @@ typedef enum PciBarType {
 typedef struct PciBar { MemoryRegion *region; uint64_t size, addr; PciBarType type; bool mapped; } PciBar;
 #define PCI_BAR_UNMAPPED UINT64_MAX             /* PciBar.addr while not decoding */
 
+#define PCI_MSIX_VECTORS_MAX 2048
 typedef struct MsiMessage { uint64_t addr; uint32_t data; } MsiMessage;
 typedef struct PciMsix {
     MemoryRegion table_region, pba_region, exclusive_bar;   /* the last: of pci_msix_init_exclusive_bar() only */
@@ -100,9 +102,17 @@ struct PciDevice {
     bool has_rom;
     uint8_t cap_used[PCI_CONFIG_SIZE / 8];      /* bit a byte: taken by the header or a capability */
     uint8_t msi_cap, msix_cap, pcie_cap, pm_cap;/* offsets; 0: none */
+    uint16_t aer_cap, acs_cap;                  /* of extended capabilities; 0: none */
+    void (*decode_changed)(PciDevice *dev);     /* of a bridge: COMMAND changed, or all registers were loaded */
+    bool pcie_ext_tag, pcie_lnksta_dllla, pcie_ari_nextfn_1, pcie_err_unc_mask; /* of machine versions */
+    uint64_t max_bounce_bytes;
+    char *failover_pair_id, *sriov_pf;
+    bool unplug_requested;                      /* device_del is waiting for the guest */
     uint8_t irq_level;                          /* INTx as driven by the device (before INTERRUPT_DISABLE) */
     bool irq_asserted;                          /* as seen by the bus */
     PciMsix *msix;
+    uint8_t *msix_table, *msix_pba;             /* those of msix, for the state table */
+    uint32_t msix_table_len, msix_pba_len;
     AddressSpace *dma_as;                       /* system memory while COMMAND.MASTER, else an empty space */
 };
 #define PCI_DEVICE(d) ((PciDevice *)(d))
@@ -161,6 +171,7 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
                        unsigned cap_offset, GError **err);
 /** pci_msix_init_exclusive_bar: both in BAR @bar_nr, which this registers. */
 bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_nr, GError **err);
+bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset, GError **err);
 bool pci_msix_enabled(const PciDevice *dev);
 void pci_msix_notify(PciDevice *dev, unsigned vector);
 /** pci_send_msi: the memory write itself, as @dev's. */
@@ -175,6 +186,16 @@ typedef struct PciBusType { union { BusType bus; struct BusType; }; bool express
 extern const PciBusType pci_bus_type;           /* "PCI" */
 extern const PciBusType pcie_bus_type;          /* "PCIE" */
 
+/*
+ * Who takes part when a device comes or goes while the machine runs: a slot of PCI Express, or ACPI. A bus without one
+ * takes no such device. `check` may refuse before the device is put on the bus.
+ */
+typedef struct PciHotplug {
+    bool (*check)(void *opaque, PciDevice *dev, int devfn, GError **err);
+    void (*plugged)(void *opaque, PciDevice *dev);
+    bool (*unplug_request)(void *opaque, PciDevice *dev, GError **err);
+} PciHotplug;
+
 struct PciBus {
     Bus bus;
     PciDevice *devices[256];                    /* by devfn */
@@ -187,6 +208,12 @@ struct PciBus {
     int irq_lines;
     int *irq_counts;                            /* devices asserting each line */
     int devfn_min;
+    int slots;                                  /* 32, or 1 below a port of PCI Express */
+    int root_number;                            /* of the root bus of an expander bridge; 0: none */
+    const PciHotplug *hotplug;
+    void *hotplug_opaque;
+    bool no_hotplug;                            /* of a port with hotplug=off, or inside of a switch */
+    void (*occupancy_changed)(PciBus *bus);     /* a device was put on or taken off; NULL: nobody cares */
 };
 
 /** pci_bus_init: a root bus; @memory and @io take the BARs. */
@@ -207,7 +234,11 @@ bool pci_bus_is_express(const PciBus *bus);
 PciDevice *pci_find_device(PciBus *root, int bus_number, int devfn);
 /** pci_swizzle: the standard bridge rule, (slot + pin) mod 4. */
 int pci_swizzle(PciDevice *dev, int pin);
+/** pci_bus_below: the bus that bridge or expander @dev provides; NULL for any other device. */
+PciBus *pci_bus_below(const PciDevice *dev);
 void pci_foreach_device(PciBus *bus, void (*fn)(PciDevice *dev, void *opaque), void *opaque);   /* @bus and all below */
+/** pci_unplug: the guest let go of @slot: its devices are removed, if they can be. Functions above 0 first. */
+void pci_unplug(PciBus *bus, unsigned slot);
 /**
  * pci_new: new device of the board at @devfn, properties still to be set; finish with device_realize_onboard().
  * pci_create: both in one.

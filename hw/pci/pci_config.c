@@ -129,9 +129,14 @@ void pci_config_free(PciDevice *dev)
     g_clear_pointer(&dev->write_1_clear, g_free);
 }
 
-static unsigned bar_offset(unsigned n)
+static bool is_bridge(const PciDevice *dev)
 {
-    return n == PCI_BAR_ROM ? PCI_ROM_BAR : PCI_BAR0 + 4 * n;
+    return pci_device_type_of(dev)->header_type == PCI_HEADER_BRIDGE;
+}
+
+static unsigned bar_offset(const PciDevice *dev, unsigned n)
+{
+    return n == PCI_BAR_ROM ? (is_bridge(dev) ? PCI_BRIDGE_ROM_BAR : PCI_ROM_BAR) : PCI_BAR0 + 4 * n;
 }
 
 static uint32_t bar_flags(PciBarType type)
@@ -162,9 +167,9 @@ void pci_config_reset(PciDevice *dev)
     for (unsigned n = 0; n < PCI_BAR_COUNT; n++) {
         const PciBar *bar = &dev->bars[n];
         if (bar->size) {
-            pci_set32(dev, bar_offset(n), bar_flags(bar->type));
+            pci_set32(dev, bar_offset(dev, n), bar_flags(bar->type));
             if (bar_is_64(bar->type)) {
-                pci_set32(dev, bar_offset(n) + 4, 0);
+                pci_set32(dev, bar_offset(dev, n) + 4, 0);
             }
         }
     }
@@ -187,8 +192,8 @@ bool pci_config_loaded(PciDevice *dev, GError **err)
     for (unsigned n = 0; n < PCI_BAR_COUNT; n++) {      /* type bits and size are the device's, not the stream's */
         const PciBar *bar = &dev->bars[n];
         if (bar->size) {
-            uint32_t mask = load(dev->writable, bar_offset(n), 4);
-            pci_set32(dev, bar_offset(n), (pci_get32(dev, bar_offset(n)) & mask) | bar_flags(bar->type));
+            uint32_t mask = load(dev->writable, bar_offset(dev, n), 4);
+            pci_set32(dev, bar_offset(dev, n), (pci_get32(dev, bar_offset(dev, n)) & mask) | bar_flags(bar->type));
         }
     }
     pci_bars_update(dev);
@@ -201,7 +206,7 @@ static uint64_t bar_address(const PciDevice *dev, unsigned n)
 {
     const PciBar *bar = &dev->bars[n];
     uint16_t command = pci_get16(dev, PCI_COMMAND);
-    unsigned offset = bar_offset(n);
+    unsigned offset = bar_offset(dev, n);
     uint64_t addr = pci_get32(dev, offset) & ~(bar->size - 1);
     uint64_t limit = UINT32_MAX - 1;                    /* all ones is a BAR being sized */
 
@@ -275,9 +280,9 @@ void pci_bars_unmap(PciDevice *dev)
 void pci_register_bar(PciDevice *dev, unsigned n, PciBarType type, MemoryRegion *region)
 {
     uint64_t size = memory_region_size(region);
-    unsigned offset = bar_offset(n);
+    unsigned offset = bar_offset(dev, n);
 
-    g_assert(n < PCI_BAR_COUNT && !dev->bars[n].size);
+    g_assert((n < (is_bridge(dev) ? 2 : 6) || n == PCI_BAR_ROM) && !dev->bars[n].size);
     g_assert(size && !(size & (size - 1)) && size >= (type == PCI_BAR_IO ? 4 : 16));
     g_assert(!bar_is_64(type) || (n < 5 && !dev->bars[n + 1].size));
     g_assert(type != PCI_BAR_IO || size <= 256 * 256);
@@ -381,7 +386,7 @@ void pci_default_config_write(PciDevice *dev, unsigned offset, uint32_t value, u
         *at = (*at & ~writable) | (byte & writable);
         *at &= ~(byte & clear);
     }
-    if (overlaps(offset, size, PCI_BAR0, 24) || overlaps(offset, size, PCI_ROM_BAR, 4) ||
+    if (overlaps(offset, size, PCI_BAR0, 24) || overlaps(offset, size, bar_offset(dev, PCI_BAR_ROM), 4) ||
         overlaps(offset, size, PCI_COMMAND, 2)) {
         pci_bars_update(dev);
     }

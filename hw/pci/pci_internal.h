@@ -25,6 +25,7 @@ void pci_msi_reset(PciDevice *dev);
 void pci_msi_config_written(PciDevice *dev);
 void pci_msix_reset(PciDevice *dev);
 void pci_msix_config_written(PciDevice *dev);
+bool pci_msix_loaded(PciDevice *dev, GError **err);
 void pci_msix_unmap(PciDevice *dev);                    /* at unrealize */
 void pci_msix_free(PciDevice *dev);                     /* at finalize */
 

@@ -329,7 +329,10 @@ class Objects(qtest.Case):
     def test_a_device_comes_and_goes(self):
         self.qmp('device_add', driver='edu', id='e0')
         self.assertIn('e0', [p['name'] for p in self.qmp('qom-list', path='/machine/peripheral')])
+        slot = self.qmp('qom-get', path='/machine/peripheral/e0', property='addr') >> 3
         self.qmp('device_del', id='e0')
+        self.qmp.hmp('o /w 0xae10 0')                       # the guest's part of ACPI hot-plug: bus 0, eject
+        self.qmp.hmp(f'o /w 0xae08 {1 << slot}')
         self.assertEqual(self.qmp.event('DEVICE_DELETED')['data'], {'device': 'e0', 'path': '/machine/peripheral/e0'})
         self.qmp('device_add', driver='edu', id='e0')       # the id is free again
 

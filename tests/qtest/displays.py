@@ -108,7 +108,11 @@ class BochsDisplay(picture.VgaCase):
         m = self.start('-M', 'pc')
         m.qmp('device_add', driver='bochs-display', id='late')
         picture.Vga(m, None).shot(device='late')
+        slot = m.qmp('qom-get', path='/machine/peripheral/late', property='addr') >> 3
         m.qmp('device_del', id='late')
+        m.outl(0xae10, 0)                       # the guest's part of ACPI hot-plug: bus 0, eject
+        m.outl(0xae08, 1 << slot)
+        m.qmp.event('DEVICE_DELETED')
         with self.assertRaises(qtest.QmpError):
             m.qmp('screendump', filename='/dev/null', device='late')
 
