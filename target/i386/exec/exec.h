@@ -78,14 +78,15 @@ struct Block {
         const void *code;
     } header;
     uint32_t serial, serial2;                   /* of its pages with its key */
-    const void *warm_code;                      /* entry for who knows vector and x87 state to be loaded */
+    const void *entry[2][2];                    /* ENTRY_*: where the flags are; whether what fpu_need says is loaded */
     struct BlockExit *exits;
     uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
     struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
     Block *next_in_page, *next_in_page2;
     uint32_t code_start, cold_start, code_bytes;        /* offsets in the code memory; bytes of both parts */
     uint8_t exit_count;
-    uint8_t fpu_need, fpu_leaves;               /* FPU_* that the code wants loaded, and that are loaded at every exit */
+    uint8_t fpu_need;                           /* FPU_* that the code wants loaded */
+    bool reads_flags;                           /* the code wants the flags in EFLAGS */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
     uint16_t bytes;                             /* length of the guest's code */
     uint16_t count;
@@ -270,18 +271,32 @@ static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
     return LIKELY(cpu->mode_flags & (MODE_CS64 | MODE_FLAT_CODE)) ||
            cpu->rip + block->bytes - 1 <= cpu->seg[R_CS].limit;
 }
+enum { ENTRY_EFLAGS, ENTRY_SAVED };
+enum { ENTRY_COLD, ENTRY_WARM };
 extern Block block_none;                        /* fits nowhere */
 /** exec_new_epoch: blocks must be found anew. */
 void exec_new_epoch(CpuExec *exec);
+/* Code may be mapped to where other code was: returns are looked up again. */
+static inline void returns_forget(CpuExec *exec) { exec->jit.return_key += exec->jit.return_step; }
 static inline void code_tags_clear(CpuExec *exec, unsigned table)
 {
+    returns_forget(exec);
     for (unsigned slot = 0; slot < TLB_ENTRIES; slot++) {
         exec->code_tags[table][slot] = code_tag((uint64_t)slot << GUEST_PAGE_BITS, SERIAL_NONE);
     }
 }
-static inline void code_tag_drop(CpuExec *exec, unsigned table, uint64_t lin)
+static inline void code_slot_drop(CpuExec *exec, unsigned table, unsigned slot)
 {
-    exec->code_tags[table][tlb_slot(lin)] = code_tag(lin & CODE_SLOT_MASK, SERIAL_NONE);
+    returns_forget(exec);
+    exec->code_tags[table][slot] = code_tag((uint64_t)slot << GUEST_PAGE_BITS, SERIAL_NONE);
+}
+static inline void code_page_drop(CpuExec *exec, unsigned table, uint64_t page)
+{
+    uint64_t serial = -(exec->code_tags[table][tlb_slot(page)] + page);
+
+    if (serial != SERIAL_NONE && serial <= SERIAL_LAST) {
+        code_slot_drop(exec, table, tlb_slot(page));
+    }
 }
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }

@@ -38,7 +38,7 @@ static void first_level_clear(CpuX86 *cpu, bool global)
                 tlb_entry_clear(exec->tlb[i], w * 64 + __builtin_ctzll(gone));
             }
             for (uint64_t gone = take_slots(&exec->code_slots[i], w, global); gone; gone &= gone - 1) {
-                code_tag_drop(exec, i, (uint64_t)(w * 64 + __builtin_ctzll(gone)) << GUEST_PAGE_BITS);
+                code_slot_drop(exec, i, w * 64 + __builtin_ctzll(gone));
             }
         }
     }
@@ -244,7 +244,7 @@ static void drop_page(CpuX86 *cpu, uint64_t page)
     second_level_drop(cpu, page);
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         tlb_entry_clear(cpu->exec->tlb[i], tlb_slot(page));
-        code_tag_drop(cpu->exec, i, page);
+        code_page_drop(cpu->exec, i, page);
     }
 }
 

@@ -59,9 +59,11 @@ typedef struct BlockCode {
     BlockExit exits[BLOCK_INSNS + 2];
     unsigned exit_count;
     uint32_t starts[BLOCK_INSNS + 1];
-    struct { uint8_t *from; int64_t offset; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
+    struct { uint8_t *from; int64_t offset; FlagState flags; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
     unsigned far_count;
-    uint8_t *dispatch_miss, *tail_exit, *tail_slow, *tail_interpret;
+    uint8_t *dispatch_miss[4], *return_miss, *stack_full, *stack_go_on;
+    unsigned dispatch_miss_count;
+    uint8_t *tail_exit, *tail_exit_saved, *tail_slow, *tail_interpret;
     bool ended;                                 /* nothing after this instruction can be reached */
 } BlockCode;
 
@@ -92,6 +94,10 @@ bool translate_operands(BlockCode *b, const Insn *insn);
 /** is_translated: is it tried to translate @insn, rather than have C run it? */
 bool is_translated(const BlockCode *b, const Insn *insn);
 void translate_insn(BlockCode *b, const Insn *insn);
+/** insn_needs_flags: does it want the flags from before it in EFLAGS? Of those that translate_operands() does. */
+bool insn_needs_flags(const Insn *insn);
+/** insn_may_fault: could it raise, once its operand is there? */
+bool insn_may_fault(const Insn *insn);
 Operands operands_of(const BlockCode *b, const Insn *insn);
 /** operands_certain: translate_operands() will do @insn, whose operands are @o, and leave r10 alone. */
 bool operands_certain(const Insn *insn, const Operands *o);

@@ -62,6 +62,8 @@ static bool host_suits(void)
 #endif
 }
 
+static uint64_t random64(void) { return (uint64_t)g_random_int() << 32 | g_random_int(); }
+
 bool translator_init(CpuX86 *cpu, size_t code_bytes)
 {
     CpuExec *exec = cpu->exec;
@@ -92,7 +94,9 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     jit->helper[0] = slow_refill;
     jit->helper[1] = slow_interpret;
     /* The sum of no canonical address and serial undoes it, and a guest cannot know which others do. */
-    jit->kick_tag = 1ull << 62 | (uint64_t)g_random_int() << 28 | g_random_int() >> 4;
+    jit->kick_tag = 1ull << 62 | random64() >> 4;
+    jit->return_key = random64();
+    jit->return_step = random64() | 1;
     jit->slot_mask = CODE_SLOT_MASK;
     Emitter e = { .at = write, .limit = (uint8_t *)write + code_bytes };
     if (!stubs_emit(jit, &e)) {
@@ -161,7 +165,7 @@ void code_arm(CpuExec *exec)
 {
     if (exec->jit.slot_mask != CODE_SLOT_MASK) {
         for (unsigned i = 0; i < TLB_COUNT; i++) {
-            code_tag_drop(exec, i, 0);
+            code_slot_drop(exec, i, 0);
         }
         exec->jit.slot_mask = CODE_SLOT_MASK;
     }
@@ -227,7 +231,8 @@ void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to)
 {
     Translator *jit = &cpu->exec->jit;
     bool warm = (to->fpu_need & FPU_LEVEL) <= (exit->fpu & FPU_LEVEL) && !(to->fpu_need & ~exit->fpu & FPU_X87);
-    const uint8_t *code = warm ? to->warm_code : to->header.code;
+    unsigned flags = exit->flags == EXIT_EFLAGS || (exit->flags & EXIT_EFLAGS && to->reads_flags) ? ENTRY_EFLAGS : ENTRY_SAVED;
+    const uint8_t *code = to->entry[flags][warm ? ENTRY_WARM : ENTRY_COLD];
 
     if (!exit->place || to->key != exit->from->key) {
         return;

@@ -155,6 +155,8 @@ static inline void emit_imm64(Emitter *e, unsigned reg, uint64_t value)
 
 static inline void emit_imm32(Emitter *e, unsigned reg, uint32_t value) { emit_imm64(e, reg, value); }
 
+enum { CC_E = 4, CC_NE, CC_BE, CC_A };         /* condition codes */
+
 /* Jumps: the place of the 32-bit displacement is returned, to be set by emit_patch32(). */
 static inline uint8_t *emit_jmp(Emitter *e)
 {

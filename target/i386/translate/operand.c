@@ -312,9 +312,10 @@ static void before_risk(BlockCode *b)
     }
 }
 
-/* Could the instruction itself fault, once its operand is there? */
-static bool may_fault(const InsnRow *row)
+bool insn_may_fault(const Insn *insn)
 {
+    const InsnRow *row = insn_row(insn);
+
     return row->properties & (ROW_FP | ROW_X87 | ROW_MMX | ROW_ALIGNED) || row->op == OP_DIV || row->op == OP_IDIV ||
            row->op == OP_CMPXCHG16B;
 }
@@ -327,7 +328,7 @@ static bool variable_count(const InsnRow *row)
            (row->operands[1] == OPERAND_CL || row->operands[2] == OPERAND_CL);
 }
 
-static bool needs_flags_before(const Insn *insn)
+bool insn_needs_flags(const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     unsigned all = row->flags_written | row->flags_undefined;
@@ -455,7 +456,7 @@ bool operands_certain(const Insn *insn, const Operands *o)
             return false;
         }
     }
-    return !may_fault(row) && !o->high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
+    return !insn_may_fault(insn) && !o->high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
            !(row->encoding != ENCODING_LEGACY && o->vvvv >= 0) && o->memory_bytes <= 64 && row->op != OP_LAHF &&
            row->op != OP_SAHF && row->op != OP_XLAT && row->op != OP_SALC;
 }
@@ -501,11 +502,11 @@ bool translate_operands(BlockCode *b, const Insn *insn)
             emit_bit_word(b, insn, true);
         }
     }
-    if (needs_flags_before(insn)) {
+    if (insn_needs_flags(insn)) {
         flags_need(&b->flags, e);
     }
     flags_register_changes(&b->flags, e, o.written);
-    if (may_fault(row)) {
+    if (insn_may_fault(insn)) {
         before_risk(b);
     }
     if (opcode_register) {

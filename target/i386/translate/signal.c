@@ -33,11 +33,6 @@ void signal_thread(CpuExec *exec)
     }
 }
 
-static bool in_code(const Translator *jit, uintptr_t host)
-{
-    return host - (uintptr_t)jit->run < jit->code_size;
-}
-
 static void unchain_exits(Translator *jit, Block *block)
 {
     for (unsigned i = 0; block && i < block->exit_count; i++) {
@@ -62,16 +57,24 @@ static Block *block_of_header(const CpuExec *exec, uintptr_t address)
     return block->header.code && cache_find(&exec->jit, (uintptr_t)block->header.code) == block ? block : NULL;
 }
 
-/* @block is being run, r11 is @r11: makes it, and where it may be jumping to right now, end in C. */
-static void end_block(CpuExec *exec, Block *block, uintptr_t r11)
+/* @block is being run: makes it, and where it may be jumping to right now, end in C. */
+static void end_block(CpuExec *exec, Block *block, const greg_t *regs)
 {
+    const uintptr_t *stack = (const uintptr_t *)regs[REG_RSP];
+
     unchain_exits(&exec->jit, block);
     for (unsigned i = 0; i < block->exit_count; i++) {
         if (block->exits[i].serial) {
             unchain_exits(&exec->jit, block->exits[i].to);
         }
     }
-    unchain_exits(&exec->jit, block_of_header(exec, r11));
+    /* In the middle of a computed jump: r10 is the header of the target, or soon will be. */
+    unchain_exits(&exec->jit, block_of_header(exec, regs[REG_R10]));
+    unchain_exits(&exec->jit, block_of_header(exec, (uintptr_t)exec->dispatch[regs[REG_R10] & (DISPATCH_ENTRIES - 1)]));
+    /* About to return, or in a gate. */
+    for (unsigned i = 0; i < 3; i++) {
+        unchain_exits(&exec->jit, cache_find(&exec->jit, stack[i]));
+    }
 }
 
 static void on_kick(int signal, siginfo_t *info, void *context)
@@ -79,24 +82,20 @@ static void on_kick(int signal, siginfo_t *info, void *context)
     const greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     CpuExec *exec = thread_exec;
     Translator *jit = exec ? &exec->jit : NULL;
-    uintptr_t rip;
 
     if (!jit || !jit->enabled) {
         return;
     }
-    rip = regs[MACHINE_RIP];
     jit->slot_mask = 0;
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         exec->code_tags[i][0] = jit->kick_tag;
     }
-    Block *block = cache_find(jit, rip);
-    if (!block && in_code(jit, rip)) {
-        /* A gate, called by a block; other stubs are on their way to or from C, which knows the block. */
-        block = cache_find(jit, *(const uintptr_t *)regs[REG_RSP]);
-    }
+    returns_forget(exec);
+    /* Outside of blocks: in a gate, called by one, or on the way to or from C, which knows the block. */
+    Block *block = cache_find(jit, regs[MACHINE_RIP]);
     block = block ? block : jit->block;
     if (block) {
-        end_block(exec, block, regs[REG_R11]);
+        end_block(exec, block, regs);
     }
 }
 

@@ -3,7 +3,7 @@
  * Code that all blocks of a vCPU share.
  *
  *   enter      C -> block: guest registers and flags into the host's
- *   exit       block -> C: and back; r10: the block, r11d: number of its exit
+ *   exit       block -> C: and back; r10: the block, r11d: number of its exit; exit_saved: flags are saved already
  *   slow       a check failed. r11d: INFO_*; return address + 0 checks again, + 5 goes on after the instruction
  *   interpret  the instruction runs in C; goes on at return address + 5, or leaves to who called enter
  *   gates      one for each state of vector and x87 registers that a block may want; they keep everything
@@ -60,9 +60,13 @@ static void load_all(Emitter *e)
     emit_load64(e, H_R15, CPU(regs[R_RSP]));
 }
 
+/* Below what the function needs itself: two entries that no RET matches, so that the one above the first can be looked at. */
+enum { STACK_BOTTOM = 32, STACK_BYTES = 512 * 16 };
+
 static void emit_return_to_c(Emitter *e)
 {
-    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
+    emit_load64(e, H_RSP, GS(stack_begin));
+    EMIT(e, 0x48, 0x83, 0xc4, 8 + STACK_BOTTOM, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
 }
 
 static void emit_call_to(Emitter *e, const uint8_t *target)
@@ -291,22 +295,30 @@ static void emit_gates(Stubs *s)
 static void emit_enter(Emitter *e)
 {
     EMIT(e, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x48, 0x83, 0xec, 8);
+    EMIT(e, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0);                        /* push 0 */
+    emit_store64(e, H_RSP, GS(stack_begin));
+    emit_lea64(e, H_R11, HOST_BASE(H_RSP, -STACK_BYTES));
+    emit_store64(e, H_R11, GS(stack_limit));
     emit_mov64(e, H_R10, H_RDI);
     emit_store64(e, H_RSI, GS(spare[3]));
     load_all(e);
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(spare[3]));        /* jmp [gs:spare3] */
 }
 
-static void emit_exit(Stubs *s)
+static void emit_exit(Stubs *s, const ptrdiff_t to_run)
 {
     Emitter *e = s->e;
 
+    s->jit->exit_stub = e->at + to_run;
+    emit_store64(e, H_RAX, GS(spare[SPARE_RCX]));
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
+    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, GS(flags));
+    emit_load64(e, H_RAX, GS(spare[SPARE_RCX]));
+    s->jit->exit_saved_stub = e->at + to_run;
     emit_store64(e, H_R10, GS(exit_block));
     emit_store32(e, H_R11, GS(exit_index));
     emit_load64(e, H_R10, GS(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
-    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
-    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, GS(flags));
     store_rest(e);
     emit_call_to(e, s->spill);
     emit_return_to_c(e);
@@ -368,13 +380,12 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     emit_patch32(jump, e->at);
     emit_load64(e, H_R10, GS(cpu));
     load_all(e);
-    EMIT(e, 0x48, 0x8d, 0x64, 0x24, 8);         /* lea rsp, [rsp + 8]: the block's return address */
+    emit_load64(e, H_RSP, GS(stack_begin));     /* it may run in another mode: no CALL is known */
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(next_code));
     emit_patch32(leave, e->at);
     EMIT(e, 0x65, 0x48, 0xc7, 0x04, 0x25);      /* mov qword [gs:exit_block], 0 */
     emit32(e, JIT_OFF(exit_block));
     emit32(e, 0);
-    EMIT(e, 0x48, 0x83, 0xc4, 8);               /* the block's return address */
     emit_return_to_c(e);
 }
 
@@ -387,8 +398,7 @@ bool stubs_emit(Translator *jit, Emitter *e)
     emit_gates(&s);
     jit->enter = (void (*)(CpuX86 *, const void *))(e->at + to_run);
     emit_enter(e);
-    jit->exit_stub = e->at + to_run;
-    emit_exit(&s);
+    emit_exit(&s, to_run);
     emit_slow(&s, to_run);
     jit->stubs_end = e->at + to_run;
     return !e->overflow;

@@ -49,11 +49,20 @@ void emit_interpret(BlockCode *b)
 
 /* Exits */
 
+/* Where the flags are, as somebody who jumps to another block says it; in one of the two places they have to be. */
+static uint8_t exit_flags(BlockCode *b)
+{
+    if (!b->flags.saved) {
+        flags_need(&b->flags, &b->e);
+    }
+    return (b->flags.saved ? EXIT_SAVED : 0) | (b->flags.in_eflags ? EXIT_EFLAGS : 0);
+}
+
 static BlockExit *new_exit(BlockCode *b, int64_t offset)
 {
     BlockExit *exit = &b->exits[b->exit_count++];
 
-    *exit = (BlockExit){ .from = b->block, .offset = offset, .fpu = b->block->fpu_need };
+    *exit = (BlockExit){ .from = b->block, .offset = offset, .fpu = b->block->fpu_need, .flags = exit_flags(b) };
     return exit;
 }
 
@@ -62,38 +71,49 @@ static uint32_t code_offset(const BlockCode *b, const uint8_t *at)
     return at - b->cpu->exec->jit.write;
 }
 
-/* Host register rcx = tag in the code TLB for the linear address in r10. */
-static void emit_code_tag(BlockCode *b)
+/* Host register @to, rcx or r11, = tag in the code TLB for the linear address in r10. */
+static void emit_code_tag(BlockCode *b, unsigned to)
 {
     const int32_t tags = offsetof(CpuExec, code_tags) + b->cpu->tlb_index * (int32_t)sizeof b->cpu->exec->code_tags[0];
     Emitter *e = &b->e;
 
-    EMIT(e, 0x65, 0xc4, 0xe2, 0xaa, 0xf5, 0x0c, 0x25);          /* pext rcx, r10, [gs:slot_mask] */
+    EMIT(e, 0x65, 0xc4, to == H_R11 ? 0x62 : 0xe2, 0xaa, 0xf5, 0x04 | (to & 7) << 3, 0x25);     /* pext to, r10, [gs:slot_mask] */
     emit32(e, JIT_OFF(slot_mask));
-    emit_load64(e, H_RCX, (HostMem){ .base = H_NONE, .index = H_RCX, .scale = 3, .gs = true, .disp = tags });
+    emit_load64(e, to, (HostMem){ .base = H_NONE, .index = to, .scale = 3, .gs = true, .disp = tags });
 }
 
-/*
- * r10 = linear address of the page @distance away; takes @exit unless the code there is that of @serial. RCX is saved
- * then, and not back yet.
- */
+/* r10 = linear address of the page @distance away; takes @exit unless the code there is that of @serial. */
 static void emit_page_check(BlockCode *b, BlockExit *exit, int32_t distance, uint32_t serial)
 {
     Emitter *e = &b->e;
 
-    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    exit->keeps_eflags = exit->flags == EXIT_EFLAGS;
+    if (exit->keeps_eflags) {
+        emit_store64(e, H_RCX, SPARE(SPARE_RCX));
+    } else {
+        exit->flags = EXIT_SAVED;
+    }
     emit_load64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
     emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, distance));
-    emit_code_tag(b);
-    EMIT(e, 0x4a, 0x8d, 0x8c, 0x11);                            /* lea rcx, [rcx + r10 + serial] */
-    exit->serial = code_offset(b, e->at);
-    emit32(e, serial);
-    EMIT(e, 0xe3, 5);                                           /* jrcxz over the jump */
-    exit->stub = code_offset(b, emit_jmp(e));
+    if (exit->keeps_eflags) {
+        emit_code_tag(b, H_RCX);
+        EMIT(e, 0x4a, 0x8d, 0x8c, 0x11);                        /* lea rcx, [rcx + r10 + serial] */
+        exit->serial = code_offset(b, e->at);
+        emit32(e, serial);
+        EMIT(e, 0xe3, 5);                                       /* jrcxz over the jump */
+        exit->stub = code_offset(b, emit_jmp(e));
+        emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+    } else {
+        emit_code_tag(b, H_R11);
+        EMIT(e, 0x4d, 0x01, 0xd3, 0x49, 0x81, 0xc3);            /* add r11, r10; add r11, serial */
+        exit->serial = code_offset(b, e->at);
+        emit32(e, serial);
+        exit->stub = code_offset(b, emit_jcc(e, CC_NE));
+    }
 }
 
-/* To another page, if it is mapped to what it was when the jump was chained. */
-static void emit_far_exit(BlockCode *b, int64_t offset)
+/* To another page, if it is mapped to what it was when the jump was chained. @call: by a call of the host's. */
+static void emit_far_exit(BlockCode *b, int64_t offset, bool call)
 {
     const int64_t page = offset & (int64_t)TLB_PAGE_MASK;
     Emitter *e = &b->e;
@@ -105,58 +125,114 @@ static void emit_far_exit(BlockCode *b, int64_t offset)
     }
     emit_page_check(b, exit, page, SERIAL_UNKNOWN);
     emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
-    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
-    exit->place = code_offset(b, emit_jmp(e));
-}
-
-/* The one instruction of a block over a page end: is the second page what it was? Else C finds out what to run. */
-static void emit_second_page_check(BlockCode *b)
-{
-    Emitter *e = &b->e;
-    BlockExit *exit = new_exit(b, b->block->lin & ~TLB_PAGE_MASK);
-
-    emit_page_check(b, exit, GUEST_PAGE_SIZE, b->block->serial2);
-    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+    exit->place = code_offset(b, call ? emit_call(e) : emit_jmp(e));
 }
 
 static void emit_exit(BlockCode *b, int64_t offset)
 {
-    flags_need(&b->flags, &b->e);
     if (same_page(offset)) {
-        new_exit(b, offset)->place = code_offset(b, emit_jmp(&b->e));
+        BlockExit *exit = new_exit(b, offset);
+        exit->place = code_offset(b, emit_jmp(&b->e));
     } else {
-        emit_far_exit(b, offset);
+        emit_far_exit(b, offset, false);
     }
     b->ended = true;
 }
 
-/* To the linear address in r10. */
-static void emit_dispatch(BlockCode *b)
+/* To the linear address in r10, flags saved. The header is found in r10: a kick knows by that where the jump leads. */
+static void emit_dispatch(BlockCode *b, bool call)
 {
     Emitter *e = &b->e;
 
     b->ended = true;
     emit_store64(e, H_R10, SPARE(SPARE_TARGET));
-    emit_store64(e, H_RCX, SPARE(SPARE_RCX));
     if (!native_host_has(FEATURE_BMI2)) {
-        b->dispatch_miss = emit_jmp(e);
+        b->dispatch_miss[b->dispatch_miss_count++] = emit_jmp(e);
         return;
     }
-    emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R11, H_R10);         /* movzx r11d, r10w */
-    emit_load64(e, H_R11, (HostMem){ .base = H_NONE, .index = H_R11, .scale = 3, .gs = true,
+    emit_code_tag(b, H_R11);
+    EMIT(e, 0x4d, 0x01, 0xd3);                                                  /* add r11, r10 */
+    emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R10, H_R10);         /* movzx r10d, r10w */
+    emit_load64(e, H_R10, (HostMem){ .base = H_NONE, .index = H_R10, .scale = 3, .gs = true,
                                      .disp = offsetof(CpuExec, dispatch) });
-    emit_code_tag(b);                           /* from here on a kick knows by r11 where the jump leads */
-    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
-    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, sum)));
-    emit_lea64(e, H_RCX, (HostMem){ .base = H_RCX, .index = H_R10 });
-    EMIT(e, 0xe3, 5);
-    b->dispatch_miss = emit_jmp(e);
-    emit_load64(e, H_RCX, SPARE(SPARE_TARGET));
-    emit_load64(e, H_R10, HOST_BASE(H_R11, offsetof(struct CodeHeader, minus_offset)));
-    emit_lea64(e, H_R10, (HostMem){ .base = H_R10, .index = H_RCX });
+    emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, sum)));
+    b->dispatch_miss[b->dispatch_miss_count++] = emit_jcc(e, CC_NE);
+    emit_load64(e, H_R11, SPARE(SPARE_TARGET));
+    emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, minus_offset)));
+    emit_store64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, call ? 2 : 4, HOST_BASE(H_R10, offsetof(struct CodeHeader, code)));
+}
+
+/*
+ * Calls and returns. A CALL leaves the return address, plus Translator.return_key, on the host's stack and calls; RET
+ * returns if it finds there what the guest's stack said. So the host foresees where it leads. What is on the host's stack
+ * was pushed since C was left, and the key is another when code may have been mapped anew: so the block that called is
+ * still what is there.
+ */
+
+/* r11 = return address of the current CALL: on the host's stack. Spoils EFLAGS, which are saved. */
+static void emit_push_expected(BlockCode *b)
+{
+    Emitter *e = &b->e;
+
+    emit_op_mem(e, OP64(0x03), H_R11, HOST_GS(JIT_OFF(return_key)));
+    EMIT(e, 0x41, 0x53);                                        /* push r11 */
+    emit_op_mem(e, OP64(0x3b), H_RSP, HOST_GS(JIT_OFF(stack_limit)));
+    b->stack_full = emit_jcc(e, CC_BE);
+    b->stack_go_on = e->at;
+}
+
+/* Where the call above comes back to: r10 is the return address, flags are saved. */
+static void emit_return_point(BlockCode *b, const Insn *insn)
+{
+    const int64_t offset = next_offset(b, insn);
+    Emitter *e = &b->e;
+
+    emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 8));
+    emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, -(int32_t)offset));
     emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
-    emit_load64(e, H_RCX, SPARE(SPARE_RCX));
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, HOST_BASE(H_R11, offsetof(struct CodeHeader, code)));
+    b->flags = (FlagState){ .saved = true };
+    emit_exit(b, offset);
+    b->exits[b->exit_count - 1].fpu = 0;
+}
+
+/* r10 = target of a RET, flags saved. */
+static void emit_return(BlockCode *b)
+{
+    Emitter *e = &b->e;
+
+    emit_load64(e, H_R11, HOST_GS(JIT_OFF(return_key)));
+    EMIT(e, 0x4d, 0x01, 0xd3);                                  /* add r11, r10 */
+    emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
+    b->return_miss = emit_jcc(e, CC_NE);
+    emit8(e, 0xc3);
+    b->ended = true;
+}
+
+/* The host's stack says otherwise: perhaps one CALL has not been returned from (CALL and POP); else by the table. */
+static void emit_return_miss(BlockCode *b)
+{
+    Emitter *e = &b->e;
+    uint8_t *other, *empty;
+
+    emit_patch32(b->return_miss, e->at);
+    emit_op_mem(e, OP64(0x3b), H_RSP, HOST_GS(JIT_OFF(stack_begin)));
+    empty = emit_jcc(e, CC_E);
+    emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 16));
+    emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
+    other = emit_jcc(e, CC_NE);
+    emit8(e, 0xc3);
+    emit_patch32(other, e->at);
+    emit_patch32(empty, e->at);
+    emit_dispatch(b, false);
+}
+
+/* The one instruction of a block over a page end: is the second page what it was? Else C finds out what to run. */
+static void emit_second_page_check(BlockCode *b)
+{
+    BlockExit *exit = new_exit(b, b->block->lin & ~TLB_PAGE_MASK);
+
+    emit_page_check(b, exit, GUEST_PAGE_SIZE, b->block->serial2);
 }
 
 /* The stack */
@@ -286,6 +362,8 @@ static void push_return(BlockCode *b, const Insn *insn)
 
     stack_address(b, -word);
     check_address(b, word, true);
+    flags_save(&b->flags, &b->e);
+    b->flags = (FlagState){ .saved = true };
     emit_page_address(b, H_R11, next_offset(b, insn));
     emit_op_mem(&b->e, word_op(b, 0x89), H_R11, HOST_BASE(H_R10, 0));
     move_stack_pointer(b, -word);
@@ -317,6 +395,7 @@ static void conditional_exit(BlockCode *b, int64_t offset, uint8_t *jump)
         new_exit(b, offset)->place = code_offset(b, jump);
     } else {
         b->far_taken[b->far_count].offset = offset;
+        b->far_taken[b->far_count].flags = b->flags;
         b->far_taken[b->far_count++].from = jump;
     }
 }
@@ -326,7 +405,7 @@ static void emit_count_branch(BlockCode *b, const Insn *insn, int64_t offset, bo
 {
     Emitter *e = &b->e;
 
-    flags_need(&b->flags, e);
+    exit_flags(b);
     if (insn->addr_size == 4) {
         emit8(e, 0x67);
     }
@@ -363,34 +442,43 @@ static bool translate_branch(BlockCode *b, const Insn *insn)
             emit_exit(b, offset);
             return true;
         }
+        flags_save(&b->flags, e);
         if (!load_target(b, insn)) {
             return false;
         }
-        flags_need(&b->flags, e);
-        emit_dispatch(b);
+        emit_dispatch(b, false);
         return true;
     case OP_CALL:
         if (relative) {
             push_return(b, insn);
-            emit_exit(b, offset);
+            emit_push_expected(b);
+            if (same_page(offset)) {
+                BlockExit *exit = new_exit(b, offset);
+                exit->place = code_offset(b, emit_call(e));
+            } else {
+                emit_far_exit(b, offset, true);
+            }
+            emit_return_point(b, insn);
             return true;
         }
+        flags_save(&b->flags, e);
         if (!load_target(b, insn)) {
             return false;
         }
         emit_store64(e, H_R10, SPARE(SPARE_TARGET));
         push_return(b, insn);
-        flags_need(&b->flags, e);
+        emit_push_expected(b);
         emit_load64(e, H_R10, SPARE(SPARE_TARGET));
-        emit_dispatch(b);
+        emit_dispatch(b, true);
+        emit_return_point(b, insn);
         return true;
     case OP_RET:
         stack_address(b, 0);
         check_address(b, insn->size, false);
         emit_op_mem(e, word_op(b, 0x8b), H_R10, HOST_BASE(H_R10, 0));
         move_stack_pointer(b, insn->size + (uint16_t)insn->imm);
-        flags_need(&b->flags, e);
-        emit_dispatch(b);
+        flags_save(&b->flags, e);
+        emit_return(b);
         return true;
     case OP_LOOP:
         if (insn->addr_size < 4) {
@@ -531,6 +619,43 @@ static bool is_plain(const BlockCode *b, const Insn *insn)
     return false;
 }
 
+/*
+ * What becomes first of the flags that a block begins with. SPOILT: they are saved right away, and who has them saved
+ * goes past that; WRITTEN: it does not matter where they are.
+ */
+typedef enum FirstUse { FLAGS_SPOILT, FLAGS_READ, FLAGS_WRITTEN } FirstUse;
+
+static FirstUse first_use(const BlockCode *b)
+{
+    bool risk = false;
+
+    for (unsigned i = 0; i < b->block->count && !b->block->page2; i++) {
+        const Insn *insn = &b->block->insns[i];
+        const InsnRow *row = insn_row(insn);
+
+        if (row->bind == bind_branch && (row->op == OP_JMP || row->op == OP_Jcc || row->op == OP_LOOP || row->op == OP_JCXZ) &&
+            row->imm_kind[0]) {
+            return FLAGS_READ;
+        }
+        if (!is_translated(b, insn) || privileged_in_place(b->cpu, insn) || row->bind == bind_branch ||
+            row->bind == bind_stack || operand_kinds[row->operands[0]].group == GROUP_O ||
+            operand_kinds[row->operands[1]].group == GROUP_O || (insn_has_mem(insn) && row->op != OP_LEA)) {
+            return FLAGS_SPOILT;
+        }
+        if (row->op == OP_LEA || row->bind == bind_nop) {
+            continue;
+        }
+        if (insn_needs_flags(insn)) {
+            return FLAGS_READ;
+        }
+        risk |= insn_may_fault(insn);
+        if (row->flags_written & RFLAGS_ARITH) {
+            return risk ? FLAGS_READ : FLAGS_WRITTEN;
+        }
+    }
+    return FLAGS_READ;
+}
+
 static bool is_forbidden(const Insn *insn)
 {
     return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0;
@@ -595,7 +720,8 @@ static void emit_far_taken(BlockCode *b)
 {
     for (unsigned i = 0; i < b->far_count; i++) {
         emit_patch32(b->far_taken[i].from, b->e.at);
-        emit_far_exit(b, b->far_taken[i].offset);
+        b->flags = b->far_taken[i].flags;
+        emit_far_exit(b, b->far_taken[i].offset, false);
     }
 }
 
@@ -632,7 +758,7 @@ static void emit_exit_stubs(BlockCode *b)
         if (exit->stub) {
             emit_patch32(jit->write + exit->stub, e->at);
         }
-        if (exit->serial) {
+        if (exit->keeps_eflags) {
             emit_load64(e, H_RCX, SPARE(SPARE_RCX));
         }
         exit->stub = code_offset(b, e->at);
@@ -640,13 +766,23 @@ static void emit_exit_stubs(BlockCode *b)
             emit_patch32(jit->write + exit->place, e->at);
         }
         emit_imm32(e, H_R11, i);
-        emit_patch32(emit_jmp(e), b->tail_exit);
+        emit_patch32(emit_jmp(e), exit->flags & EXIT_SAVED ? b->tail_exit_saved : b->tail_exit);
     }
-    if (b->dispatch_miss) {
-        emit_patch32(b->dispatch_miss, e->at);
-        emit_load64(e, H_RCX, SPARE(SPARE_RCX));
+    if (b->return_miss) {
+        emit_return_miss(b);
+    }
+    if (b->stack_full) {                        /* all that is on the host's stack is forgotten */
+        emit_patch32(b->stack_full, e->at);
+        emit_load64(e, H_RSP, HOST_GS(JIT_OFF(stack_begin)));
+        EMIT(e, 0x41, 0x53);                    /* push r11 */
+        emit_patch32(emit_jmp(e), b->stack_go_on);
+    }
+    for (unsigned i = 0; i < b->dispatch_miss_count; i++) {
+        emit_patch32(b->dispatch_miss[i], e->at);
+    }
+    if (b->dispatch_miss_count) {
         emit_imm32(e, H_R11, EXIT_INDIRECT);
-        emit_patch32(emit_jmp(e), b->tail_exit);
+        emit_patch32(emit_jmp(e), b->tail_exit_saved);
     }
 }
 
@@ -693,20 +829,62 @@ static void add_to_order(Translator *jit, Block *block)
     jit->order[jit->order_count++] = block;
 }
 
+static void emit_gate_call(BlockCode *b)
+{
+    if (b->block->fpu_need) {
+        emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * b->block->fpu_need));
+    }
+}
+
+/* The ways into the block: by where its flags are, and whether vector and x87 state is known to be loaded. */
+static void emit_entries(BlockCode *b)
+{
+    const Translator *jit = &b->cpu->exec->jit;
+    const ptrdiff_t to_run = jit->run - jit->write;
+    const FirstUse use = first_use(b);
+    const void *(*entry)[2] = b->block->entry;
+    uint8_t *eflags, *saved;
+
+    b->block->reads_flags = use == FLAGS_READ;
+    entry[ENTRY_EFLAGS][ENTRY_COLD] = b->e.at + to_run;
+    emit_gate_call(b);
+    eflags = b->e.at;
+    if (use == FLAGS_SPOILT) {
+        flags_spoil(&b->flags, &b->e);
+    }
+    saved = b->e.at;
+    entry[ENTRY_EFLAGS][ENTRY_WARM] = eflags + to_run;
+    if (use == FLAGS_WRITTEN || (use == FLAGS_SPOILT && !b->block->fpu_need)) {
+        entry[ENTRY_SAVED][ENTRY_COLD] = use == FLAGS_WRITTEN ? entry[ENTRY_EFLAGS][ENTRY_COLD] : saved + to_run;
+        entry[ENTRY_SAVED][ENTRY_WARM] = saved + to_run;
+        return;
+    }
+    switch_part(b);
+    entry[ENTRY_SAVED][ENTRY_COLD] = b->e.at + to_run;
+    emit_gate_call(b);
+    entry[ENTRY_SAVED][ENTRY_WARM] = use == FLAGS_SPOILT ? saved + to_run : b->e.at + to_run;
+    if (use == FLAGS_READ) {
+        FlagState flags = { .saved = true };
+        flags_need(&flags, &b->e);
+    }
+    emit_patch32(emit_jmp(&b->e), saved);
+    switch_part(b);
+}
+
 bool translate_block(CpuX86 *cpu, Block *block)
 {
     CpuExec *exec = cpu->exec;
     Translator *jit = &exec->jit;
     static __thread BlockCode code;
     BlockCode *b = &code;
-    uint8_t *block_address, *entry, *warm, *code_end;
+    uint8_t *block_address, *entry, *code_end;
 
     b->cpu = cpu;
     b->block = block;
     b->mode64 = cpu->mode_flags & MODE_CS64;
-    b->slow_count = b->exit_count = b->far_count = b->group_count = 0;
+    b->slow_count = b->exit_count = b->far_count = b->group_count = b->dispatch_miss_count = 0;
     b->group.active = b->single = false;
-    b->dispatch_miss = NULL;
+    b->return_miss = b->stack_full = NULL;
     b->ended = false;
     b->cold_at = jit->write + jit->code_used;
     b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->code_size };
@@ -729,15 +907,13 @@ bool translate_block(CpuX86 *cpu, Block *block)
     block_address = b->e.at;
     emit64(&b->e, (uintptr_t)block);
     b->tail_exit = emit_tail(b, block_address, jit->exit_stub);
+    b->tail_exit_saved = emit_tail(b, block_address, jit->exit_saved_stub);
     b->tail_slow = emit_tail(b, block_address, jit->slow_stub);
     b->tail_interpret = emit_tail(b, block_address, jit->interpret_stub);
 
     switch_part(b);
     entry = b->e.at;
-    if (block->fpu_need) {
-        emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * block->fpu_need));
-    }
-    warm = b->e.at;
+    emit_entries(b);
     if (block->page2) {
         emit_second_page_check(b);
     }
@@ -769,8 +945,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
 
     jit->code_used = (code_offset(b, code_end) + 15) & ~(size_t)15;
     jit->cold_used = (code_offset(b, b->e.at) + 7) & ~(size_t)7;
-    block->header = (struct CodeHeader){ .code = entry - jit->write + jit->run };
-    block->warm_code = warm - jit->write + jit->run;
+    block->header = (struct CodeHeader){ .code = block->entry[ENTRY_SAVED][ENTRY_COLD] };
     block->code_start = code_offset(b, entry);
     block->cold_start = code_offset(b, block_address);
     block->code_bytes = code_end - entry + (b->e.at - block_address);

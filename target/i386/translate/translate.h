@@ -25,9 +25,12 @@ typedef struct BlockExit {
     uint32_t stub;                              /* where it leads while unchained */
     uint32_t serial;                            /* of the immediate that is the target's serial; 0: same page */
     uint8_t fpu;                                /* FPU_* surely loaded there */
+    uint8_t flags;                              /* EXIT_*: where they are there */
+    bool keeps_eflags;                          /* its check of the page does; RCX is saved meanwhile */
     bool parted;                                /* chained, but a kick made the jump lead to the stub */
 } BlockExit;
 
+enum { EXIT_EFLAGS = 1, EXIT_SAVED = 2 };
 enum { STARTS_FLAGS_SAVED = 1u << 31 };         /* with the offset: at what may fault there, flags are in Translator */
 
 /** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */

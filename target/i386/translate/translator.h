@@ -6,7 +6,7 @@
  * Invariants while translated code runs:
  *  - guest registers are in the host registers of the same name, but RSP is in r15, and R10, R11 and R15 are in `regs`;
  *    r10 and r11 are scratch; host RSP is the C stack;
- *  - at the begin and end of a block EFLAGS holds the guest's arithmetic flags; host DF is 0;
+ *  - at the begin and end of a block the guest's arithmetic flags are in EFLAGS or in `flags`; host DF is 0;
  *  - vector and x87 registers are the guest's as far as `fpu_loaded` says; the rest is in CpuX86.fpu.
  */
 #ifndef TARGET_I386_TRANSLATE_TRANSLATOR_H
@@ -60,17 +60,20 @@ typedef struct Translator {
     void *gate[FPU_STATES];                     /* called by code that needs that state; returns with it loaded */
     void *helper[2];
     const void *next_code;
+    /* The host's stack while translated code runs: 16 bytes for each CALL, down to stack_limit. */
+    uint64_t stack_begin, stack_limit;
+    uint64_t return_key;                        /* added to return addresses there */
 
     /* C's own. */
     bool enabled, leave;                        /* leave: the block may not go on after the instruction run in C */
     uint32_t last_serial;
     uint32_t tags_key[4];                       /* by TLB table: the block key that the code TLB is for */
-    uint64_t kick_tag;
+    uint64_t kick_tag, return_step;             /* a guest cannot guess them */
     void (*enter)(struct CpuX86 *cpu, const void *code);
     uint8_t *write, *run;                       /* the code memory, twice */
     /* What runs often lies together from code_first on, what does not from cold_first on. */
     size_t code_size, code_used, code_first, cold_used, cold_first;
-    const void *interpret_stub, *exit_stub, *slow_stub, *stubs_end;
+    const void *interpret_stub, *exit_stub, *exit_saved_stub, *slow_stub, *stubs_end;
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
     uint64_t exit_rip;                          /* where the last exit led to */
