@@ -32,12 +32,13 @@ static unsigned block_hash(const uint8_t *host, uint32_t key)
     return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) % HASH_ENTRIES;
 }
 
-static size_t block_size(unsigned insns, unsigned exits)
+static size_t block_size(unsigned insns, unsigned exits, unsigned risks)
 {
-    size_t translated = exits * sizeof(BlockExit) + (insns + 1) * sizeof(uint32_t);
+    size_t translated = exits * sizeof(BlockExit) + risks * sizeof(BlockRisk) + (insns + 1) * sizeof(uint32_t);
     return (sizeof(Block) + insns * sizeof(Insn) + translated + 63) & ~(size_t)63;
 }
 #define EXITS_MAX (BLOCK_INSNS + 2)
+#define RISKS_MAX (2 * BLOCK_INSNS)
 
 Block block_none = { .lin = 1, .key = UINT32_MAX };
 
@@ -49,7 +50,7 @@ void exec_new_epoch(CpuExec *exec)
 
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
-    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0);
+    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0, 0);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
     uint8_t *map =
         mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -58,7 +59,7 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
         return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);
     }
     exec->transient = (Block *)map;
-    exec->blocks = (Block **)(map + block_size(1, 0));
+    exec->blocks = (Block **)(map + block_size(1, 0, 0));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
@@ -81,7 +82,7 @@ static void forget_blocks(CpuExec *exec)
 
 static Block *arena_reserve(CpuExec *exec)
 {
-    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX) > exec->arena_bytes) {
+    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX, RISKS_MAX) > exec->arena_bytes) {
         forget_blocks(exec);
     }
     return (Block *)(exec->arena + exec->arena_used);
@@ -283,7 +284,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
     }
     if (block->page) {
         Block **head = &exec->blocks[block_hash(block->host, key)];
-        exec->arena_used += block_size(block->count, block->exit_count);
+        exec->arena_used += block_size(block->count, block->exit_count, block->risk_count);
         exec->blocks_made++;
         block->next = *head;
         *head = block;

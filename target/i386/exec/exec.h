@@ -80,11 +80,12 @@ struct Block {
     uint32_t serial, serial2;                   /* of its pages with its key */
     const void *entry[2][2];                    /* ENTRY_*: where the flags are; whether what fpu_need says is loaded */
     struct BlockExit *exits;
-    uint32_t *starts;                           /* where each instruction begins, and the end; STARTS_* */
+    struct BlockRisk *risks;
+    uint32_t *starts;                           /* where each instruction begins, and the end */
     struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
     Block *next_in_page, *next_in_page2;
     uint32_t code_start, cold_start, code_bytes;        /* offsets in the code memory; bytes of both parts */
-    uint8_t exit_count;
+    uint8_t exit_count, risk_count;
     uint8_t fpu_need;                           /* FPU_* that the code wants loaded */
     bool reads_flags;                           /* the code wants the flags in EFLAGS */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */

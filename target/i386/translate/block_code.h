@@ -16,6 +16,13 @@ typedef struct SlowPath {
     uint8_t *next;                              /* where it goes on if the instruction ran in C; NULL: at the next in `starts` */
 } SlowPath;
 
+/* An instruction that may raise by itself. */
+typedef struct Risk {
+    uint8_t *at;                                /* its host code */
+    unsigned number;
+    FlagState flags;                            /* as it finds them */
+} Risk;
+
 typedef struct Operands {
     int reg, rm, vvvv;                          /* guest general registers, or -1 */
     bool sets_reg, sets_rm, sets_vvvv;
@@ -59,10 +66,13 @@ typedef struct BlockCode {
     BlockExit exits[BLOCK_INSNS + 2];
     unsigned exit_count;
     uint32_t starts[BLOCK_INSNS + 1];
+    uint32_t copy_starts[BLOCK_INSNS + 1];      /* of those behind the first of a group, in its second copy; else 0 */
+    Risk risks[BLOCK_INSNS * 2];
+    unsigned risk_count;
     struct { uint8_t *from; int64_t offset; FlagState flags; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
     unsigned far_count;
-    uint8_t *dispatch_miss[4], *return_miss, *stack_full, *stack_go_on;
-    unsigned dispatch_miss_count;
+    uint8_t *dispatch_miss[4], *return_miss[2], *stack_full, *stack_go_on;
+    unsigned dispatch_miss_count, return_miss_count;
     uint8_t *tail_exit, *tail_exit_saved, *tail_slow, *tail_interpret;
     bool ended;                                 /* nothing after this instruction can be reached */
 } BlockCode;

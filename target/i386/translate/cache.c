@@ -142,7 +142,7 @@ int cache_insn(const Translator *jit, const Block *block, uintptr_t host)
     uint32_t offset = host - (uintptr_t)jit->run;
     int found = -1;
 
-    for (unsigned i = 0; i < block->count && (block->starts[i] & ~STARTS_FLAGS_SAVED) <= offset; i++) {
+    for (unsigned i = 0; i < block->count && block->starts[i] <= offset; i++) {
         found = i;
     }
     return found;

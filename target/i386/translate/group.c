@@ -14,7 +14,7 @@ enum { SPAN_MAX = INFO_SIZE };
 typedef struct Member {
     enum { BARRIER, TRANSPARENT, MEMORY } kind;
     uint8_t base;                               /* guest register */
-    int32_t disp, after;                        /* after: what the instruction adds to the base */
+    int32_t disp, after;                        /* after: what the instruction adds to the (group's) base */
     unsigned bytes;
     bool write, ends;                           /* ends: changes the base otherwise */
 } Member;
@@ -35,11 +35,26 @@ static Member stack_access(const BlockCode *b, const Insn *insn)
     return (Member){ BARRIER };
 }
 
-static Member lea_access(const Insn *insn, unsigned base)
+static Member lea_access(const BlockCode *b, const Insn *insn, unsigned base)
 {
     bool simple = insn->size >= 4 && insn->addr_size >= 4 && (insn->base >= 16 || !in_memory(insn->base)) &&
                   (insn->index >= 16 || !in_memory(insn->index));
-    return (Member){ simple && insn->reg != base ? TRANSPARENT : BARRIER };
+    unsigned word = b->mode64 ? 8 : 4;
+
+    if (insn->reg != base) {
+        return (Member){ simple ? TRANSPARENT : BARRIER };
+    }
+    bool moves = insn->base == base && insn->index == REG_NONE && insn->size == word && insn->addr_size == word &&
+                 insn->disp > -SPAN_MAX && insn->disp < SPAN_MAX;
+    return moves ? (Member){ TRANSPARENT, .after = insn->disp } : (Member){ BARRIER };
+}
+
+/* ADD or SUB of a small constant. */
+static bool moves_base(const BlockCode *b, const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    return (row->op == OP_ADD || row->op == OP_SUB) && row->imm_kind[0] && insn->size == (b->mode64 ? 8 : 4) &&
+           insn->imm > -SPAN_MAX && insn->imm < SPAN_MAX;
 }
 
 /* What @insn is to a group; @base: its base register, or REG_NONE: it would begin one. */
@@ -47,8 +62,13 @@ static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
 {
     const InsnRow *row = insn_row(insn);
 
-    if (!is_translated(b, insn) || row->bind == bind_branch || privileged_in_place(b->cpu, insn)) {
+    if (!is_translated(b, insn) || privileged_in_place(b->cpu, insn)) {
         return (Member){ BARRIER };
+    }
+    if (row->bind == bind_branch) {
+        unsigned word = b->mode64 ? 8 : 4;
+        bool ret = row->op == OP_RET && insn->size == word;
+        return ret ? (Member){ MEMORY, R_RSP, 0, 0, word, false, true } : (Member){ BARRIER };
     }
     if (row->bind == bind_nop) {
         return (Member){ TRANSPARENT };
@@ -57,11 +77,14 @@ static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
         return stack_access(b, insn);
     }
     if (row->op == OP_LEA) {
-        return lea_access(insn, base);
+        return lea_access(b, insn, base);
     }
     Operands o = operands_of(b, insn);
     if (!operands_certain(insn, &o)) {
         return (Member){ BARRIER };
+    }
+    if (!insn_has_mem(insn) && base != REG_NONE && o.rm == base && o.sets_rm && moves_base(b, insn)) {
+        return (Member){ TRANSPARENT, .after = row->op == OP_ADD ? insn->imm : -insn->imm };
     }
     if (!insn_has_mem(insn)) {
         bool writes_base = base != REG_NONE && o.written & host_bit(guest_host(base));
@@ -88,6 +111,7 @@ void group_find(BlockCode *b)
             break;
         }
         if (a.kind == TRANSPARENT) {
+            moved += a.after;
             continue;
         }
         int64_t from = a.disp + moved, to = from + a.bytes;
@@ -150,6 +174,9 @@ void group_emit_copies(BlockCode *b)
         b->single = true;
         for (unsigned i = copy->first; i <= copy->last; i++) {
             unsigned slow = b->slow_count;
+            if (i > copy->first) {
+                b->copy_starts[i] = b->e.at - b->cpu->exec->jit.write;
+            }
             b->number = i;
             b->insn = &b->block->insns[i];
             translate_insn(b, b->insn);

@@ -100,7 +100,13 @@ void operand_address(BlockCode *b, const Insn *insn)
                 m.index = H_R11;
             }
         }
-        emit_op_mem(e, lea, H_R10, m);
+        if (m.base == H_R10 && m.index == H_NONE && !m.disp && lea.w) {
+            /* there already */
+        } else if (m.index == H_NONE && !m.disp && lea.w) {
+            emit_mov64(e, H_R10, m.base);
+        } else {
+            emit_op_mem(e, lea, H_R10, m);
+        }
     }
     if (insn->seg >= R_FS) {
         emit_load64(e, H_R11, HOST_GS(JIT_OFF(cpu)));
@@ -302,16 +308,6 @@ static void emit_vector_prefix(BlockCode *b, const Insn *insn, const Layout *l, 
     }
 }
 
-static void before_risk(BlockCode *b)
-{
-    if (!b->flags.in_eflags && !b->flags.saved) {
-        flags_need(&b->flags, &b->e);
-    }
-    if (!b->flags.in_eflags) {
-        b->starts[b->number] |= STARTS_FLAGS_SAVED;
-    }
-}
-
 bool insn_may_fault(const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
@@ -445,7 +441,7 @@ static bool translate_opcode_register(BlockCode *b, const Insn *insn, const Layo
     return true;
 }
 
-/* No refusal below, no fault once the operand is there, nothing that uses r10. */
+/* No refusal below, nothing that uses r10. */
 bool operands_certain(const Insn *insn, const Operands *o)
 {
     const InsnRow *row = insn_row(insn);
@@ -456,9 +452,14 @@ bool operands_certain(const Insn *insn, const Operands *o)
             return false;
         }
     }
-    return !insn_may_fault(insn) && !o->high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
+    return !o->high_byte && !is_bit_string(insn) && !(row->properties & ROW_VSIB) &&
            !(row->encoding != ENCODING_LEGACY && o->vvvv >= 0) && o->memory_bytes <= 64 && row->op != OP_LAHF &&
            row->op != OP_SAHF && row->op != OP_XLAT && row->op != OP_SALC;
+}
+
+static bool is_move(const InsnRow *row)
+{
+    return row->op == OP_MOV || row->op == OP_MOVZX || row->op == OP_MOVSX || row->op == OP_MOVSXD;
 }
 
 bool translate_operands(BlockCode *b, const Insn *insn)
@@ -489,6 +490,10 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     }
     if (memory && group_has(b)) {
         at = group_operand(b);
+        if (row->bind == bind_x87) {
+            emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R11, HOST_BASE(guest_host(insn->base), insn->disp));
+            emit_store64(e, H_R11, HOST_GS(JIT_OFF(x87_operand)));
+        }
     } else if (memory) {
         operand_address(b, insn);
         if (row->bind == bind_x87) {
@@ -507,7 +512,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     }
     flags_register_changes(&b->flags, e, o.written);
     if (insn_may_fault(insn)) {
-        before_risk(b);
+        b->risks[b->risk_count++] = (Risk){ .at = e->at, .number = b->number, .flags = b->flags };
     }
     if (opcode_register) {
         if (!translate_opcode_register(b, insn, &l, &o)) {
@@ -517,10 +522,11 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         reg = o.reg >= 0 ? host_of(o.reg, H_R11) : l.modrm >> 3 & 7;
         rm = memory ? H_R10 : o.rm >= 0 ? host_of(o.rm, H_R10) : l.modrm & 7;
         vvvv = o.vvvv >= 0 ? host_of(o.vvvv, memory ? H_R11 : H_R10) : 0;
-        if (in_memory(o.reg)) {
+        bool whole = is_move(row) && insn->size >= 4;           /* the destination's old value does not matter */
+        if (in_memory(o.reg) && !(whole && o.sets_reg)) {
             emit_load64(e, H_R11, guest_slot(o.reg));
         }
-        if (!memory && in_memory(o.rm)) {
+        if (!memory && in_memory(o.rm) && !(whole && o.sets_rm)) {
             emit_load64(e, H_R10, guest_slot(o.rm));
         }
         if (in_memory(o.vvvv)) {
@@ -579,7 +585,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         emit_load64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
         emit_store64(e, H_R11, HOST_GS(JIT_OFF(x87_page)));
         emit_op_mem(e, OP32(0xc7), 0, HOST_GS(JIT_OFF(x87_at)));
-        emit32(e, b->starts[b->number] & ~STARTS_FLAGS_SAVED);
+        emit32(e, b->starts[b->number]);
     }
     if (row->flags_written & RFLAGS_ARITH) {
         bool partial = (row->flags_written & RFLAGS_ARITH) != RFLAGS_ARITH;

@@ -99,6 +99,8 @@ static void on_kick(int signal, siginfo_t *info, void *context)
     }
 }
 
+enum { RISK_BYTES = 48 };                       /* no instruction's host code is longer */
+
 static bool may_misalign(const Insn *insn)
 {
     return insn_row(insn)->properties & ROW_ALIGNED || insn_row(insn)->op == OP_CMPXCHG16B;
@@ -118,29 +120,30 @@ static void pass_on(int signal, siginfo_t *info, void *context)
     }
 }
 
+static const BlockRisk *find_risk(const Translator *jit, const Block *block, uintptr_t host)
+{
+    const uint32_t offset = host - (uintptr_t)jit->run;
+    const BlockRisk *found = NULL;
+
+    for (unsigned i = 0; i < block->risk_count && block->risks[i].at <= offset; i++) {
+        found = &block->risks[i];
+    }
+    return found && offset - found->at < RISK_BYTES ? found : NULL;
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     CpuExec *exec = thread_exec;
     Translator *jit = exec ? &exec->jit : NULL;
     Block *block = jit && jit->enabled ? cache_find(jit, regs[MACHINE_RIP]) : NULL;
-    int number = block ? cache_insn(jit, block, regs[MACHINE_RIP]) : -1;
+    const BlockRisk *risk = block ? find_risk(jit, block, regs[MACHINE_RIP]) : NULL;
 
-    if (number < 0 || (signal != SIGFPE && !may_misalign(&block->insns[number]))) {
+    if (!risk || (signal != SIGFPE && !may_misalign(&block->insns[risk->number]))) {
         pass_on(signal, info, context);
         return;
     }
-    if (!(block->starts[number] & STARTS_FLAGS_SAVED)) {
-        uint64_t f = regs[REG_EFL];
-        jit->flags = (f & 0xd5) << 8 | (f >> 11 & 1);
-    }
-    /* As if the block had called the interpreter: it goes on at the return address + 5. */
-    uintptr_t next = (uintptr_t)jit->run + (block->starts[number + 1] & ~STARTS_FLAGS_SAVED);
-    regs[REG_RSP] -= 8;
-    *(uintptr_t *)regs[REG_RSP] = next - 5;
-    regs[REG_R11] = (greg_t)number << INFO_INSN_SHIFT;
-    jit->block = block;
-    regs[MACHINE_RIP] = (greg_t)(uintptr_t)jit->interpret_stub;
+    regs[MACHINE_RIP] = (greg_t)(uintptr_t)jit->run + risk->stub;
 }
 
 static void *install(void *unused)

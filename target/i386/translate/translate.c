@@ -204,18 +204,18 @@ static void emit_return(BlockCode *b)
     emit_load64(e, H_R11, HOST_GS(JIT_OFF(return_key)));
     EMIT(e, 0x4d, 0x01, 0xd3);                                  /* add r11, r10 */
     emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
-    b->return_miss = emit_jcc(e, CC_NE);
+    b->return_miss[b->return_miss_count++] = emit_jcc(e, CC_NE);
     emit8(e, 0xc3);
     b->ended = true;
 }
 
 /* The host's stack says otherwise: perhaps one CALL has not been returned from (CALL and POP); else by the table. */
-static void emit_return_miss(BlockCode *b)
+static void emit_return_miss(BlockCode *b, uint8_t *from)
 {
     Emitter *e = &b->e;
     uint8_t *other, *empty;
 
-    emit_patch32(b->return_miss, e->at);
+    emit_patch32(from, e->at);
     emit_op_mem(e, OP64(0x3b), H_RSP, HOST_GS(JIT_OFF(stack_begin)));
     empty = emit_jcc(e, CC_E);
     emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 16));
@@ -424,6 +424,7 @@ static bool translate_branch(BlockCode *b, const Insn *insn)
     int64_t offset = next_offset(b, insn) + insn->imm;
     bool relative = row->imm_kind[0] && row->op != OP_RET;
     uint64_t rip = (b->block->lin & TLB_PAGE_MASK) + offset;
+    HostMem at;
 
     if (!b->mode64) {                           /* as far away as it can be, in the direction that does not wrap */
         offset = (int64_t)(uint32_t)rip - (int64_t)(b->block->lin & TLB_PAGE_MASK);
@@ -473,9 +474,8 @@ static bool translate_branch(BlockCode *b, const Insn *insn)
         emit_return_point(b, insn);
         return true;
     case OP_RET:
-        stack_address(b, 0);
-        check_address(b, insn->size, false);
-        emit_op_mem(e, word_op(b, 0x8b), H_R10, HOST_BASE(H_R10, 0));
+        at = stack_operand(b, 0, false);
+        emit_op_mem(e, word_op(b, 0x8b), H_R10, at);
         move_stack_pointer(b, insn->size + (uint16_t)insn->imm);
         flags_save(&b->flags, e);
         emit_return(b);
@@ -735,7 +735,7 @@ static void emit_slow_paths(BlockCode *b)
         unsigned number = s->info >> INFO_INSN_SHIFT;
         uint8_t *next = s->group ? b->groups[s->group - 1].start
                       : s->next  ? s->next
-                                 : jit->write + (b->starts[number + 1] & ~STARTS_FLAGS_SAVED);
+                                 : jit->write + b->starts[number + 1];
 
         emit_patch32(s->from, e->at);
         emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, s->tag));
@@ -745,6 +745,27 @@ static void emit_slow_paths(BlockCode *b)
         emit_patch32(emit_call(e), b->tail_slow);
         emit_patch32(emit_jmp(e), s->retry);
         emit_patch32(emit_jmp(e), next);
+    }
+}
+
+/* What an instruction raises by itself, the interpreter finds again. Both copies of a group go on in the second. */
+static void emit_risk_stubs(BlockCode *b)
+{
+    Block *block = b->block;
+    Emitter *e = &b->e;
+    const Translator *jit = &b->cpu->exec->jit;
+
+    block->risk_count = b->risk_count;
+    for (unsigned i = 0; i < b->risk_count; i++) {
+        Risk *r = &b->risks[i];
+        uint32_t next = b->copy_starts[r->number + 1] ? b->copy_starts[r->number + 1] : b->starts[r->number + 1];
+
+        block->risks[i] = (BlockRisk){ .at = code_offset(b, r->at), .stub = code_offset(b, e->at), .number = r->number };
+        flags_save(&r->flags, e);
+        emit_imm32(e, H_R11, r->number << INFO_INSN_SHIFT);
+        emit_patch32(emit_call(e), b->tail_interpret);
+        EMIT(e, 0x0f, 0x1f, 0x44, 0, 0);
+        emit_patch32(emit_jmp(e), jit->write + next);
     }
 }
 
@@ -768,8 +789,8 @@ static void emit_exit_stubs(BlockCode *b)
         emit_imm32(e, H_R11, i);
         emit_patch32(emit_jmp(e), exit->flags & EXIT_SAVED ? b->tail_exit_saved : b->tail_exit);
     }
-    if (b->return_miss) {
-        emit_return_miss(b);
+    for (unsigned i = 0; i < b->return_miss_count; i++) {
+        emit_return_miss(b, b->return_miss[i]);
     }
     if (b->stack_full) {                        /* all that is on the host's stack is forgotten */
         emit_patch32(b->stack_full, e->at);
@@ -884,7 +905,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->mode64 = cpu->mode_flags & MODE_CS64;
     b->slow_count = b->exit_count = b->far_count = b->group_count = b->dispatch_miss_count = 0;
     b->group.active = b->single = false;
-    b->return_miss = b->stack_full = NULL;
+    b->return_miss_count = b->risk_count = 0;
+    b->stack_full = NULL;
+    memset(b->copy_starts, 0, (block->count + 1) * sizeof b->copy_starts[0]);
     b->ended = false;
     b->cold_at = jit->write + jit->code_used;
     b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->code_size };
@@ -939,6 +962,10 @@ bool translate_block(CpuX86 *cpu, Block *block)
     group_emit_copies(b);
     emit_slow_paths(b);
     emit_exit_stubs(b);
+    /* In the arena behind the decoded instructions: block.c keeps room there. */
+    block->exits = (BlockExit *)(block->insns + block->count);
+    block->risks = (BlockRisk *)(block->exits + b->exit_count);
+    emit_risk_stubs(b);
     if (b->e.overflow) {
         return false;
     }
@@ -949,9 +976,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     block->code_start = code_offset(b, entry);
     block->cold_start = code_offset(b, block_address);
     block->code_bytes = code_end - entry + (b->e.at - block_address);
-    /* In the arena behind the decoded instructions: block.c keeps room there. */
-    block->exits = (BlockExit *)(block->insns + block->count);
-    block->starts = (uint32_t *)(block->exits + b->exit_count);
+    block->starts = (uint32_t *)(block->risks + b->risk_count);
     block->exit_count = b->exit_count;
     memcpy(block->exits, b->exits, b->exit_count * sizeof(BlockExit));
     memcpy(block->starts, b->starts, (block->count + 1) * sizeof(uint32_t));

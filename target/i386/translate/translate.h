@@ -31,7 +31,8 @@ typedef struct BlockExit {
 } BlockExit;
 
 enum { EXIT_EFLAGS = 1, EXIT_SAVED = 2 };
-enum { STARTS_FLAGS_SAVED = 1u << 31 };         /* with the offset: at what may fault there, flags are in Translator */
+/* Where host code that may raise begins, and what then runs: offsets in the code memory. In order of `at`. */
+typedef struct BlockRisk { uint32_t at, stub; uint8_t number; } BlockRisk;
 
 /** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */
 bool translator_init(CpuX86 *cpu, size_t code_bytes);
