@@ -549,6 +549,29 @@ static void test_row(const void *data)
     }
 }
 
+/* With CR0.NE clear and IGNNE# set, a pending x87 exception is told outside and the instruction runs. */
+static void test_ignored_x87(void)
+{
+    /* FNINIT; FLDCW [BARE_DATA]; FLD1; FLDZ; FDIVP; FLD1; FNSTSW AX; HLT */
+    static const uint8_t code[] = { 0xdb, 0xe3, 0xd9, 0x2c, 0x25, 0, 0, 4, 0, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, 0xd9, 0xe8, 0xdf, 0xe0,
+                                    0xf4 };
+    CpuX86 *cpu = bare.cpu[0];
+
+    for (unsigned i = 0; i < 4; i++) {
+        bool ne = i & 1;
+
+        bare_jit(cpu, i & 2);
+        bare_reset(cpu, BARE_LONG);
+        bare_st32(BARE_DATA, 0x37b);            /* division by zero is not masked */
+        bare_code(BARE_CODE, code, sizeof code);
+        cpu->cr0 = ne ? cpu->cr0 : cpu->cr0 & ~(uint64_t)CR0_NE;
+        check_int(bare_run(cpu), ==, ne ? VECTOR_MF : VECTOR_NONE, "FLD1 after a division by zero, NE %d", ne);
+        if (!ne) {
+            check_int(cpu->regs[R_RAX] & 0x3884, ==, 0x2884, "the exception stays pending and the value was pushed");
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -558,5 +581,6 @@ int main(int argc, char **argv)
         g_strdelimit(path + 12, "/", '-');
         g_test_add_data_func(path, &cases[i], test_row);
     }
+    g_test_add_func("/exceptions/ignored-x87", test_ignored_x87);
     return g_test_run();
 }

@@ -320,6 +320,23 @@ static void test_arena_full(void)
     exec->arena_bytes = bytes;
 }
 
+/* The first store of a REP over itself changes what runs next. */
+static void test_rep_becomes_halt(void)
+{
+    CpuX86 *cpu = bare.cpu[0];
+
+    for (unsigned jit = 0; jit < 2 && bare_jit(cpu, jit); jit++) {
+        bare_reset(cpu, BARE_LONG);
+        BARE_CODE_AT(BARE_CODE, 0xf3, 0xaa, 0xcc);      /* REP STOSB */
+        cpu->regs[R_RAX] = 0xf4;
+        cpu->regs[R_RCX] = 16;
+        cpu->regs[R_RDI] = BARE_CODE;
+        check_int(bare_run(cpu), ==, VECTOR_NONE, "halts");
+        check_int(cpu->rip, ==, BARE_CODE + 1, "in the place of the REP");
+        check_int(cpu->regs[R_RCX], ==, 15, "after one store");
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -330,6 +347,7 @@ int main(int argc, char **argv)
     g_test_add_func("/smc/alias", test_alias);
     g_test_add_func("/smc/alias-execution", test_alias_execution);
     g_test_add_func("/smc/rep", test_rep_over_itself);
+    g_test_add_func("/smc/rep-becomes-halt", test_rep_becomes_halt);
     g_test_add_func("/smc/crossing", test_crossing_instruction);
     g_test_add_func("/smc/data-beside-code", test_data_beside_code);
     g_test_add_func("/smc/page-given-back", test_page_given_back);

@@ -150,6 +150,23 @@ static void fill(uint8_t *to, uint64_t v, uint64_t bytes, unsigned bits)
     }
 }
 
+/* Is @host in a page of the code that is running? Stores there are done one by one, so that they take effect at once. */
+static bool is_own_code(const CpuX86 *cpu, const uint8_t *host)
+{
+    const Block *b = cpu->exec ? cpu->exec->block : NULL;
+    const uintptr_t page = ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
+
+    return b && b->page &&
+           (!(((uintptr_t)host ^ (uintptr_t)b->host) & page) || !(((uintptr_t)host ^ (uintptr_t)b->host2) & page));
+}
+
+static bool own_code_changed(const CpuX86 *cpu)
+{
+    const Block *b = cpu->exec ? cpu->exec->block : NULL;
+
+    return b && b->page && !block_current(b);
+}
+
 /* As many elements as one look-up serves, at most @count; pointers moved. 0: cannot. */
 static ALWAYS_INLINE uint64_t bulk_write(CpuX86 *cpu, const Insn *insn, StringOp op, unsigned bits, uint64_t count)
 {
@@ -168,7 +185,7 @@ static ALWAYS_INLINE uint64_t bulk_write(CpuX86 *cpu, const Insn *insn, StringOp
         return 0;
     }
     uint8_t *dest = cpu_rmw_begin(cpu, to, 1, R_ES, &place);
-    if (!dest) {
+    if (!dest || (place.ram && is_own_code(cpu, dest))) {
         return 0;
     }
     if (op == STRING_MOVS) {
@@ -239,6 +256,7 @@ static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, uns
 
     while (count) {
         uint64_t done = 0;
+        bool changed = false;
         if (step > 0 && count > 1 && !slow) {
             if (op == STRING_MOVS || op == STRING_STOS) {
                 done = bulk_write(cpu, insn, op, bits, count);
@@ -251,6 +269,7 @@ static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, uns
             advance(cpu, insn, op, step);
             done = 1;
             until_poll--;
+            changed = (op == STRING_MOVS || op == STRING_STOS || op == STRING_INS) && own_code_changed(cpu);
         } else {
             until_poll = 0;
         }
@@ -259,7 +278,7 @@ static ALWAYS_INLINE void string(CpuX86 *cpu, const Insn *insn, StringOp op, uns
         if (count == 0 || (compares(op) && flag_zf(cpu) != while_equal)) {
             break;
         }
-        if (slow && (cpu->exec->stepping || cpu->exec->debug_hits)) {
+        if (changed || (slow && (cpu->exec->stepping || cpu->exec->debug_hits))) {
             let_in(cpu, insn);
         }
         if (until_poll == 0 || op == STRING_INS || op == STRING_OUTS) {

@@ -47,8 +47,17 @@ static void note_pointers(CpuX86 *cpu, const Insn *insn, bool memory, uint64_t o
 static uint64_t execute(CpuX86 *cpu, const Insn *insn, void *mem, bool memory, uint64_t off)
 {
     uint64_t fdp = cpu->fpu.fx.fdp, flags = flags_get(cpu) | RFLAGS_FIXED1;
+    uint16_t ignored = 0;
 
+    if (UNLIKELY(cpu->fpu.fx.fsw & FSW_ES)) {   /* CR0.NE is clear; the host's own would not run the instruction */
+        ignored = cpu->fpu.fx.fsw & ~cpu->fpu.fx.fcw & FSW_EXCEPTIONS;
+        cpu->fpu.fx.fsw &= ~(ignored | FSW_ES | FSW_B);
+    }
     flags = ((NativeStub *)insn->host)(cpu, mem, (void *)(uintptr_t)flags, NULL, NULL, NULL) >> 8;
+    if (UNLIKELY(ignored)) {
+        cpu->fpu.fx.fsw |= ignored;
+        x87_update_summary(cpu);
+    }
     cpu->fpu.fx.fdp = fdp;
     note_pointers(cpu, insn, memory, off);
     return flags;

@@ -51,11 +51,11 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     }
 }
 
-/* stmxcsr guest; ldmxcsr host; emms; vzeroupper; mov eax, status; ret. RDI is the vCPU all through a stub. */
+/* stmxcsr guest; ldmxcsr host; fnclex; emms; vzeroupper; mov eax, status; ret. RDI is the vCPU all through a stub. */
 static size_t emit_exit(uint8_t *p, uint8_t status)
 {
     static const uint8_t load_host[] = {
-        0x68, HOST_MXCSR & 0xff, HOST_MXCSR >> 8, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x59, 0x0f, 0x77
+        0x68, HOST_MXCSR & 0xff, HOST_MXCSR >> 8, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x59, 0xdb, 0xe2, 0x0f, 0x77
     };
     uint8_t *start = p;
     uint32_t at = offsetof(CpuX86, fpu.mxcsr);

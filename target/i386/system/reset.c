@@ -51,6 +51,9 @@ void cpu_x86_reset(CpuX86 *cpu, bool init)
 
     cpu->smm = cpu->nmi_blocked = cpu->in_hlt = cpu->in_shutdown = cpu->monitor_armed = false;
     cpu->interrupt_shadow = 0;
+    if (cpu->exec) {
+        cpu->exec->debug_hits = 0;              /* held back by a MOV SS */
+    }
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
     memset(cpu->trail, 0, sizeof *cpu->trail);
     cpu->wait_for_sipi = !bsp;
