@@ -58,6 +58,11 @@ struct StateField {
 #define STATE_U64_ARRAY(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_U64, S, f, uint64_t, ##__VA_ARGS__)
 /* A uint8_t array, as STATE_U8_ARRAY. */
 #define STATE_BYTES(S, f, ...) STATE_ARRAY_ROW(STATE_KIND_BYTES, S, f, uint8_t, ##__VA_ARGS__)
+/* The same of a uint8_t array of arrays, as one run of bytes. */
+#define STATE_BYTES2(S, f, ...) \
+    { .name = #f, .kind = STATE_KIND_BYTES, .count = sizeof(((S *)0)->f), \
+      .offset = offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f[0][0]), uint8_t) ? 1 : -1]), \
+      ##__VA_ARGS__ }
 /* An allocated uint8_t * of @max bytes, of which the uint32_t @len_f are in use. */
 #define STATE_BUFFER(S, f, len_f, max, ...) \
     { .name = #f, .kind = STATE_KIND_BUFFER, .offset = STATE_OFFSET(S, f, uint8_t *), .count = max, \

@@ -15,6 +15,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "core/option.h"
+#include "core/vm.h"
 
 #define ACCESS_MAX_BYTES (16u << 20)            /* of one read or write command */
 #define LINE_MAX_BYTES (3u * ACCESS_MAX_BYTES)
@@ -347,8 +348,7 @@ static bool collect_device(Object *obj, void *list)
     return true;
 }
 
-/* What a migration does to devices: saves all, resets the machine, loads all. Memory stays as it is. */
-static bool run_state_cycle(Server *s, char **words, const uint64_t *numbers, GError **err)
+static bool cycle_devices(unsigned *count, GError **err)
 {
     g_autoptr(GPtrArray) devices = g_ptr_array_new();
     g_autoptr(GPtrArray) saved = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
@@ -370,8 +370,25 @@ static bool run_state_cycle(Server *s, char **words, const uint64_t *numbers, GE
             return false;
         }
     }
-    reply(s, "OK %u", devices->len);
+    *count = devices->len;
     return true;
+}
+
+/* What a migration does to devices: saves all, resets the machine, loads all. Memory stays as it is. */
+static bool run_state_cycle(Server *s, char **words, const uint64_t *numbers, GError **err)
+{
+    unsigned count;
+    bool running = vm_running();
+
+    cpus_pause_all();
+    bool done = cycle_devices(&count, err);
+    if (running) {
+        cpus_resume_all();
+    }
+    if (done) {
+        reply(s, "OK %u", count);
+    }
+    return done;
 }
 
 /* Commands */

@@ -156,6 +156,7 @@ struct CpuX86 {
     uint64_t lazy_result, lazy_aux;             /* arithmetic flags, see exec/flags.h */
     uint32_t lazy_carry;
     uint64_t rflags;                            /* everything but the arithmetic flags, which are 0 here; bit 1 set */
+    uint64_t rflags_saved;                      /* all of them, while state is saved or loaded */
     uint32_t mode_flags;
     uint32_t tlb_index;                         /* of the current privilege: exec/exec.h, cpu_select_tlb() */
     struct TlbEntry *tlb;                       /* the table of that index */

@@ -57,6 +57,8 @@ void svm_reset(CpuX86 *cpu);
 /** svm_enter_smm, svm_leave_smm: a guest that SMM interrupts is put aside. */
 void svm_enter_smm(CpuX86 *cpu);
 void svm_leave_smm(CpuX86 *cpu);
+/** svm_loaded: SvmState came from outside: checks it (false: impossible) and follows it with the TLB. */
+bool svm_loaded(CpuX86 *cpu);
 
 /* CR8 of a guest under V_INTR_MASKING is V_TPR. */
 static inline bool svm_owns_cr8(const CpuX86 *cpu) { return cpu->svm.guest && cpu->svm.int_ctl & V_INTR_MASKING; }

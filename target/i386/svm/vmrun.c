@@ -46,6 +46,20 @@ void svm_enter_smm(CpuX86 *cpu)
 
 static uint64_t nested_root(const SvmState *s) { return s->nested ? s->nested_cr3 : UINT64_MAX; }
 
+bool svm_loaded(CpuX86 *cpu)
+{
+    SvmState *s = &cpu->svm;
+    bool guest = s->guest || s->smm_guest;
+
+    if (guest && (!cpu_has(cpu, FEATURE_SVM) || !s->asid || s->asid >= ASIDS || s->nested_cr3 >> cpu->maxphyaddr)) {
+        return false;
+    }
+    svm_set_gif(cpu, s->gif);
+    cpu_tlb_world(cpu, s->guest ? s->asid : 0, s->guest ? nested_root(s) : 0);
+    cpu_tlb_flush_worlds(cpu);
+    return true;
+}
+
 void svm_leave_smm(CpuX86 *cpu)
 {
     SvmState *s = &cpu->svm;

@@ -19,6 +19,7 @@
 #include "target/i386/translate/translate.h"
 #include "target/i386/system/apic_state.h"
 #include "target/i386/system/cpu_models.h"
+#include "target/i386/system/system.h"
 #include "target/i386/system/death.h"
 
 #define TSC_KHZ_DEFAULT 1000000
@@ -450,5 +451,6 @@ const DeviceType x86_cpu_type = {
     .name = "x86_64-cpu", .parent = &cpu_type.type, .size = sizeof(CpuX86), .is_abstract = true, .not_user_creatable = true,
     .description = "x86 processor", .properties = cpu_properties, .init = x86_cpu_init, .finalize = x86_cpu_finalize,
     .realize = x86_cpu_realize, .reset = x86_cpu_device_reset,
+    .state = x86_cpu_state, .pre_save = x86_cpu_pre_save, .post_load = x86_cpu_post_load,
 };
 TYPE_REGISTER(x86_cpu_type);

@@ -147,6 +147,10 @@ uint64_t cpu_get_dr(CpuX86 *cpu, int n);
 void cpu_enter_smm(CpuX86 *cpu);
 void cpu_leave_smm(CpuX86 *cpu);
 
+/* cpu_state.c: of x86_cpu_type. */
+extern const StateField x86_cpu_state[];
+void x86_cpu_pre_save(Device *dev);
+bool x86_cpu_post_load(Device *dev, unsigned version, GError **err);
 /** cpu_cr4_valid: the bits of CR4 that this model has. */
 uint64_t cpu_cr4_valid(const CpuX86 *cpu);
 uint64_t cpu_efer_valid(const CpuX86 *cpu);             /* the same of EFER */

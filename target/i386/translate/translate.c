@@ -613,8 +613,8 @@ static bool is_plain(const BlockCode *b, const Insn *insn)
         return row->op == OP_CMC || row->op == OP_CLC || row->op == OP_STC;
     }
     if (row->bind == bind_x87control) {
-        return row->op == OP_FLDCW || row->op == OP_FNSTCW || row->op == OP_FNSTSW || row->op == OP_FNCLEX ||
-               row->op == OP_FNINIT;
+        /* FNINIT clears the pointers too, which are not in the host's unit. */
+        return row->op == OP_FLDCW || row->op == OP_FNSTCW || row->op == OP_FNSTSW || row->op == OP_FNCLEX;
     }
     return false;
 }
