@@ -54,6 +54,9 @@ struct DeviceType {
     bool (*post_load)(Device *dev, unsigned version, GError **err);
     void (*pre_save)(Device *dev);
     void (*print_info)(Device *dev, GString *out);  /* extra lines of `info qtree` */
+    void (*print_pic)(Device *dev, GString *out);   /* an interrupt controller: its part of `info pic` */
+    /* An interrupt controller: how often each of *@inputs inputs has risen, for `info irq`; NULL: not counted. */
+    const uint64_t *(*irq_counts)(Device *dev, unsigned *inputs);
 };
 
 extern const DeviceType device_type;            /* "device": abstract root */

@@ -69,6 +69,7 @@ HmpRun hmp_help, hmp_info_history;                                              
 HmpRun hmp_examine_virtual, hmp_examine_physical, hmp_print_value, hmp_port_read, hmp_port_write, hmp_sum;
 HmpRun hmp_gva2gpa, hmp_gpa2hva;                                                /* hmp_memory.c */
 HmpRun hmp_info_status, hmp_info_version, hmp_info_name, hmp_info_uuid, hmp_info_kvm, hmp_info_cpus, hmp_info_jit,
+    hmp_info_irq, hmp_info_lapic, hmp_info_pic,
        hmp_info_registers,
        hmp_info_mem, hmp_info_tlb, hmp_info_mtree, hmp_info_qtree, hmp_info_qom_tree, hmp_info_pci, hmp_info_chardev,
        hmp_info_block, hmp_info_memory_size, hmp_info_memdev, hmp_info_iothreads, hmp_info_trace_events, hmp_info_death,

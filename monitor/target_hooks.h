@@ -14,6 +14,8 @@ typedef struct MonitorTarget {
     void (*print_mem)(Cpu *cpu, GString *out);                  /* mapped ranges */
     void (*print_tlb)(Cpu *cpu, GString *out);                  /* mapped pages */
     void (*print_jit)(Cpu *cpu, GString *out);                  /* the translator's numbers */
+    void (*print_apic)(Cpu *cpu, GString *out);                 /* its local interrupt controller */
+    Cpu *(*by_apic_id)(uint64_t id);                            /* NULL: there is none of that number */
     bool (*read_virtual)(Cpu *cpu, uint64_t addr, void *buf, size_t len);       /* false: not all mapped */
     bool (*translate)(Cpu *cpu, uint64_t addr, GuestAddr *phys);
     /* Prints one instruction in @code, which lies at @addr, as the CPU's mode reads it; returns its length, 0: none. */

@@ -9,6 +9,7 @@
 
 #include "monitor/target_hooks.h"
 #include "monitor/target_x86.h"
+#include "target/i386/apic.h"
 #include "target/i386/translate/translate.h"
 
 /* Registers by name */
@@ -280,9 +281,27 @@ static char *model_name(Cpu *cpu)
     return g_str_has_suffix(name, "-x86_64-cpu") ? g_strndup(name, strlen(name) - strlen("-x86_64-cpu")) : g_strdup(name);
 }
 
+static void print_apic(Cpu *cpu, GString *out)
+{
+    apic_print(CPU_X86(cpu)->apic, out);
+}
+
+static Cpu *by_apic_id(uint64_t id)
+{
+    Cpu *cpu;
+
+    CPU_FOREACH(cpu) {
+        if (CPU_X86(cpu)->apic_id == id) {
+            return cpu;
+        }
+    }
+    return NULL;
+}
+
 const MonitorTarget monitor_target = {
     .address_digits = 16, .program_counter = program_counter, .get_register = get_register,
     .foreach_register = foreach_register, .print_registers = print_registers, .print_mem = x86_print_mem,
-    .print_tlb = x86_print_tlb, .print_jit = translator_print, .read_virtual = read_virtual, .translate = translate, .disassemble = disassemble,
+    .print_tlb = x86_print_tlb, .print_jit = translator_print, .print_apic = print_apic, .by_apic_id = by_apic_id,
+    .read_virtual = read_virtual, .translate = translate, .disassemble = disassemble,
     .model_name = model_name,
 };

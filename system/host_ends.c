@@ -65,9 +65,19 @@ static void exit_by_terminal(void)
     vm_request_shutdown(SHUTDOWN_CAUSE_HOST_UI);
 }
 
+static void save_by_terminal(void)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!block_flush_all(&err)) {
+        warn_report("%s", err->message);
+    }
+}
+
 void host_ends_setup(Config *c, const MachineType *type)
 {
     chardev_mux_exit = exit_by_terminal;
+    chardev_mux_save = save_by_terminal;
     chardevs_setup(c);
     if (type->ide_units) {
         block_drive_set_units("ide", type->ide_units);

@@ -30,6 +30,7 @@ typedef struct I8259 {
     uint8_t vector_base, lowest_priority;       /* IR after which priority 0 begins */
     uint8_t icw_step;                           /* next initialisation word expected at the odd port; 0: none */
     uint8_t icw1;
+    uint64_t rises[8];                          /* of each input; for the monitor, not guest state */
     bool auto_eoi, rotate_on_auto_eoi, special_mask, special_fully_nested, read_isr, poll;
 } I8259;
 
@@ -92,6 +93,7 @@ static void pic_set_line(void *opaque, int n, int level)
     uint8_t bit = 1 << n;
     bool was = s->lines & bit;
     s->lines = level ? s->lines | bit : s->lines & ~bit;
+    s->rises[n] += level && !was;
     if (s->elcr & bit) {
         s->irr = level ? s->irr | bit : s->irr & ~bit;
     } else if (level && !was) {
@@ -311,6 +313,20 @@ static void i8259_reset(Device *dev, ResetKind kind)
     pic_update(s);
 }
 
+static void i8259_print(Device *dev, GString *out)
+{
+    const I8259 *s = DEVICE(I8259, dev);
+    g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
+                           !s->master, s->irr, s->imr, s->isr, (s->lowest_priority + 1) & 7, s->vector_base, s->read_isr,
+                           s->elcr, s->special_fully_nested);
+}
+
+static const uint64_t *i8259_counts(Device *dev, unsigned *inputs)
+{
+    *inputs = 8;
+    return DEVICE(I8259, dev)->rises;
+}
+
 static const Property i8259_properties[] = {
     PROP_BOOL("master", I8259, master, false, "the one that the CPU is wired to"),
     { }
@@ -341,6 +357,7 @@ static const DeviceType i8259_type = {
     .name = "isa-i8259", .parent = &isa_device_type.type, .size = sizeof(I8259), .not_user_creatable = true,
     .description = "8259A interrupt controller", .properties = i8259_properties, .state = i8259_state,
     .realize = i8259_realize, .unrealize = i8259_unrealize, .reset = i8259_reset, .post_load = i8259_post_load,
+    .print_pic = i8259_print, .irq_counts = i8259_counts,
 };
 TYPE_REGISTER(i8259_type);
 
@@ -358,14 +375,4 @@ void i8259_create_pair(IsaBus *bus, IrqLine *intr, IrqLine *inputs[ISA_IRQS])
     device_connect(&pair[0]->isa.device, "", 0, intr);
     device_connect(&pair[1]->isa.device, "", 0, inputs[CASCADE_IR]);
     inputs[CASCADE_IR] = NULL;
-}
-
-void i8259_print(GString *out)
-{
-    for (int i = 0; i < 2 && pair[i]; i++) {
-        const I8259 *s = pair[i];
-        g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x "
-                               "fnm=%d\n", i, s->irr, s->imr, s->isr, (s->lowest_priority + 1) & 7, s->vector_base,
-                               s->read_isr, s->elcr, s->special_fully_nested);
-    }
 }

@@ -19,6 +19,5 @@ int i8259_acknowledge(void *unused);
  */
 bool i8259_edge_is_lost(unsigned irq);
 void i8259_set_listen_hook(void (*fn)(void *opaque, unsigned irq), void *opaque);
-void i8259_print(GString *out);                 /* info pic */
 
 #endif

@@ -34,6 +34,7 @@ typedef struct IoApic {
     uint8_t version, id, select;
     uint32_t irr;                               /* pins with a request: levels as they are, edges until sent */
     uint32_t lines;
+    uint64_t rises[IOAPIC_PINS];                /* of each pin; for the monitor, not guest state */
     uint64_t redirection[IOAPIC_PINS];
 } IoApic;
 
@@ -106,6 +107,7 @@ static void ioapic_set_pin(void *opaque, int pin, int level)
     uint32_t bit = 1u << pin;
     bool was = s->lines & bit;
     s->lines = level ? s->lines | bit : s->lines & ~bit;
+    s->rises[pin] += level && !was;
     if (s->redirection[pin] & RTE_LEVEL) {
         s->irr = level ? s->irr | bit : s->irr & ~bit;
     } else if (level && !was && !(s->redirection[pin] & RTE_MASK)) {
@@ -288,6 +290,32 @@ static bool ioapic_post_load(Device *dev, unsigned version, GError **err)
     return true;
 }
 
+static void ioapic_print(Device *dev, GString *out)
+{
+    const IoApic *s = DEVICE(IoApic, dev);
+    int index = 0;
+
+    while (index < IOAPICS_MAX - 1 && ioapics[index] != s) {
+        index++;
+    }
+    g_string_append_printf(out, "ioapic%d: ver=0x%x id=0x%02x sel=0x%02x\n", index, s->version, s->id, s->select);
+    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
+        uint64_t e = s->redirection[pin];
+        g_string_append_printf(out, "  pin %-2d 0x%016" PRIx64 " dest=%u vec=%u %s%s%s%s%s\n", pin, e,
+                               (unsigned)(e >> RTE_DEST_SHIFT), (unsigned)(e & RTE_VECTOR),
+                               e & RTE_LEVEL ? "level" : "edge", e & RTE_POLARITY_LOW ? " active-lo" : " active-hi",
+                               e & RTE_MASK ? " masked" : "", e & RTE_DEST_LOGICAL ? " logical" : " physical",
+                               e & RTE_REMOTE_IRR ? " remote-irr" : "");
+    }
+    g_string_append_printf(out, "  IRR 0x%08x\n", s->irr);
+}
+
+static const uint64_t *ioapic_counts(Device *dev, unsigned *inputs)
+{
+    *inputs = IOAPIC_PINS;
+    return DEVICE(IoApic, dev)->rises;
+}
+
 static const Property ioapic_properties[] = {
     PROP_UINT8("version", IoApic, version, 0x20, "version register: 0x11 or 0x20"),
     PROP_UINT64("base", IoApic, base, IOAPIC_BASE, "guest physical address"),
@@ -303,6 +331,7 @@ const DeviceType ioapic_type = {
     .name = "ioapic", .parent = &device_type.type, .size = sizeof(IoApic), .bus = &system_bus_type.type,
     .not_user_creatable = true, .description = "IO APIC", .properties = ioapic_properties, .state = ioapic_state,
     .realize = ioapic_realize, .unrealize = ioapic_unrealize, .reset = ioapic_reset, .post_load = ioapic_post_load,
+    .print_pic = ioapic_print, .irq_counts = ioapic_counts,
 };
 TYPE_REGISTER(ioapic_type);
 
@@ -315,21 +344,4 @@ Device *ioapic_create(GuestAddr base, IrqLine *inputs[IOAPIC_PINS])
         inputs[i] = device_input(dev, "", i);
     }
     return dev;
-}
-
-void ioapic_print(GString *out)
-{
-    for (int i = 0; i < IOAPICS_MAX && ioapics[i]; i++) {
-        const IoApic *s = ioapics[i];
-        g_string_append_printf(out, "ioapic%d: ver=0x%x id=0x%02x sel=0x%02x\n", i, s->version, s->id, s->select);
-        for (int pin = 0; pin < IOAPIC_PINS; pin++) {
-            uint64_t e = s->redirection[pin];
-            g_string_append_printf(out, "  pin %-2d 0x%016" PRIx64 " dest=%u vec=%u %s%s%s%s%s\n", pin, e,
-                                   (unsigned)(e >> RTE_DEST_SHIFT), (unsigned)(e & RTE_VECTOR),
-                                   e & RTE_LEVEL ? "level" : "edge", e & RTE_POLARITY_LOW ? " active-lo" : " active-hi",
-                                   e & RTE_MASK ? " masked" : "", e & RTE_DEST_LOGICAL ? " logical" : " physical",
-                                   e & RTE_REMOTE_IRR ? " remote-irr" : "");
-        }
-        g_string_append_printf(out, "  IRR 0x%08x\n", s->irr);
-    }
 }

@@ -24,6 +24,5 @@ void ioapic_set_listen_hook(void (*fn)(void *opaque, unsigned pin), void *opaque
  * ioapic_set_entry_hook: @entry is told what message a pin sends whenever that may have changed, @done after one or more pins.
  */
 void ioapic_set_entry_hook(void (*entry)(unsigned pin, uint64_t addr, uint32_t data), void (*done)(void));
-void ioapic_print(GString *out);                /* info pic */
 
 #endif

@@ -85,6 +85,16 @@ static void pic_reset(Device *dev, ResetKind kind)
     pic_put(s);
 }
 
+static void pic_print(Device *dev, GString *out)
+{
+    KvmPic *s = DEVICE(KvmPic, dev);
+
+    pic_pre_save(dev);
+    g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
+                           !s->master, s->pic.irr, s->pic.imr, s->pic.isr, s->pic.priority_add, s->pic.irq_base,
+                           s->pic.read_reg_select, s->pic.elcr, s->pic.special_fully_nested_mode);
+}
+
 static const Property pic_properties[] = {
     PROP_BOOL("master", KvmPic, master, false, "the one that the CPU is wired to"), {}
 };
@@ -116,6 +126,7 @@ static const DeviceType kvm_pic_type = {
     .state = pic_state,
     .reset = pic_reset,
     .pre_save = pic_pre_save,
+    .print_pic = pic_print,
     .post_load = pic_post_load,
 };
 TYPE_REGISTER(kvm_pic_type);
@@ -176,6 +187,19 @@ static void ioapic_reset(Device *dev, ResetKind kind)
     ioapic_put(s);
 }
 
+static void ioapic_print(Device *dev, GString *out)
+{
+    KvmIoApic *s = DEVICE(KvmIoApic, dev);
+
+    ioapic_pre_save(dev);
+    g_string_append_printf(out, "ioapic0: id=0x%02x sel=0x%02x\n", s->id, s->select);
+    for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
+        g_string_append_printf(out, "  pin %-2u 0x%016" PRIx64 "%s\n", i, s->redirection[i],
+                               s->redirection[i] & REDIRECTION_MASKED ? " masked" : "");
+    }
+    g_string_append_printf(out, "  IRR 0x%08x\n", s->irr);
+}
+
 static const StateField ioapic_state[] = { STATE_U64_ARRAY(KvmIoApic, redirection),
                                            STATE_U32(KvmIoApic, select),
                                            STATE_U32(KvmIoApic, id),
@@ -192,6 +216,7 @@ static const DeviceType kvm_ioapic_type = {
     .state = ioapic_state,
     .reset = ioapic_reset,
     .pre_save = ioapic_pre_save,
+    .print_pic = ioapic_print,
     .post_load = ioapic_post_load,
 };
 TYPE_REGISTER(kvm_ioapic_type);

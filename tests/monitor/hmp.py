@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import re
 import select
 import subprocess
 import sys
@@ -46,6 +47,9 @@ PRINTS = [      # line, output (a string: all of it; a tuple: parts)
     ('info qtree', ('bus: ', 'dev: ')), ('info qom-tree', ('/machine (pc-i440fx', '/peripheral')), ('info qom-tree /nope', ("'/nope'",)),
     ('info pci', ('Bus  0, device   0, function 0:', '8086:1237')), ('info block', ''), ('info kvm', ('kvm support: ',)),
     ('info memory_size_summary', ('base memory: 33554432\n',)), ('info trace-events', (' : state 0',)), ('info accelerators', ('* qtest',)),
+    ('info pic', ('ioapic0: ver=0x20 ', 'pic0: irr=00', 'pic1: irr=00')), ('info irq', ('for ioapic:\n', 'for isa-i8259:\n')),
+    ('info lapic', ('local APIC of CPU 0, id 0, xAPIC mode', 'SPIV\t 0x000000ff')), ('info lapic 0', ('local APIC of CPU 0',)),
+    ('info lapic 7', 'Error: no CPU has the APIC id 7\n'),
     ('info death', ('not died',)), ('info history', ''),
     ('help stop', 'stop|s  -- stop the guest\n'), ('help info status', ('info status  -- ',)), ('help info', ('info status', 'info version')),
     ('help', ('stop|s', 'info [subcommand]', 'xp /fmt addr')), ('?', ('stop|s',)), ('help foo', ("no command 'foo'",)), ('info', ('info status',)),
@@ -84,6 +88,16 @@ class Output(qtest.Case):
                 else:
                     for part in wanted:
                         self.assertIn(part, text)
+
+    def test_interrupts_are_counted(self):
+        def timer_counts():
+            return [int(n) for n in re.findall(r'for (?:ioapic:\n 2|isa-i8259:\n 0): (\d+)', self.m.qmp.hmp('info irq'))]
+        for command, risen in ((0x30, 0), (0x34, 1), (0x30, 1), (0x34, 2)):     # output low at once; high at once
+            self.m.outb(0x43, command)
+            counts = timer_counts() or [0, 0]
+            start = counts if command == 0x30 and not risen else start
+            self.assertEqual(counts, [n + risen for n in start], hex(command))
+        self.assertRegex(self.m.qmp.hmp('info pic'), r'pic0: irr=01 ')
 
     def test_output_has_carriage_returns(self):
         self.assertEqual(self.m.qmp('human-monitor-command', command_line='info name'), 'tested\r\n')
@@ -221,6 +235,30 @@ class Editing(unittest.TestCase):
 
 
 class Mux(unittest.TestCase):
+    def test_keys_after_the_escape(self):
+        disk = tempfile.NamedTemporaryFile()
+        self.addCleanup(disk.close)
+        disk.truncate(1 << 20)
+        t = Terminal('-serial', 'mon:stdio', '-nodefaults', '-drive', f'if=none,format=raw,file={disk.name},id=d')
+        self.addCleanup(t.close)
+        t.wait_raw()
+        t.send('\x01h')
+        help_text = t.expect('send Ctrl-A itself')
+        for key in 'hxsbtc':
+            self.assertIn(f'Ctrl-A {key}', help_text)
+        t.send('\x01c')
+        t.expect('(qemu) ')
+        t.send('\x01s')                         # writes back what disks have cached
+        t.send('inf\tstatx\x7f\t\r')            # completion and editing, as on a terminal of its own
+        t.expect('VM status: paused (prelaunch)')
+        t.expect('(qemu) ')
+        t.send('\x01t')
+        t.send('info name\rinfo status\r')
+        t.expect('] VM status')
+        t.send('\x01t')
+        t.send('\x01b\x01x')
+        self.assertEqual(t.process.wait(qtest.TIMEOUT_S), 0)
+
     def test_serial_and_monitor_share_the_terminal(self):
         t = Terminal('-serial', 'mon:stdio', '-nodefaults')
         self.addCleanup(t.close)
