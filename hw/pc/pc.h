@@ -56,6 +56,13 @@ enum { PC_FOREACH_VERSION(PC_VERSION_NAME) PC_VERSIONS };
 #undef PC_VERSION_NAME
 extern const GlobalProperty *const pc_compat[PC_VERSIONS], *const q35_compat[1 + PC_VERSIONS];
 
+/** pc_before: is the machine's version older than @version, one of PC_11_1 ...? */
+static inline bool pc_before(const PcMachine *pc, unsigned version)
+{
+    const MachineType *type = (const MachineType *)pc->machine.object.type;
+    return type->compat_blocks - pc->q35 > version + 1;
+}
+
 extern const MachineType pc_machine_type;       /* "generic-pc-machine": abstract parent of both */
 
 /** pc_on: an OnOffAuto property: @automatic is what auto means. */

@@ -108,14 +108,16 @@ static bool unsupported_property(const char *name, const char *value, GError **e
     return error_set(err, "machine property %s=%s is not supported yet", name, value);
 }
 
-/* 8259 pair and IO APIC of our own. Returns the IO APIC. */
+/* IO APIC and, unless pic=off, 8259 pair of our own. Returns the IO APIC. */
 static Device *interrupt_controllers_create(PcMachine *pc)
 {
     static IrqLine *intr;
 
-    intr = irq_lines_new(intr_changed, NULL, 1);
-    i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
-    apic_set_pic_ack(i8259_acknowledge, NULL);
+    if (pc_on(pc->pic, true)) {
+        intr = irq_lines_new(intr_changed, NULL, 1);
+        i8259_create_pair(pc->isa_bus, intr, pc->pic_inputs);
+        apic_set_pic_ack(i8259_acknowledge, NULL);
+    }
     if (accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_SPLIT) {
         kvm_irqchip_route_split();
     }
@@ -128,10 +130,6 @@ static Device *interrupt_controllers_create(PcMachine *pc)
 
 bool pc_devices_init(PcMachine *pc, GError **err)
 {
-
-    if (!pc_on(pc->pic, true)) {
-        return unsupported_property("pic", "off", err);
-    }
     if (pc_on(pc->vmport, false)) {
         return unsupported_property("vmport", "on", err);
     }

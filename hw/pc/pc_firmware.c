@@ -20,6 +20,8 @@
 #include "target/i386/cpu.h"
 
 #define GIB (1ull << 30)
+#define HYPERTRANSPORT_BASE 0xfd00000000ull
+#define HYPERTRANSPORT_BYTES (12 * GIB)
 #define PM_BASE 0x600                           /* where SeaBIOS and OVMF put the PM1 block */
 #define IOAPIC_ADDRESS 0xfec00000u
 #define SCI_IRQ 9
@@ -32,8 +34,21 @@ typedef struct __attribute__((packed)) HpetEntry {
 } HpetEntry;
 typedef struct __attribute__((packed)) HpetConfig { uint8_t count; HpetEntry entries[8]; } HpetConfig;
 
+/*
+ * AMD processors use the last 12 GiB below 1 TiB for HyperTransport; DMA that an IOMMU lets go there does not reach memory.
+ * Told to guests whose addresses reach that far, since version 7.1.
+ */
+static bool has_hypertransport_hole(const PcMachine *pc)
+{
+    const CpuX86 *cpu = CPU_X86(cpu_by_index(0));
+    return !pc_before(pc, PC_7_1) && cpu && !g_strcmp0(cpu->vendor, "AuthenticAMD") && cpu->maxphyaddr >= 40;
+}
+
 static void add_e820(PcMachine *pc)
 {
+    if (has_hypertransport_hole(pc)) {
+        fw_cfg_add_e820(pc->fw_cfg, HYPERTRANSPORT_BASE, HYPERTRANSPORT_BYTES, E820_RESERVED);
+    }
     fw_cfg_add_e820(pc->fw_cfg, 0, pc->memory.below_4g_bytes, E820_RAM);
     if (pc->memory.above_4g_bytes) {
         fw_cfg_add_e820(pc->fw_cfg, 4 * GIB, pc->memory.above_4g_bytes, E820_RAM);

@@ -135,6 +135,18 @@ class Directory(qtest.Case):
             self.assertEqual(fw.file('etc/boot-fail-wait'), b'\xff' * 4)
             self.assertEqual(fw.file('etc/system-states'), bytes([0x80, 0, 0, 0x81, 0x82, 0x80]))
 
+    def test_e820_has_the_hypertransport_hole(self):
+        hole = (0xfd00000000, 12 << 30, 2)
+        for machine, cpu, wanted in (('q35', 'qemu64', True), ('pc', 'qemu64', True), ('q35', 'EPYC,phys-bits=36', False),
+                                     ('q35', 'qemu64,phys-bits=39', False), ('q35', 'qemu64,vendor=HygonGenuine', False),
+                                     ('q35', 'kvm64', False), ('pc', 'qemu32', False), ('pc-q35-7.0', 'qemu64', False),
+                                     ('pc-i440fx-7.0', 'qemu64', False), ('pc-q35-7.1', 'qemu64', True),
+                                     ('pc-i440fx-7.1', 'qemu64', True)):
+            with self.subTest(machine=machine, cpu=cpu):
+                fw = FwCfg(self.start('-M', machine, '-cpu', cpu, '-m', '64', '-nodefaults'))
+                rows = list(struct.iter_unpack('<QQI', fw.file('etc/e820')))
+                self.assertEqual(rows, [hole] * wanted + [(0, 64 * MIB, 1)])
+
     def test_e820_is_the_ram(self):
         for board, size in (('pc', 64), ('q35', 64), ('pc', 4096), ('q35', 4096)):
             with self.subTest(board=board, mib=size):

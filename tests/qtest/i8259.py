@@ -275,6 +275,15 @@ class I8259(qtest.Case):
         self.m.qmp.event('RESET')
         self.assertEqual((self.m.inb(0x21), self.m.inb(0x4d0)), (0, 0))
 
+    def test_board_without(self):
+        for board in ('pc', 'q35'):
+            m = self.start('-M', board + ',pic=off', '-nodefaults', '-S')
+            m.outb(0x21, 0x12)
+            self.assertEqual([m.inb(port) for port in (0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1)], [0xff] * 6)
+            m.outb(0x43, 0x34)                  # the timer's output still rises into the IO APIC
+            self.assertNotIn('i8259', m.qmp.hmp('info irq'))
+            self.assertIn('for ioapic:\n 2: ', m.qmp.hmp('info irq'))
+
 
 if __name__ == '__main__':
     unittest.main()
