@@ -63,6 +63,18 @@ void bql_wait(pthread_cond_t *cond)
     bql_is_ours = true;
 }
 
+void bql_wait_until(pthread_cond_t *cond, int64_t ns)
+{
+    struct timespec until = { ns / NS_PER_S, ns % NS_PER_S };
+
+    g_assert(bql_is_ours);
+    bql_is_ours = false;
+    blocking(true);
+    pthread_cond_timedwait(cond, &bql, &until);
+    blocking(false);
+    bql_is_ours = true;
+}
+
 /* --- threads --- */
 
 typedef struct ThreadStart { void *(*fn)(void *); void *arg; char name[16]; } ThreadStart;

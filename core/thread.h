@@ -21,6 +21,8 @@ bool bql_held(void);
 /* Called with true before and false after a thread sleeps for the big lock (bql_lock(), bql_wait()); may be NULL. */
 extern void (*bql_blocking_hook)(bool blocking);
 void bql_wait(pthread_cond_t *cond);                    /* releases the BQL while waiting */
+/** bql_wait_until: the same, at most until CLOCK_REALTIME is @ns: for naps that may as well be shorter or longer. */
+void bql_wait_until(pthread_cond_t *cond, int64_t ns);
 /* Takes the lock for the rest of the scope unless this thread has it already (MMIO from a vCPU inside or outside). */
 typedef struct BqlGuard { bool taken; } BqlGuard;
 static inline BqlGuard bql_guard_enter(void) { bool t = !bql_held(); if (t) bql_lock(); return (BqlGuard){ t }; }

@@ -128,6 +128,19 @@ static void *tcg_vcpu_thread(void *arg)
     return NULL;
 }
 
+/* Code is mapped twice in any case; who asks for the contrary is told so. */
+static bool split_wx_set(Object *obj, const Property *prop, json_object *value, GError **err)
+{
+    if (!prop_kind_bool.set(obj, prop, value, err)) {
+        return false;
+    }
+    if (!TCG(obj)->split_wx) {
+        warn_report("split-wx=off has no effect: translated code is never writable and executable at one address");
+        TCG(obj)->split_wx = true;
+    }
+    return true;
+}
+
 static const Property tcg_properties[] = {
     { .name = "tb-size",
      .kind = &prop_kind_virtual,
@@ -138,7 +151,8 @@ static const Property tcg_properties[] = {
     PROP_ENUM("thread", TcgAccel, thread, THREAD_MULTI, thread_names, "str",
               "multi: a host thread per vCPU; single: one vCPU only"),
     PROP_BOOL("one-insn-per-tb", TcgAccel, one_insn_per_tb, false, "decode and run one instruction at a time"),
-    PROP_BOOL("split-wx", TcgAccel, split_wx, false, "map translated code twice, writable and executable"),
+    PROP_BOOL("split-wx", TcgAccel, split_wx, true, "translated code is mapped twice, writable and executable: always on",
+              .set = split_wx_set),
     { .name = "jit",
      .kind = &prop_kind_virtual,
      .type_name = "str",

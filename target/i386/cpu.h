@@ -177,6 +177,8 @@ struct CpuX86 {
     uint8_t interrupt_shadow;                   /* STI / MOV SS: 1 for the next instruction; 2: set by the current one */
     uint8_t sipi_vector;
     bool monitor_armed; uint64_t monitor_addr;
+    uint64_t monitor_seen;                      /* what lay there: MWAIT looks whether it still does */
+    uint32_t mwait_nap_us;                      /* how long the next MWAIT sleeps at most; 0: begins anew */
 
     /* An exception on its way from cpu_raise*() to delivery. */
     sigjmp_buf run_jmp;

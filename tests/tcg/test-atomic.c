@@ -164,6 +164,36 @@ static void test_device(void)
     bql_unlock();
 }
 
+/* One vCPU waits by MONITOR and MWAIT for a word that the other writes after a long while. */
+__asm__(".pushsection .rodata\n.intel_syntax noprefix\n.code64\n"
+        "waiter_start: inc r8; mov rax, rbx; xor ecx, ecx; xor edx, edx; monitor; cmp dword ptr [rbx], 0; jne 1f; "
+        "xor eax, eax; mwait; jmp waiter_start; 1: hlt; waiter_end:\n"
+        "writer_start: 1: dec r9; jnz 1b; mov dword ptr [rbx], 1; hlt; writer_end:\n"
+        ".att_syntax\n.popsection\n");
+extern const uint8_t waiter_start[], waiter_end[], writer_start[], writer_end[];
+
+static void test_mwait(void)
+{
+    enum { TURNS = 100000000, WRITER = 0xa000 };
+    int vectors[4];
+
+    bare_reset(bare.cpu[0], BARE_LONG);
+    bare_enter(bare.cpu[1]);
+    bare_code(BARE_CODE, waiter_start, waiter_end - waiter_start);
+    bare_code(WRITER, writer_start, writer_end - writer_start);
+    bare_st64(BARE_DATA, 0);
+    bare.cpu[0]->regs[R_RBX] = bare.cpu[1]->regs[R_RBX] = BARE_DATA;
+    bare.cpu[1]->rip = WRITER;
+    bare.cpu[1]->regs[R_R9] = TURNS;
+    bare_run_all(2, vectors);
+    check_int(vectors[0], ==, VECTOR_NONE, "who waits sees the word");
+    check_int(vectors[1], ==, VECTOR_NONE, "and who writes is not held up");
+    check_int(bare.cpu[0]->regs[R_R8], >, 0, "it looked");
+    /* A nap of 50 us at first, twice as long each time up to 10 ms: ever fewer looks, by far not one a turn. */
+    check_int(bare.cpu[0]->regs[R_R8], <, TURNS / 20000, "but mostly slept");
+    check_int(bare.cpu[0]->cpu.halted, ==, 0, "and is awake");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -172,5 +202,6 @@ int main(int argc, char **argv)
     g_test_add_func("/atomic/spin-lock", test_spin_lock);
     g_test_add_func("/atomic/cmpxchg16b", test_cmpxchg16b);
     g_test_add_func("/atomic/device", test_device);
+    g_test_add_func("/atomic/mwait", test_mwait);
     return g_test_run();
 }

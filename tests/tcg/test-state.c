@@ -168,6 +168,7 @@ static const struct { const char *name; size_t offset, bytes; } not_saved[] = {
     SPAN(mode_flags), SPAN(tlb_index), SPAN(tlb), SPAN(flat_mask), SPAN(insn), SPAN(block_end), SPAN(block_rip),
     SPAN(cr8_unused), SPAN(fpu.fx.reserved), SPAN(fpu.fx.mxcsr), SPAN(fpu.fx.mxcsr_mask), SPAN(fpu.fx.xmm_low_unused),
     SPAN(fpu.fx.pad), SPAN(fpu.xsave_header),
+    SPAN(monitor_seen), SPAN(mwait_nap_us),      /* naps */
     SPAN(run_jmp), SPAN(exception_vector), SPAN(exception_error), SPAN(exception_has_error), SPAN(old_exception), SPAN(trail),
     SPAN(kvm_x86),
     { "from the memory of SMM on: configuration", offsetof(CpuX86, smm_as), sizeof(CpuX86) - offsetof(CpuX86, smm_as) },

@@ -6,6 +6,7 @@
  * Privilege, mode and feature are checked by the decoder from the row; what is left (IOPL, CR4 bits) is checked here.
  * Spec: SDM vol. 2 under each name.
  */
+#include "core/thread.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn/operand.h"
 #include "target/i386/system/apic_state.h"
@@ -55,6 +56,14 @@ static void sleep_until_event(CpuX86 *cpu, const Insn *insn)
     cpu_leave_block(cpu);
 }
 
+static uint64_t monitored(CpuX86 *cpu)
+{
+    uint64_t word = 0;
+
+    cpu_debug_read(cpu, cpu->monitor_addr, &word, sizeof word);
+    return word;
+}
+
 static void monitor(CpuX86 *cpu, const Insn *insn)
 {
     uint64_t off = cpu->regs[R_RAX];
@@ -68,13 +77,31 @@ static void monitor(CpuX86 *cpu, const Insn *insn)
     off = insn->addr_size == 8 ? off : insn->addr_size == 4 ? (uint32_t)off : (uint16_t)off;
     cpu_ld8(cpu, insn->seg, off);
     cpu->monitor_armed = true;
-    cpu->monitor_addr = off;
+    cpu->monitor_addr = cpu_linear(cpu, insn->seg, off & ~7ull, 8, false);
+    cpu->monitor_seen = monitored(cpu);
 }
 
 /*
- * A write to the monitored line need not be seen: MWAIT may end at any time for no reason. So it gives the host CPU away once
- * and goes on, unless interrupts end it anyway and the guest is alone.
+ * Sleeps until an interrupt comes, but no longer than the guest has been idle so far: nobody sees a write to the
+ * monitored line, and MWAIT may end at any time for no reason. A write is thus noticed after at most twice the time that
+ * it let the vCPU wait, and one that waits long wakes rarely.
  */
+static void nap(CpuX86 *cpu)
+{
+    enum { SHORTEST_US = 50, LONGEST_US = 10000 };
+    BQL_GUARD();
+
+    cpu->mwait_nap_us = cpu->mwait_nap_us ? MIN(cpu->mwait_nap_us * 2, LONGEST_US) : SHORTEST_US;
+    __atomic_store_n(&cpu->cpu.halted, 1, __ATOMIC_SEQ_CST);       /* so that a kick is for halt_cond */
+    if (!exec_requested(cpu)) {
+        bql_wait_until(&cpu->cpu.halt_cond, g_get_real_time() * 1000 + cpu->mwait_nap_us * 1000ll);
+    }
+    __atomic_store_n(&cpu->cpu.halted, 0, __ATOMIC_SEQ_CST);
+    if (exec_requested(cpu)) {
+        cpu->mwait_nap_us = 0;
+    }
+}
+
 static void mwait(CpuX86 *cpu, const Insn *insn)
 {
     bool armed = cpu->monitor_armed;
@@ -87,12 +114,18 @@ static void mwait(CpuX86 *cpu, const Insn *insn)
     }
     cpu->monitor_armed = false;
     if (armed && cpu_count() == 1) {
-        sleep_until_event(cpu, insn);
+        sleep_until_event(cpu, insn);           /* DMA may write too, but tells by an interrupt that it did */
     }
-    if (cpu->exec) {
-        tcg_outside(&cpu->exec->tcg);
-        g_usleep(50);
-        tcg_inside(&cpu->exec->tcg);
+    if (!armed || !cpu->exec) {
+        return;
+    }
+    if (monitored(cpu) != cpu->monitor_seen) {
+        cpu->mwait_nap_us = 0;
+        return;
+    }
+    nap(cpu);
+    if (monitored(cpu) != cpu->monitor_seen) {
+        cpu->mwait_nap_us = 0;
     }
 }
 
