@@ -151,4 +151,24 @@ static void tray_moved(BlockBackend *blk, bool open)
     qapi_event_send_device_tray_moved(block_backend_name(blk), path, open);
 }
 
-void medium_events_init(void) { block_tray_moved_hook = tray_moved; }
+static void io_error(BlockBackend *blk, bool is_read, BlockErrorAction action, int error)
+{
+    static const IoErrorAction actions[] = {
+        [BLOCK_ERROR_IGNORE] = IO_ERROR_ACTION_IGNORE, [BLOCK_ERROR_REPORT] = IO_ERROR_ACTION_REPORT,
+        [BLOCK_ERROR_STOP] = IO_ERROR_ACTION_STOP,
+    };
+    int write_policy = blk->werror, read_policy = blk->rerror;
+    bool tells_space = write_policy == BLOCK_ON_ERROR_AUTO || write_policy == BLOCK_ON_ERROR_ENOSPC ||
+                       write_policy == BLOCK_ON_ERROR_STOP || read_policy == BLOCK_ON_ERROR_STOP;
+    g_autofree char *path = blk->dev ? object_path(blk->dev) : g_strdup("");
+
+    qapi_event_send_block_io_error(path, block_backend_name(blk), blk->root ? blk->root->node->node_name : NULL,
+                                   is_read ? IO_OPERATION_READ : IO_OPERATION_WRITE, actions[action], tells_space,
+                                   error == ENOSPC, g_strerror(error));
+}
+
+void medium_events_init(void)
+{
+    block_tray_moved_hook = tray_moved;
+    block_io_error_hook = io_error;
+}

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """PIIX3 IDE and the ATA disk: registers, PIO, bus master DMA, resets, and what a guest can do wrong."""
 import os
+import resource
+import shlex
 import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 import pc
 import qtest
@@ -748,6 +751,67 @@ class Plugging(IdeCase):
         text = self.vm.qmp.hmp('info block')
         self.assertRegex(text, r'^ide0-hd0 \(#block\d+\): .*disk\.img \(raw\)\n    Attached to:      /machine/')
         self.assertIn('Cache mode:       writeback', text)
+
+
+class HostErrors(IdeCase):
+    """The host's file cannot grow or be written beyond its 100th sector: what werror makes of it, and who is told."""
+    BAD = 150
+
+    def limited(self, policy):
+        wrapper = os.path.join(self.folder.name, 'emulator')
+        with open(wrapper, 'w') as f:
+            f.write(f'#!/bin/sh\ntrap "" XFSZ\nulimit -S -f 100\nexec {shlex.quote(os.path.abspath(qtest.emulator()))} "$@"\n')
+        os.chmod(wrapper, 0o755)
+        with unittest.mock.patch.dict(os.environ, {'RHEA_EMULATOR': wrapper}):
+            disk = self.disk(drive=f',id=d0,werror={policy}')
+        disk.enable_bus_master()
+        return disk
+
+    def write(self, disk, lba):
+        self.vm.write(0x10000, pattern(77))
+        disk.prds([(0x10000, SECTOR)])
+        disk.task(lba, 1)
+        self.vm.outb(disk.bm + 2, DMA_ERROR | INTR)
+        self.vm.outb(disk.bm, 0)
+        disk.write(COMMAND, 0xca)
+        self.vm.outb(disk.bm, START)
+
+    def io_error(self):
+        data = self.vm.qmp.event('BLOCK_IO_ERROR')['data']
+        self.assertEqual((data['device'], data['operation'], data['reason']), ('d0', 'write', 'File too large'))
+        self.assertEqual(data.get('nospace'), False if data['action'] == 'stop' else None)
+        self.assertIn('ide', self.vm.qmp('qom-get', path=data['qom-path'], property='type'))
+        self.assertTrue(data['node-name'])
+        return data['action']
+
+    def test_reported(self):
+        disk = self.limited('report')
+        self.write(disk, self.BAD)
+        self.assertEqual(self.io_error(), 'report')
+        status, _ = disk.dma_end(0)
+        self.assertTrue(status & ERR)
+        self.write(disk, 5)
+        self.assertEqual(disk.dma_end(0)[0], READY)
+        self.assertEqual(self.image_sectors(5, 1), pattern(77))
+
+    def test_ignored(self):
+        disk = self.limited('ignore')
+        self.write(disk, self.BAD)
+        self.assertEqual(self.io_error(), 'ignore')
+        self.assertEqual(disk.dma_end(0)[0], READY)
+        self.assertEqual(self.image_sectors(self.BAD, 1), pattern(self.BAD))
+
+    def test_stop_and_go_on(self):
+        disk = self.limited('stop')
+        self.write(disk, self.BAD)
+        self.assertEqual(self.io_error(), 'stop')
+        self.vm.qmp.event('STOP')
+        self.assertEqual(self.vm.qmp('query-status')['status'], 'io-error')
+        self.assertEqual(self.image_sectors(self.BAD, 1), pattern(self.BAD))
+        resource.prlimit(self.vm.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+        self.vm.qmp('cont')
+        self.assertEqual(disk.dma_end(0)[0], READY)
+        self.assertEqual(self.image_sectors(self.BAD, 1), pattern(77))
 
 
 if __name__ == '__main__':
