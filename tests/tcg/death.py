@@ -163,7 +163,8 @@ ROWS = [
 # instruction, feature named by the hint
 HINTS = [
     ('crc32b %al, %eax', 'sse4.2'), ('popcntl %eax, %eax', 'popcnt'), ('pshufb %xmm0, %xmm1', 'ssse3'),
-    ('vaddps %ymm0, %ymm1, %ymm2', 'avx'), ('andnl %eax, %ebx, %ecx', 'bmi1'), ('rdrand %eax', 'rdrand'), ('movbel (%ebx), %eax', 'movbe'),
+    ('vaddps %ymm0, %ymm1, %ymm2', 'avx'), ('andnl %eax, %ebx, %ecx', 'bmi1'), ('rdrand %eax', 'rdrand'),
+    ('movbel (%ebx), %eax', 'movbe'), ('rdpid %eax', 'rdpid'),
 ]
 
 
@@ -247,6 +248,7 @@ class Death(unittest.TestCase):
                 self.assertEqual(len(hints), 1, r.stderr)
                 self.assertIn(f'lacks {feature};', hints[0])
                 self.assertIn(f'+{feature}', hints[0])
+                self.assertIn("'" + insn[:4], hints[0].lower())
 
     def test_reboot_goes_on_without_no_reboot(self):
         # the sector counts boots in CMOS 70h and dies until the third

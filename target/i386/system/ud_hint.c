@@ -98,8 +98,10 @@ void ud_hint(CpuX86 *cpu)
     if (!__atomic_exchange_n(&said[insn.row], 1, __ATOMIC_RELAXED)) {
         g_autoptr(GString) text = g_string_new(NULL);
 
-        if (!cpu_disassemble(cpu, cpu->rip, code, avail, text)) {
-            g_string_assign(text, insn_row(&insn)->name);
+        const char *name = insn_row(&insn)->name;
+        /* The disassembler may not know it, or take it for another. */
+        if (!cpu_disassemble(cpu, cpu->rip, code, avail, text) || g_ascii_strncasecmp(text->str, name, strlen(name))) {
+            g_string_assign(text, name);
         }
         say(cpu, &insn, text->str, feature);
     }
