@@ -144,6 +144,40 @@ static void test_mutations(void)
     }
 }
 
+/* Random text of what means something to the parser. */
+static void test_random(void)
+{
+    static const char *const words[] = { "{", "}", "[", "]", ",", ":", "\"a\"", "'b'", "1", "-", "0", ".5", "e", "e+9", "true", "null",
+                                         "fals", "\"\\", "\\u", "d83d", "\\ude00", " ", "\n", "\xc3\xa9", "\xc3", "\x00", "%d",
+                                         "18446744073709551616", "{\"k\":", "[[", "]]", "}," };
+    uint32_t seed = 1;
+    unsigned good = 0;
+
+    for (unsigned n = 0; n < 200000; n++) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_autoptr(GError) err = NULL;
+
+        for (unsigned w = 0; w < 1 + n % 9; w++) {
+            seed = seed * 1664525 + 1013904223;
+            const char *word = words[(seed >> 16) % G_N_ELEMENTS(words)];
+            g_string_append_len(text, word, *word ? strlen(word) : 1);
+        }
+        g_autofree char *exact = g_memdup2(text->str, MAX(text->len, 1));
+        json_object *v = json_parse_text(exact, text->len, &err);
+        bool is_null = !v && !err;              /* the word null */
+        check_true(!v != !err || is_null, "'%s': a value or an error", text->str);
+        if (v) {
+            good++;
+            const char *said = json_object_to_json_string(v);
+            json_object *again = json_parse_text(said, strlen(said), &err);
+            check_true(again && json_object_equal(v, again), "'%s' of '%s' is the same", said, text->str);
+            json_object_put(again);
+        }
+        json_object_put(v);
+    }
+    check_int(good, >, 1000, "many are right");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -151,5 +185,6 @@ int main(int argc, char **argv)
     g_test_add_func("/json/bad", test_bad);
     g_test_add_func("/json/depth", test_depth);
     g_test_add_func("/json/mutations", test_mutations);
+    g_test_add_func("/json/random", test_random);
     return g_test_run();
 }

@@ -78,6 +78,62 @@ static void test_keyval_limits(void)
     check_true(!keyval_parse(deep->str, NULL, false, NULL, &err) && err, "100000 levels are refused");
 }
 
+/* A parsed object as keyval text again. */
+static void flatten(json_object *v, const char *key, GString *out)
+{
+    if (json_object_is_type(v, json_type_object)) {
+        json_object_object_foreach(v, name, member) {
+            g_autofree char *path = key ? g_strdup_printf("%s.%s", key, name) : g_strdup(name);
+            flatten(member, path, out);
+        }
+    } else if (json_object_is_type(v, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(v); i++) {
+            g_autofree char *path = g_strdup_printf("%s.%zu", key, i);
+            flatten(json_object_array_get_idx(v, i), path, out);
+        }
+    } else {
+        check_true(json_object_is_type(v, json_type_string), "a leaf is a string");
+        g_string_append_printf(out, "%s%s=", out->len ? "," : "", key);
+        for (const char *c = json_object_get_string(v); *c; c++) {
+            g_string_append(out, *c == ',' ? ",," : (char[]){ *c, 0 });
+        }
+    }
+}
+
+/* Random text of what means something to the parser: a value or an error, never both; and a value says itself again. */
+static void test_keyval_random(void)
+{
+    static const char *const words[] = { "a", "b", "driver", "0", "1", "2", "00", "99999999999", "-", "_x", ".", ".", ".0", "=",
+                                         "=", ",", ",", ",,", "help", "?", "on", "\"", "\xc3\xa9", "\xff", " ", "x.y", "=,", ".." };
+    uint32_t seed = 1;
+    unsigned good = 0;
+
+    for (unsigned n = 0; n < 200000; n++) {
+        g_autoptr(GString) text = g_string_new(NULL), again = g_string_new(NULL);
+        g_autoptr(GError) err = NULL, err2 = NULL;
+        bool help = false, flags;
+
+        for (unsigned w = 0; w < 1 + n % 12; w++) {
+            seed = seed * 1664525 + 1013904223;
+            g_string_append(text, words[(seed >> 16) % G_N_ELEMENTS(words)]);
+        }
+        flags = seed >> 30 & 1;
+        g_autofree char *exact = g_memdup2(text->str, text->len + 1);       /* overreads are seen */
+        json_object *v = keyval_parse(exact, seed >> 31 ? "implied" : NULL, flags, &help, &err);
+        check_true(!v != !err, "'%s': a value or an error", exact);
+        if (v && !help && json_object_object_length(v)) {
+            good++;
+            flatten(v, NULL, again);
+            json_object *v2 = keyval_parse(again->str, NULL, false, NULL, &err2);
+            check_true(v2, "'%s' of '%s' parses: %s", again->str, exact, err2 ? err2->message : "");
+            check_true(json_object_equal(v, v2), "'%s' is what '%s' was", again->str, exact);
+            json_object_put(v2);
+        }
+        json_object_put(v);
+    }
+    check_int(good, >, 5000, "many are right");
+}
+
 static void test_help(void)
 {
     static const struct {
@@ -227,6 +283,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/option/keyval", test_keyval);
     g_test_add_func("/option/keyval-limits", test_keyval_limits);
+    g_test_add_func("/option/keyval-random", test_keyval_random);
     g_test_add_func("/option/help", test_help);
     g_test_add_func("/option/sizes", test_sizes);
     g_test_add_func("/option/numbers", test_numbers);
