@@ -190,7 +190,7 @@ static int check(BlockBackend *blk, int64_t offset, int64_t bytes)
     return offset > length || bytes > length - offset ? -EIO : 0;
 }
 
-static int COROUTINE_FN run(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v, bool fua)
+static int COROUTINE_FN run_checked(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v, bool fua)
 {
     int ret = kind == REQ_FLUSH ? (blk->root ? 0 : -ENOMEDIUM) : check(blk, offset, bytes);
     unsigned flags = fua || !blk->write_cache ? BLOCK_FUA : 0;
@@ -211,6 +211,35 @@ static int COROUTINE_FN run(BlockBackend *blk, int kind, int64_t offset, int64_t
     default:
         return block_node_write_zeroes(n, offset, bytes, flags | BLOCK_MAY_UNMAP);
     }
+}
+
+/* Runs a request and takes it down. */
+static int COROUTINE_FN run(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v, bool fua)
+{
+    static const uint8_t counts[] = {
+        [REQ_READ] = BLOCK_COUNT_READ, [REQ_WRITE] = BLOCK_COUNT_WRITE, [REQ_FLUSH] = BLOCK_COUNT_FLUSH,
+        [REQ_DISCARD] = BLOCK_COUNT_DISCARD, [REQ_ZERO] = BLOCK_COUNT_WRITE,
+    };
+    BlockAccount *a = &blk->accounts[counts[kind]];
+    int64_t start = clock_ns(CLOCK_RT);
+    int ret = run_checked(blk, kind, offset, bytes, v, fua);
+
+    blk->last_end_ns = clock_ns(CLOCK_RT);
+    if (ret == -EINVAL) {
+        a->invalid++;
+        return ret;
+    }
+    a->time_ns += blk->last_end_ns - start;
+    if (ret < 0) {
+        a->failed++;
+        return ret;
+    }
+    a->operations++;
+    a->bytes += bytes;
+    if (counts[kind] == BLOCK_COUNT_WRITE) {
+        blk->highest_write = MAX(blk->highest_write, offset + bytes);
+    }
+    return ret;
 }
 
 static int COROUTINE_FN run_counted(BlockBackend *blk, int kind, int64_t offset, int64_t bytes, const IoVec *v,

@@ -163,6 +163,10 @@ const char *block_probe(const uint8_t *head, size_t len);
 
 /* ---- back ends ---- */
 
+typedef enum BlockCount { BLOCK_COUNT_READ, BLOCK_COUNT_WRITE, BLOCK_COUNT_FLUSH, BLOCK_COUNT_DISCARD, BLOCK_COUNTS } BlockCount;
+/* What a device has asked for. */
+typedef struct BlockAccount { uint64_t bytes, operations, failed, invalid; int64_t time_ns; } BlockAccount;
+
 struct BlockBackend {
     Object object;
     char *name;                                 /* -drive's id; "" for one made for a node */
@@ -173,6 +177,9 @@ struct BlockBackend {
     bool read_only;                             /* asked for, also while there is no medium */
     int werror, rerror;                         /* BlockOnError */
     unsigned in_flight;
+    BlockAccount accounts[BLOCK_COUNTS];
+    int64_t last_end_ns;                        /* of a request; 0: there was none */
+    int64_t highest_write;                      /* end of the highest write */
     DriveInfo *drive;                           /* NULL: not by -drive */
     const BlockTrayOps *tray;                   /* NULL: the medium is fixed */
     bool write_optional;                        /* BLOCK_PERM_WRITE comes and goes with media that can be written */

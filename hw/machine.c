@@ -82,6 +82,21 @@ const MachineType machine_type = {
 };
 TYPE_REGISTER(machine_type);
 
+CpuPlace machine_cpu_place(const SmpConfig *smp, unsigned index)
+{
+    CpuPlace p;
+
+    p.thread = index % smp->threads;
+    index /= smp->threads;
+    p.core = index % smp->cores;
+    index /= smp->cores;
+    p.module = index % smp->modules;
+    index /= smp->modules;
+    p.die = index % smp->dies;
+    p.socket = index / smp->dies;
+    return p;
+}
+
 /* Notifiers */
 
 typedef struct DoneNotifier { void (*fn)(void *opaque); void *opaque; } DoneNotifier;

@@ -73,11 +73,17 @@ struct Machine {
     MemoryRegion *ram;                          /* all of guest RAM */
     void (*set_boot_order)(Machine *m, const char *order);
     void (*inject_nmi)(void);
+    void (*print_roms)(Machine *m, GString *out);       /* `info roms` */
+    bool (*check_boot_order)(const char *order, GError **err);
 };
 extern Machine *current_machine;                /* NULL until made */
 /** machine_type_find: by name or alias; NULL: none. */
 const MachineType *machine_type_find(const char *name);
 void machine_type_foreach(void (*fn)(const MachineType *t, void *opaque), void *opaque);
+
+/** machine_cpu_place: where CPU @index is in the topology. */
+typedef struct CpuPlace { unsigned socket, die, module, core, thread; } CpuPlace;
+CpuPlace machine_cpu_place(const SmpConfig *smp, unsigned index);
 
 /** machine_create_cpus: -smp: realizes smp.cpus vCPUs of cpu_type with topology ids; apic ids as QEMU computes them. */
 bool machine_create_cpus(Machine *machine, GError **err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* QMP commands about disks and the nodes behind them. */
+#include <errno.h>
+#include <string.h>
+
 #include "block/node.h"
 #include "core/device.h"
 #include "qapi/qapi.h"
@@ -94,4 +97,139 @@ GPtrArray *qmp_query_block(const QueryBlockArgs *args, GError **err)
     GPtrArray *list = block_info_list_new();
     block_backend_foreach(list_backend, list);
     return list;
+}
+
+/* Statistics */
+
+static BlockDeviceStats *stats_of(const BlockBackend *blk)
+{
+    BlockDeviceStats *s = g_new0(BlockDeviceStats, 1);
+    s->timed_stats = block_device_timed_stats_list_new();
+    if (!blk) {                                 /* a node counts nothing by itself */
+        return s;
+    }
+    const BlockAccount *a = blk->accounts;
+    s->rd_bytes = a[BLOCK_COUNT_READ].bytes;
+    s->rd_operations = a[BLOCK_COUNT_READ].operations;
+    s->rd_total_time_ns = a[BLOCK_COUNT_READ].time_ns;
+    s->failed_rd_operations = a[BLOCK_COUNT_READ].failed;
+    s->invalid_rd_operations = a[BLOCK_COUNT_READ].invalid;
+    s->wr_bytes = a[BLOCK_COUNT_WRITE].bytes;
+    s->wr_operations = a[BLOCK_COUNT_WRITE].operations;
+    s->wr_total_time_ns = a[BLOCK_COUNT_WRITE].time_ns;
+    s->failed_wr_operations = a[BLOCK_COUNT_WRITE].failed;
+    s->invalid_wr_operations = a[BLOCK_COUNT_WRITE].invalid;
+    s->flush_operations = a[BLOCK_COUNT_FLUSH].operations;
+    s->flush_total_time_ns = a[BLOCK_COUNT_FLUSH].time_ns;
+    s->failed_flush_operations = a[BLOCK_COUNT_FLUSH].failed;
+    s->invalid_flush_operations = a[BLOCK_COUNT_FLUSH].invalid;
+    s->unmap_bytes = a[BLOCK_COUNT_DISCARD].bytes;
+    s->unmap_operations = a[BLOCK_COUNT_DISCARD].operations;
+    s->unmap_total_time_ns = a[BLOCK_COUNT_DISCARD].time_ns;
+    s->failed_unmap_operations = a[BLOCK_COUNT_DISCARD].failed;
+    s->invalid_unmap_operations = a[BLOCK_COUNT_DISCARD].invalid;
+    s->wr_highest_offset = blk->highest_write;
+    s->has_idle_time_ns = blk->last_end_ns != 0;
+    s->idle_time_ns = clock_ns(CLOCK_RT) - blk->last_end_ns;
+    s->account_invalid = s->account_failed = true;
+    return s;
+}
+
+/* Of @n with what is below it; @blk: who counts for it. */
+static BlockStats *node_stats(BlockNode *n, const BlockBackend *blk)
+{
+    BlockStats *b = g_new0(BlockStats, 1);
+    b->stats = stats_of(blk);
+    b->node_name = n ? g_strdup(n->node_name) : NULL;
+    for (guint i = 0; n && n->children && i < n->children->len; i++) {
+        const BlockChild *c = n->children->pdata[i];
+        if (!strcmp(c->name, "file")) {
+            b->parent = node_stats(c->node, NULL);
+        } else if (!strcmp(c->name, "backing")) {
+            b->backing = node_stats(c->node, NULL);
+        }
+    }
+    return b;
+}
+
+static void list_backend_stats(BlockBackend *blk, void *list)
+{
+    if (!blk->dev && !*blk->name) {
+        return;
+    }
+    BlockStats *b = node_stats(block_backend_node(blk), blk);
+    b->device = g_strdup(blk->name);
+    b->qdev = blk->dev ? user_name(blk) : NULL;
+    g_ptr_array_add(list, b);
+}
+
+typedef struct NodeUser { BlockNode *node; const BlockBackend *blk; } NodeUser;
+
+static void find_user(BlockBackend *blk, void *opaque)
+{
+    NodeUser *u = opaque;
+    if (block_backend_node(blk) == u->node) {
+        u->blk = blk;
+    }
+}
+
+static void list_node_stats(BlockNode *n, void *list)
+{
+    NodeUser u = { n, NULL };
+    block_backend_foreach(find_user, &u);
+    g_ptr_array_add(list, node_stats(n, u.blk));
+}
+
+GPtrArray *qmp_query_blockstats(const QueryBlockstatsArgs *args, GError **err)
+{
+    GPtrArray *list = block_stats_list_new();
+    if (args->has_query_nodes && args->query_nodes) {
+        block_node_foreach(list_node_stats, list);
+    } else {
+        block_backend_foreach(list_backend_stats, list);
+    }
+    return list;
+}
+
+/* Size */
+
+typedef struct Resize { BlockNode *node; int64_t bytes; int ret; } Resize;
+
+static void COROUTINE_FN resize_run(void *opaque)
+{
+    Resize *r = opaque;
+    r->ret = block_node_truncate(r->node, r->bytes);
+}
+
+void qmp_block_resize(const BlockResizeArgs *args, GError **err)
+{
+    BlockBackend *blk = args->device ? block_backend_find(args->device) : NULL;
+    BlockNode *n = args->node_name ? block_node_find(args->node_name) : blk ? block_backend_node(blk) : NULL;
+    if (!args->device == !args->node_name) {
+        error_set(err, "Need exactly one of 'device' and 'node-name'");
+        return;
+    }
+    if (!n) {
+        if (args->node_name) {
+            error_set(err, "Cannot find device='' nor node-name='%s'", args->node_name);
+        } else if (blk) {
+            error_set(err, "Device '%s' has no medium", args->device);
+        } else {
+            g_set_error(err, RHEA_ERROR, ERR_DEVICE_NOT_FOUND, "Device '%s' not found", args->device);
+        }
+        return;
+    }
+    if (args->size < 0) {
+        error_set(err, "Parameter 'size' expects a >0 size");
+        return;
+    }
+    Resize r = { n, (args->size + BLOCK_SECTOR_BYTES - 1) & -(int64_t)BLOCK_SECTOR_BYTES };
+    coroutine_run_sync(resize_run, &r);
+    if (r.ret == -ENOTSUP) {
+        error_set(err, "Image format driver '%s' does not support resize", block_driver_name(n));
+    } else if (r.ret == -EPERM) {
+        error_set(err, "Block node '%s' is read-only", n->node_name);
+    } else if (r.ret < 0) {
+        error_set_errno(err, -r.ret, "Could not resize '%s'", n->node_name);
+    }
 }

@@ -206,13 +206,8 @@ static bool parse_cpu(NumaConfig *numa, const OptionUse *use, Machine *m, GError
         return error_set(err, "one of socket-id, die-id, module-id, core-id, thread-id must say which CPUs");
     }
     for (unsigned i = 0; i < m->smp.max_cpus; i++) {
-        const SmpConfig *s = &m->smp;
-        unsigned rest = i, place[G_N_ELEMENTS(keys)];
-        place[4] = rest % s->threads, rest /= s->threads;
-        place[3] = rest % s->cores, rest /= s->cores;
-        place[2] = rest % s->modules, rest /= s->modules;
-        place[1] = rest % s->dies;
-        place[0] = rest / s->dies;
+        CpuPlace p = machine_cpu_place(&m->smp, i);
+        unsigned place[] = { p.socket, p.die, p.module, p.core, p.thread };
         bool match = true;
         for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
             match &= !given[k] || place[k] == wanted[k];

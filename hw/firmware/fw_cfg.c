@@ -209,6 +209,14 @@ void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_sel
     item->writable = writable;
 }
 
+void fw_cfg_foreach_file(FwCfg *fw, void (*fn)(const char *name, size_t bytes, void *opaque), void *opaque)
+{
+    for (guint i = 0; i < fw->files->len; i++) {
+        const FwCfgItem *item = g_ptr_array_index(fw->files, i);
+        fn(item->name, item->bytes ? g_bytes_get_size(item->bytes) : item->len, opaque);
+    }
+}
+
 const void *fw_cfg_file(FwCfg *fw, const char *name, size_t *len)
 {
     unsigned at;

@@ -80,6 +80,8 @@ void fw_cfg_add_fresh(FwCfg *fw, uint16_t key, FwCfgSelectFn *on_select, void *d
 typedef void FwCfgWriteFn(void *opaque, size_t start, size_t len);
 void fw_cfg_add_file_callback(FwCfg *fw, const char *name, FwCfgSelectFn *on_select, FwCfgWriteFn *on_write,
                               void *opaque, void *data, size_t len, bool writable);
+/** fw_cfg_foreach_file: name and size of each file, in order of name. */
+void fw_cfg_foreach_file(FwCfg *fw, void (*fn)(const char *name, size_t bytes, void *opaque), void *opaque);
 /** fw_cfg_file: content of a file now; NULL: there is none. Valid until it is replaced. */
 const void *fw_cfg_file(FwCfg *fw, const char *name, size_t *len);
 

@@ -14,25 +14,9 @@ static unsigned field_bits(unsigned count)
     return count > 1 ? 32 - __builtin_clz(count - 1) : 0;
 }
 
-typedef struct CpuPlace { unsigned socket, die, module, core, thread; } CpuPlace;
-
-static CpuPlace place_of(const SmpConfig *smp, unsigned index)
-{
-    CpuPlace p;
-    p.thread = index % smp->threads;
-    index /= smp->threads;
-    p.core = index % smp->cores;
-    index /= smp->cores;
-    p.module = index % smp->modules;
-    index /= smp->modules;
-    p.die = index % smp->dies;
-    p.socket = index / smp->dies;
-    return p;
-}
-
 uint32_t pc_apic_id(const SmpConfig *smp, unsigned cpu_index)
 {
-    CpuPlace p = place_of(smp, cpu_index);
+    CpuPlace p = machine_cpu_place(smp, cpu_index);
     unsigned shift = field_bits(smp->threads);
     uint32_t id = p.thread;
 
@@ -53,7 +37,7 @@ bool machine_create_cpus(Machine *machine, GError **err)
     g_assert(type && type_is_a(&type->type, &x86_cpu_type.type));
     for (unsigned i = 0; i < smp->cpus; i++) {
         CpuX86 *cpu = CPU_X86(device_new(type));
-        CpuPlace p = place_of(smp, i);
+        CpuPlace p = machine_cpu_place(smp, i);
 
         cpu->apic_id = pc_apic_id(smp, i);
         cpu->socket_id = p.socket;

@@ -3,6 +3,7 @@
  * What a PC tells its firmware, through fw_cfg: memory map, sleep states, HPET, kernel to boot, and when the machine is
  * done, ACPI and SMBIOS tables.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "hw/acpi/ich9_pm.h"
@@ -267,6 +268,27 @@ static void add_legacy_rom(PcMachine *pc)
     fw_cfg_add_option_rom(pc->fw_cfg, "kvmvapic.bin", bytes, -1);
 }
 
+static void print_option_rom(const char *name, size_t bytes, void *out)
+{
+    if (g_str_has_prefix(name, "genroms/") || g_str_has_prefix(name, "vgaroms/")) {
+        g_string_append_printf(out, "fw=%s size=0x%06zx name=\"%s\"\n", name, bytes, strchr(name, '/') + 1);
+    } else if (g_str_has_prefix(name, "etc/acpi/") || !strcmp(name, "etc/table-loader")) {
+        g_string_append_printf(out, "/rom@%s size=0x%06zx name=\"%s\"\n", name, bytes, name);
+    }
+}
+
+static void print_roms(Machine *m, GString *out)
+{
+    PcMachine *pc = PC_MACHINE(m);
+    uint64_t bytes = pc->bios.size ? memory_region_size(&pc->bios) : 0;
+
+    if (bytes) {
+        g_autofree char *name = g_path_get_basename(m->firmware ? m->firmware : "bios-256k.bin");
+        g_string_append_printf(out, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n", (uint64_t)(4 * GIB - bytes), bytes, name);
+    }
+    fw_cfg_foreach_file(pc->fw_cfg, print_option_rom, out);
+}
+
 bool pc_firmware_init(PcMachine *pc, GError **err)
 {
     Machine *m = &pc->machine;
@@ -283,6 +305,8 @@ bool pc_firmware_init(PcMachine *pc, GError **err)
     }
     pc_cmos_init(pc);
     m->set_boot_order = pc_set_boot_order;
+    m->check_boot_order = pc_check_boot_order;
+    m->print_roms = print_roms;
     m->inject_nmi = apic_nmi_all;
 
     pc->apic_id_limit = pc_apic_id(&m->smp, m->smp.max_cpus - 1) + 1;

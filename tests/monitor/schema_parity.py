@@ -20,6 +20,7 @@ LACKING = {
     'object-add!arg qom-type': (None, 'further object types come with their subsystems'),
     'query-migrate-capabilities!ret [] capability': (None, 'machines can not be migrated yet'),
     'migrate-set-capabilities!arg capabilities [] capability': (None, 'the same'),
+    'query-blockstats!ret []': ({'driver-specific'}, 'it comes with further drivers'),
     'blockdev-add!arg driver': (None, 'further block drivers come with block formats and protocols'),
     'blockdev-add!arg (file)': ({'pr-manager'}, 'it comes with SCSI passthrough'),
     'blockdev-add!arg (qcow2)': (None, 'cache sizes, encryption and external data files'),
