@@ -63,7 +63,8 @@ static inline uint64_t insn_this_rip(const CpuX86 *cpu, const Insn *i) { return 
 static inline uint64_t insn_next_rip(const CpuX86 *cpu, const Insn *i)
 {
     uint64_t rip = cpu->block_rip + i->offset + i->length;
-    return cpu->mode_flags & MODE_CS64 ? rip : cpu->mode_flags & MODE_CS32 ? (uint32_t)rip : (uint16_t)rip;
+    /* In 16-bit code too EIP counts on beyond 64 KiB: the segment's limit, not the width, ends it (SMM begins so). */
+    return cpu->mode_flags & MODE_CS64 ? rip : (uint32_t)rip;
 }
 
 /* What a row says; filled from insn.def, see its head for the columns. */
