@@ -4,7 +4,7 @@
 OVMF in flash: its shell comes up on both boards; what it keeps in its variables is there after a restart; it starts a kernel
 from a FAT disk and by -kernel; its secure-boot build, behind SMM, takes keys and then refuses what they have not signed.
 """
-
+import glob
 import os
 import re
 import shutil
@@ -15,6 +15,8 @@ import unittest
 from guest import GUESTS, Guest
 
 OVMF = '/usr/share/OVMF'
+SECURE = ['-global', 'driver=cfi.pflash01,property=secure,value=on']
+GUIDS = {'db': 'd719b2cb-3d3a-4596-a3bc-dad00e67656f', 'KEK': '8be4df61-93ca-11d2-aa0d-00e098032b8c', 'PK': '8be4df61-93ca-11d2-aa0d-00e098032b8c'}
 ESCAPES = re.compile(r'\x1b\[[0-9;]*[A-Za-z]')
 
 
@@ -59,6 +61,8 @@ class Ovmf(unittest.TestCase):
         with open(image, 'wb') as f:
             f.truncate(64 << 20)
         subprocess.run(['mkfs.vfat', image], check=True, capture_output=True)
+        if any('/' in name for _, name in files):
+            subprocess.run(['mmd', '-i', image, '::EFI', '::EFI/BOOT'], check=True)
         for path, name in files:
             subprocess.run(['mcopy', '-i', image, path, f'::{name}'], check=True)
         return ['-drive', f'format=raw,file={image}']
@@ -105,6 +109,52 @@ class Ovmf(unittest.TestCase):
                 g.prompt()
                 self.assertIn('efi', g.shell('ls /sys/firmware'))
                 self.assertIn('by=option', g.shell('cat /proc/cmdline'))
+
+    def test_secure_boot(self):
+        tools('cpio', 'openssl', 'cert-to-efi-sig-list', 'sign-efi-sig-list', 'sbsign', 'mkfs.vfat', 'mcopy')
+        program = '/usr/lib/efitools/x86_64-linux-gnu/UpdateVars.efi'
+        if not os.path.exists(program):
+            self.skipTest('no efitools')
+        if not os.path.exists(f'{GUESTS}/amd64/vmlinuz') or not glob.glob('/lib/modules/*/kernel/fs/efivarfs/efivarfs.ko'):
+            self.skipTest('no guest kernel, or not its efivarfs module')
+        folder = os.path.dirname(self.vars)
+
+        def run(*command):
+            subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        for key, signer in (('PK', 'PK'), ('KEK', 'PK'), ('db', 'KEK')):
+            run('openssl', 'req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', f'/CN=test {key}/', '-days', '3650', '-sha256', '-keyout',
+                f'{key}.key', '-out', f'{key}.crt')
+            run('cert-to-efi-sig-list', '-g', '77fa9abd-0359-4d32-bd60-28f4e78f784b', f'{key}.crt', f'{key}.esl')
+            run('sign-efi-sig-list', '-k', f'{signer}.key', '-c', f'{signer}.crt', key, f'{key}.esl', f'{key}.auth')
+        run('sbsign', '--key', 'db.key', '--cert', 'db.crt', '--output', 'signed.efi', program)
+        self.enroll(folder)
+        # From now on not even firmware's own shell starts, which nobody has signed.
+        for path, wanted in ((program, r'"UEFI QEMU HARDDISK[^\n]*\n?[^\n]*(Access Denied|Security Violation)'), (f'{folder}/signed.efi', 'Usage: ')):
+            with self.subTest(path), Guest(['-M', 'q35,smm=on', '-vga', 'std', *self.flash('OVMF_CODE_4M.secboot.fd'), *SECURE,
+                                            *self.fat((path, 'EFI/BOOT/BOOTX64.EFI'))], kernel=False, memory='256') as g:
+                m = g.expect(r'Usage: |(Access Denied|Security Violation)[^\n]*\n[^\n]*Internal Shell')
+                self.assertRegex(g.log[:m.end()], wanted)
+
+    def enroll(self, folder):
+        """While there are no keys, Linux, which no key has signed either, may set them."""
+        os.makedirs(f'{folder}/extra/keys')
+        for key in GUIDS:
+            with open(f'{folder}/{key}.auth', 'rb') as source, open(f'{folder}/extra/keys/{key}', 'wb') as f:
+                f.write(b'\x27\0\0\0' + source.read())         # kept, for boot and run time, authenticated by time
+        shutil.copy(glob.glob('/lib/modules/*/kernel/fs/efivarfs/efivarfs.ko')[0], f'{folder}/extra/keys')
+        with open(f'{folder}/extra/keys/go', 'w', encoding='ascii') as f:
+            f.write('insmod /keys/efivarfs.ko\nmount -t efivarfs none /mnt\n')
+            f.writelines(f'cat /keys/{key} >/mnt/{key}-{guid}\n' for key, guid in GUIDS.items())
+        extra = subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], input='\n'.join(['keys', 'keys/efivarfs.ko', 'keys/go', *(f'keys/{k}' for k in GUIDS)]).encode(),
+                               cwd=f'{folder}/extra', check=True, capture_output=True).stdout
+        with open(f'{GUESTS}/amd64/initrd.gz', 'rb') as source, open(f'{folder}/initrd', 'wb') as f:
+            initrd = source.read()
+            f.write(initrd + b'\0' * (-len(initrd) % 4) + extra)
+        with Guest(['-M', 'q35,smm=on', '-vga', 'std', *self.flash('OVMF_CODE_4M.secboot.fd'), *SECURE, '-kernel', f'{GUESTS}/amd64/vmlinuz',
+                    '-initrd', f'{folder}/initrd', '-append', 'console=ttyS0 panic=-1'], kernel=False, memory='512') as g:
+            g.prompt()
+            g.shell('sh -e /keys/go')                   # one short line: a terminal of 80 columns echoes it whole
+            self.assertIn('PK-', g.shell('ls /mnt'))
 
 
 if __name__ == '__main__':
