@@ -363,7 +363,7 @@ static const StateField disk_state[] = {
 };
 
 static const IdeDeviceType ide_hd_type = {
-    .name = "ide-hd", .parent = &ide_device_type.device.type, .size = sizeof(IdeDevice),
+    .name = "ide-hd", .parent = &ide_device_type.device.type, .size = sizeof(IdeDevice), .no_hotplug = true,
     .description = "virtual IDE disk", .category = CATEGORY_STORAGE, .properties = disk_properties, .state = disk_state,
     .reset_status = STATUS_DRDY | STATUS_DSC, .soft_reset_status = STATUS_DRDY | STATUS_DSC,
     .buf_bytes = IDE_BUF_BYTES, .commands = disk_commands, .realize = disk_realize, .reset = disk_reset,

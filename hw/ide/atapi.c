@@ -440,7 +440,7 @@ static const StateField cd_state[] = {
 };
 
 static const IdeDeviceType ide_cd_type = {
-    .name = "ide-cd", .parent = &ide_device_type.device.type, .size = sizeof(AtapiDevice), .init = cd_init,
+    .name = "ide-cd", .parent = &ide_device_type.device.type, .size = sizeof(AtapiDevice), .init = cd_init, .no_hotplug = true,
     .description = "virtual IDE CD-ROM", .category = CATEGORY_STORAGE, .state = cd_state, .signature_mid = 0x14,
     .signature_high = 0xeb, .reset_status = STATUS_DRDY | STATUS_DSC, .buf_bytes = ATAPI_BUF_BYTES,
     .commands = atapi_commands, .packet_buffer_done = buffer_done, .packet_dma_run = dma_run,
