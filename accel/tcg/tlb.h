@@ -20,7 +20,7 @@
 
 #include "memory/memory.h"
 
-#define TLB_BITS 10
+#define TLB_BITS 12
 #define TLB_ENTRIES (1u << TLB_BITS)
 #define TLB_PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 

@@ -42,7 +42,7 @@ typedef struct TlbPage {
     uint16_t pcid;                              /* in the low 12 bits; the world above */
     uint8_t pkey;
 } TlbPage;
-#define TLB_PAGES 4096
+#define TLB_PAGES 16384
 /*
  * Address spaces that do not see each other's translations: world 0 is what runs outside of SVM guests, the others
  * belong to one ASID at a time.

@@ -206,7 +206,7 @@ static unsigned current_pcid(const CpuX86 *cpu)
 static TlbPage *page_slot(CpuExec *exec, uint64_t lin, unsigned pcid)
 {
     uint64_t vpn = lin >> GUEST_PAGE_BITS;
-    return &exec->pages[(vpn ^ vpn >> 12 ^ pcid * 0x9e5) % TLB_PAGES];
+    return &exec->pages[(vpn ^ vpn >> 14 ^ pcid * 0x9e5) % TLB_PAGES];
 }
 
 static void second_level_drop(CpuX86 *cpu, uint64_t page)
