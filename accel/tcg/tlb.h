@@ -25,7 +25,8 @@
 #define TLB_PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 
 typedef struct TlbEntry {
-    uint64_t read_tag, write_tag, exec_tag;     /* linear page, or tlb_no_tag() */
+    uint64_t read_tag, write_tag;               /* linear page, or tlb_no_tag() */
+    uint64_t addend;                            /* linear to host address */
     uintptr_t host;                             /* host address of the page */
 } TlbEntry;
 
@@ -53,7 +54,7 @@ static inline void *tlb_host(const TlbEntry *e, uint64_t lin)
 
 static inline void tlb_entry_clear(TlbEntry *table, unsigned slot)
 {
-    table[slot] = (TlbEntry){ tlb_no_tag(slot), tlb_no_tag(slot), tlb_no_tag(slot), 0 };
+    table[slot] = (TlbEntry){ tlb_no_tag(slot), tlb_no_tag(slot), 0, 0 };
 }
 
 static inline void tlb_table_clear(TlbEntry *table)

@@ -921,7 +921,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < 3; i++) {
         uint64_t page = (uintptr_t)native_data() + i * PAGE;
 
-        cpu->tlb[tlb_slot(page)] = (TlbEntry){ page, page, tlb_no_tag(tlb_slot(page)), page };
+        cpu->tlb[tlb_slot(page)] = (TlbEntry){ page, page, 0, page };
     }
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         for (unsigned row = 0; row < insn_row_count; row++) {

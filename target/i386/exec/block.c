@@ -107,7 +107,7 @@ static Fetch fetch_from(CpuX86 *cpu, uint64_t lin)
 static const uint8_t *fetch_host(CpuX86 *cpu, uint64_t lin)
 {
     const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
-    return tlb_hit(e->exec_tag, lin, 1) ? tlb_host(e, lin) : fetch_from(cpu, lin).host;
+    return tlb_hit(cpu->exec->exec_tags[cpu->tlb_index][tlb_slot(lin)], lin, 1) ? tlb_host(e, lin) : fetch_from(cpu, lin).host;
 }
 
 static uint64_t page_after(const CpuX86 *cpu, uint64_t lin)

@@ -121,6 +121,7 @@ static inline void tlb_slot_note(TlbSlots *s, unsigned slot, bool global)
 
 struct CpuExec {
     TlbEntry tlb[TLB_COUNT][TLB_ENTRIES];
+    uint64_t exec_tags[TLB_COUNT][TLB_ENTRIES]; /* of `tlb`: linear page that may be fetched from, or tlb_no_tag() */
     uint64_t code_tags[TLB_COUNT][TLB_ENTRIES]; /* the code TLB: translator.h */
     Translator jit;
     Block *jump[JUMP_ENTRIES];                  /* never NULL */
@@ -277,6 +278,11 @@ enum { ENTRY_COLD, ENTRY_WARM };
 extern Block block_none;                        /* fits nowhere */
 /** exec_new_epoch: blocks must be found anew. */
 void exec_new_epoch(CpuExec *exec);
+static inline void exec_tlb_drop(CpuExec *exec, unsigned table, unsigned slot)
+{
+    tlb_entry_clear(exec->tlb[table], slot);
+    exec->exec_tags[table][slot] = tlb_no_tag(slot);
+}
 /* Code may be mapped to where other code was: returns are looked up again. */
 static inline void returns_forget(CpuExec *exec) { exec->jit.return_key += exec->jit.return_step; }
 static inline void code_tags_clear(CpuExec *exec, unsigned table)

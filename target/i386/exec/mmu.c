@@ -35,7 +35,7 @@ static void first_level_clear(CpuX86 *cpu, bool global)
     for (unsigned i = 0; i < TLB_COUNT; i++) {
         for (unsigned w = 0; (exec->tables_used >> i & 1) && w < TLB_ENTRIES / 64; w++) {
             for (uint64_t gone = take_slots(&exec->tlb_slots[i], w, global); gone; gone &= gone - 1) {
-                tlb_entry_clear(exec->tlb[i], w * 64 + __builtin_ctzll(gone));
+                exec_tlb_drop(exec, i, w * 64 + __builtin_ctzll(gone));
             }
             for (uint64_t gone = take_slots(&exec->code_slots[i], w, global); gone; gone &= gone - 1) {
                 code_slot_drop(exec, i, w * 64 + __builtin_ctzll(gone));
@@ -232,8 +232,8 @@ static void drop_range(CpuX86 *cpu, uint64_t start, uint64_t len)
         code_tags_clear(exec, i);
         for (unsigned slot = 0; (exec->tables_used >> i & 1) && slot < TLB_ENTRIES; slot++) {
             const TlbEntry *e = &exec->tlb[i][slot];
-            if (e->read_tag - start < len || e->write_tag - start < len || e->exec_tag - start < len) {
-                tlb_entry_clear(exec->tlb[i], slot);
+            if (e->read_tag - start < len || e->write_tag - start < len || exec->exec_tags[i][slot] - start < len) {
+                exec_tlb_drop(exec, i, slot);
             }
         }
     }
@@ -243,7 +243,7 @@ static void drop_page(CpuX86 *cpu, uint64_t page)
 {
     second_level_drop(cpu, page);
     for (unsigned i = 0; i < TLB_COUNT; i++) {
-        tlb_entry_clear(cpu->exec->tlb[i], tlb_slot(page));
+        exec_tlb_drop(cpu->exec, i, tlb_slot(page));
         code_page_drop(cpu->exec, i, page);
     }
 }
@@ -392,7 +392,8 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
     tcg_lock(&exec->tcg.lock);
     /* Under the lock: who makes writes slow clears a dirty bit first and then looks at the tables. */
     write = write && !ram_page_needs_slow_write(page->ram, page->host - page->ram->host);
-    *e = (TlbEntry){ read ? tag : none, write ? tag : none, fetch ? tag : none, (uintptr_t)page->host };
+    *e = (TlbEntry){ read ? tag : none, write ? tag : none, (uintptr_t)page->host - tag, (uintptr_t)page->host };
+    exec->exec_tags[index][tlb_slot(lin)] = fetch ? tag : none;
     tcg_unlock(&exec->tcg.lock);
     exec->tables_used |= 1u << index;
     tlb_slot_note(&exec->tlb_slots[index], tlb_slot(lin), page->rights & PAGE_GLOBAL);

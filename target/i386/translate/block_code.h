@@ -40,7 +40,8 @@ typedef struct Group {
     unsigned first, last;                       /* numbers of instructions */
     int32_t low;                                /* the range: from base + low at the first */
     unsigned span;
-    int32_t offset[BLOCK_INSNS];                /* of each one's operand from the base at the first */
+    /* of each one's operand: from the base at the first, and from what the base is there */
+    int32_t offset[BLOCK_INSNS], disp[BLOCK_INSNS];
 } Group;
 typedef struct GroupCopy {
     unsigned first, last;
@@ -93,6 +94,11 @@ static inline HostMem guest_slot(unsigned r)
 static inline bool in_memory(int guest) { return guest >= 0 && guest < REG_AH && guest_host(guest) == H_NONE; }
 #define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
 
+/**
+ * check_based: checks @size bytes at host register @base + @disp, both flags and r11 spoilt. The operand, if @at is where
+ * it begins; r10 is taken while it is used, @base may move in between.
+ */
+HostMem check_based(BlockCode *b, unsigned base, int32_t disp, unsigned size, bool write);
 /** check_address: r10 is a linear address; r10 becomes the host address of the operand there. Spoils r11 and EFLAGS. */
 void check_address(BlockCode *b, unsigned size, bool write);
 /** operand_address: flags made safe, then the linear address of the memory operand in r10. */

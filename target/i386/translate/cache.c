@@ -193,7 +193,7 @@ static void code_tag_set(CpuX86 *cpu, uint64_t page, uint32_t serial)
 {
     CpuExec *exec = cpu->exec;
     unsigned table = cpu->tlb_index, slot = tlb_slot(page);
-    bool global = cpu->tlb[slot].exec_tag == page && exec->tlb_slots[table].global[slot / 64] >> slot % 64 & 1;
+    bool global = exec->exec_tags[table][slot] == page && exec->tlb_slots[table].global[slot / 64] >> slot % 64 & 1;
 
     exec->code_tags[table][slot] = code_tag(page, serial);
     exec->tables_used |= 1u << table;

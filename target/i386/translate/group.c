@@ -124,6 +124,7 @@ void group_find(BlockCode *b)
         g->base = a.base;
         g->write |= a.write;
         g->offset[i - first] = from;
+        g->disp[i - first] = a.disp;
         g->last = i;
         members++;
         moved += a.after;
@@ -140,14 +141,15 @@ void group_find(BlockCode *b)
 HostMem group_operand(BlockCode *b)
 {
     const Group *g = &b->group;
-    Emitter *e = &b->e;
 
     if (b->number == g->first) {
-        flags_spoil(&b->flags, e);
-        emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(guest_host(g->base), g->low));
-        check_address(b, g->span, g->write);
+        flags_spoil(&b->flags, &b->e);
+        check_based(b, guest_host(g->base), g->low, g->span, g->write);
         b->slow[b->slow_count - 1].group = ++b->group_count;
         b->groups[b->group_count - 1] = (GroupCopy){ .first = g->first, .last = g->last, .flags = b->flags };
+    }
+    if (b->mode64) {
+        return (HostMem){ .base = H_R10, .index = guest_host(g->base), .disp = g->disp[b->number - g->first] };
     }
     return HOST_BASE(H_R10, g->offset[b->number - g->first] - g->low);
 }

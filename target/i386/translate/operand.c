@@ -119,10 +119,13 @@ void operand_address(BlockCode *b, const Insn *insn)
     }
 }
 
-void check_address(BlockCode *b, unsigned size, bool write)
+static int32_t tlb_table(const BlockCode *b) { return b->cpu->tlb_index * (int32_t)sizeof b->cpu->exec->tlb[0]; }
+
+/* r11 = offset of the entry for r10; r10 = offset in the page. */
+static void emit_check(BlockCode *b, unsigned size, bool write)
 {
     Emitter *e = &b->e;
-    const int32_t table = b->cpu->tlb_index * (int32_t)sizeof b->cpu->exec->tlb[0];
+    const int32_t table = tlb_table(b);
     const int32_t tag = table + (int32_t)(write ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
     SlowPath *slow = &b->slow[b->slow_count++];
 
@@ -141,10 +144,51 @@ void check_address(BlockCode *b, unsigned size, bool write)
     emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, tag));       /* xor r10, tag */
     EMIT(e, 0x49, 0x81, 0xfa);                                  /* cmp r10, page - size */
     emit32(e, GUEST_PAGE_SIZE - size);
-    slow->from = emit_jcc(e, 7);
-    emit_op_mem(e, OP64(0x03), H_R10, HOST_GS_INDEX(H_R11, table + (int32_t)offsetof(TlbEntry, host)));
+    slow->from = emit_jcc(e, CC_A);
     slow->info = size | (write ? INFO_WRITE : 0) | b->number << INFO_INSN_SHIFT;
     slow->flags = b->flags;
+}
+
+void check_address(BlockCode *b, unsigned size, bool write)
+{
+    emit_check(b, size, write);
+    emit_op_mem(&b->e, OP64(0x03), H_R10, HOST_GS_INDEX(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, host)));
+}
+
+/*
+ * In 64-bit code the operand is [addend + base + disp], so that the way from the base to it is short. Otherwise base + disp
+ * may wrap, and r10 is the address itself.
+ */
+HostMem check_based(BlockCode *b, unsigned base, int32_t disp, unsigned size, bool write)
+{
+    Emitter *e = &b->e;
+
+    if (disp || !b->mode64) {
+        emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(base, disp));
+    } else {
+        emit_mov64(e, H_R10, base);
+    }
+    if (!b->mode64) {
+        check_address(b, size, write);
+        return HOST_BASE(H_R10, 0);
+    }
+    emit_check(b, size, write);
+    emit_load64(e, H_R10, HOST_GS_INDEX(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, addend)));
+    return (HostMem){ .base = H_R10, .index = base, .disp = disp };
+}
+
+static bool is_bit_string(const Insn *insn)
+{
+    const InsnRow *row = insn_row(insn);
+    return insn_has_mem(insn) && !row->imm_kind[0] &&
+           (row->op == OP_BT || row->op == OP_BTS || row->op == OP_BTR || row->op == OP_BTC);
+}
+
+/* Can the operand be had by check_based()? */
+static bool operand_is_based(const BlockCode *b, const Insn *insn, const Operands *o)
+{
+    return b->mode64 && insn->base < 16 && guest_host(insn->base) != H_NONE && insn->index == REG_NONE &&
+           insn->seg < R_FS && insn->addr_size == 8 && !o->high_byte && !is_bit_string(insn);
 }
 
 /*
@@ -170,13 +214,6 @@ static void emit_bit_word(BlockCode *b, const Insn *insn, bool back)
     }
     emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = back || b->mode64 }, H_R10,
                 (HostMem){ .base = H_R10, .index = H_R11, .scale = log2 });
-}
-
-static bool is_bit_string(const Insn *insn)
-{
-    const InsnRow *row = insn_row(insn);
-    return insn_has_mem(insn) && !row->imm_kind[0] &&
-           (row->op == OP_BT || row->op == OP_BTS || row->op == OP_BTR || row->op == OP_BTC);
 }
 
 /* Registers */
@@ -268,7 +305,7 @@ static HostOp legacy_op(const Insn *insn, const Layout *l, const Operands *o)
 
 /* A row's VEX or EVEX prefix as the guest wrote it, with the general registers and the memory operand renamed. */
 static void emit_vector_prefix(BlockCode *b, const Insn *insn, const Layout *l, unsigned vvvv, unsigned reg, unsigned rm,
-                               const Operands *o, bool memory)
+                               unsigned index, const Operands *o, bool memory)
 {
     Emitter *e = &b->e;
     const InsnRow *row = insn_row(insn);
@@ -285,7 +322,7 @@ static void emit_vector_prefix(BlockCode *b, const Insn *insn, const Layout *l, 
             first = (first & ~0x80) | (reg & 8 ? 0 : 0x80);
         }
         if (memory || o->rm >= 0) {
-            first = (first & ~0x20) | (rm & 8 ? 0 : 0x20) | 0x40;
+            first = (first & ~0x60) | (rm & 8 ? 0 : 0x20) | (index & 8 ? 0 : 0x40);
         }
         if (o->vvvv >= 0) {
             second = (second & ~0x78) | (~vvvv & 15) << 3;
@@ -302,7 +339,7 @@ static void emit_vector_prefix(BlockCode *b, const Insn *insn, const Layout *l, 
             p0 = (p0 & ~0x80) | (reg & 8 ? 0 : 0x80);
         }
         if (memory || o->rm >= 0) {
-            p0 = (p0 & ~0x20) | (rm & 8 ? 0 : 0x20) | 0x40;
+            p0 = (p0 & ~0x60) | (rm & 8 ? 0 : 0x20) | (index & 8 ? 0 : 0x40);
         }
         EMIT(e, 0x62, p0, p1, p2);
     }
@@ -457,6 +494,16 @@ bool operands_certain(const Insn *insn, const Operands *o)
            row->op != OP_SAHF && row->op != OP_XLAT && row->op != OP_SALC;
 }
 
+/* For FDP, of an operand near a base register. */
+static void note_x87_operand(BlockCode *b, const Insn *insn)
+{
+    if (insn_row(insn)->bind == bind_x87) {
+        HostOp lea = { .opcode = 0x8d, .w = b->mode64 };
+        emit_op_mem(&b->e, lea, H_R11, HOST_BASE(guest_host(insn->base), insn->disp));
+        emit_store64(&b->e, H_R11, HOST_GS(JIT_OFF(x87_operand)));
+    }
+}
+
 static bool is_move(const InsnRow *row)
 {
     return row->op == OP_MOV || row->op == OP_MOVZX || row->op == OP_MOVSX || row->op == OP_MOVSXD;
@@ -490,10 +537,11 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     }
     if (memory && group_has(b)) {
         at = group_operand(b);
-        if (row->bind == bind_x87) {
-            emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R11, HOST_BASE(guest_host(insn->base), insn->disp));
-            emit_store64(e, H_R11, HOST_GS(JIT_OFF(x87_operand)));
-        }
+        note_x87_operand(b, insn);
+    } else if (memory && operand_is_based(b, insn, &o)) {
+        flags_spoil(&b->flags, e);
+        at = check_based(b, guest_host(insn->base), insn->disp, o.memory_bytes, o.writes_memory);
+        note_x87_operand(b, insn);
     } else if (memory) {
         operand_address(b, insn);
         if (row->bind == bind_x87) {
@@ -539,7 +587,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
             rm = borrowed;
         }
         if (vex) {
-            emit_vector_prefix(b, insn, &l, vvvv, reg, rm, &o, memory);
+            emit_vector_prefix(b, insn, &l, vvvv, reg, rm, memory && at.index != H_NONE ? at.index : 0, &o, memory);
             EMIT(e, insn->bytes[l.opcode]);
             if (row->properties & ROW_MODRM) {
                 unsigned field = o.reg >= 0 ? reg & 7 : l.modrm >> 3 & 7;

@@ -237,12 +237,6 @@ static void emit_second_page_check(BlockCode *b)
 
 /* The stack */
 
-static void stack_address(BlockCode *b, int offset)
-{
-    flags_spoil(&b->flags, &b->e);
-    emit_op_mem(&b->e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R15, offset));
-}
-
 static void move_stack_pointer(BlockCode *b, int by)
 {
     flags_register_changes(&b->flags, &b->e, 1u << H_R15);
@@ -271,9 +265,8 @@ static HostMem stack_operand(BlockCode *b, int offset, bool write)
     if (group_has(b)) {
         return group_operand(b);
     }
-    stack_address(b, offset);
-    check_address(b, b->mode64 ? 8 : 4, write);
-    return HOST_BASE(H_R10, 0);
+    flags_spoil(&b->flags, &b->e);
+    return check_based(b, H_R15, offset, b->mode64 ? 8 : 4, write);
 }
 
 static bool translate_stack(BlockCode *b, const Insn *insn)
@@ -336,19 +329,17 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
     case OP_PUSHF:
         emit_rflags(b);
         emit_store64(e, H_R11, SPARE(SPARE_TARGET));
-        stack_address(b, -word);
-        check_address(b, word, true);
+        at = stack_operand(b, -word, true);
         emit_load64(e, H_R11, SPARE(SPARE_TARGET));
-        emit_op_mem(e, word_op(b, 0x89), H_R11, HOST_BASE(H_R10, 0));
+        emit_op_mem(e, word_op(b, 0x89), H_R11, at);
         move_stack_pointer(b, -word);
         return true;
     case OP_LEAVE:
         flags_spoil(&b->flags, e);
-        emit_op_reg(e, word_op(b, 0x8b), H_R10, H_RBP);
-        check_address(b, word, false);
+        at = check_based(b, H_RBP, 0, word, false);
         flags_register_changes(&b->flags, e, 1u << H_R15 | 1u << H_RBP);
         emit_op_mem(e, word_op(b, 0x8d), H_R15, HOST_BASE(H_RBP, word));
-        emit_op_mem(e, word_op(b, 0x8b), H_RBP, HOST_BASE(H_R10, 0));
+        emit_op_mem(e, word_op(b, 0x8b), H_RBP, at);
         return true;
     }
     return false;
@@ -359,13 +350,11 @@ static bool translate_stack(BlockCode *b, const Insn *insn)
 static void push_return(BlockCode *b, const Insn *insn)
 {
     const int word = b->mode64 ? 8 : 4;
-
-    stack_address(b, -word);
-    check_address(b, word, true);
+    HostMem at = stack_operand(b, -word, true);
     flags_save(&b->flags, &b->e);
     b->flags = (FlagState){ .saved = true };
     emit_page_address(b, H_R11, next_offset(b, insn));
-    emit_op_mem(&b->e, word_op(b, 0x89), H_R11, HOST_BASE(H_R10, 0));
+    emit_op_mem(&b->e, word_op(b, 0x89), H_R11, at);
     move_stack_pointer(b, -word);
 }
 
