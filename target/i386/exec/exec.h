@@ -209,8 +209,14 @@ static inline bool mmu_is_user(unsigned index) { return index == TLB_USER || ind
 const TlbPage *mmu_page(CpuX86 *cpu, uint64_t lin, Access access, unsigned index);
 /** mmu_fill: enters @page into table @index with every permission it has there. */
 void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index);
-/** mmu_refill: enters @lin into the first level if the second knows it as plain RAM that may be accessed so. */
+/** mmu_refill: enters @lin into the first level if that takes no more than reading: plain RAM that may be accessed so. */
 bool mmu_refill(CpuX86 *cpu, uint64_t lin, bool write);
+/** mmu_host_known: mmu_host() where it need not look it up, else NULL. */
+static inline uint8_t *mmu_host_known(const CpuExec *exec, GuestAddr addr)
+{
+    const PhysRange *range = &exec->phys[addr >> 32 != 0];
+    return addr - range->base < range->len ? range->host + (addr - range->base) : NULL;
+}
 /** mmu_host: host address of physical @addr if it is RAM or ROM, else NULL. Own thread. */
 uint8_t *mmu_host(CpuX86 *cpu, GuestAddr addr, RamBlock **ram, bool *read_only);
 /** mmu_ram_written: [@offset, +@len) of @ram was stored to by this vCPU: dirty logs, decoded code. */

@@ -407,6 +407,11 @@ bool mmu_refill(CpuX86 *cpu, uint64_t lin, bool write)
     const TlbPage *page = second_level_find(cpu, lin & TLB_PAGE_MASK);
     const TlbEntry *e = &cpu->tlb[tlb_slot(lin)];
     bool user = mmu_is_user(cpu->tlb_index), smap = cpu->tlb_index == TLB_SUPER_SMAP;
+    WalkResult walk;
+
+    if (!page && mmu_walk_quiet(cpu, lin, write, &walk) && mmu_host_known(cpu->exec, walk.phys)) {
+        page = second_level_fill(cpu, lin & TLB_PAGE_MASK, &walk);
+    }
 
     /* What may not be accessed is the walk's to judge: the tables may have changed since. */
     if (!page || !page->host || (write && !(page->rights & PAGE_DIRTY)) ||

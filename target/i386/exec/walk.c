@@ -208,6 +208,42 @@ static void walk_levels(CpuX86 *cpu, const Paging *p, uint64_t lin, PageWalk *wa
     }
 }
 
+bool mmu_walk_quiet(CpuX86 *cpu, uint64_t lin, bool write, WalkResult *result)
+{
+    const Paging p = paging_of(cpu);
+    GuestAddr table = p.root & BITS(51, 12);
+    uint32_t rights = PAGE_USER | PAGE_WRITE;
+
+    if (!p.long_mode || p.nested || !cpu_is_canonical(cpu, lin)) {
+        return false;
+    }
+    for (unsigned i = !(p.cr4 & CR4_LA57); i < G_N_ELEMENTS(levels_long); i++) {
+        const unsigned shift = levels_long[i].shift;
+        const uint8_t *host = mmu_host_known(cpu->exec, cpu_a20(cpu, table + (lin >> shift & 511) * 8));
+        if (!host) {
+            return false;
+        }
+        uint64_t entry = __atomic_load_n((const uint64_t *)host, __ATOMIC_ACQUIRE);
+        bool large = shift > GUEST_PAGE_BITS && (entry & ENTRY_PS) && may_be_large(cpu, &p, shift, 8);
+        bool last = large || shift == GUEST_PAGE_BITS;
+        uint64_t wanted = ENTRY_P | ENTRY_A | (last && write ? ENTRY_D : 0);
+        if ((entry & wanted) != wanted || reserved_bits(cpu, &p, entry, shift, 8, large)) {
+            return false;
+        }
+        rights &= ~((entry & ENTRY_US ? 0 : PAGE_USER) | (entry & ENTRY_RW ? 0 : PAGE_WRITE));
+        rights |= entry & ENTRY_NX ? PAGE_NX : 0;
+        table = entry & BITS(51, 12);
+        if (last) {
+            uint64_t offset_mask = (1ull << shift) - 1;
+            rights |= ((entry & ENTRY_G) && (p.cr4 & CR4_PGE) ? PAGE_GLOBAL : 0) | (entry & ENTRY_D ? PAGE_DIRTY : 0);
+            *result = (WalkResult){ cpu_a20(cpu, (table & ~offset_mask) | (lin & offset_mask & TLB_PAGE_MASK)),
+                                    offset_mask + 1, rights, entry >> 59 & 15 };
+            return true;
+        }
+    }
+    return false;
+}
+
 static void walk_identity(CpuX86 *cpu, uint64_t lin, PageWalk *walk)
 {
     *walk = (PageWalk){ .lin = lin, .mapped = true, .phys = cpu_a20(cpu, lin), .page_bytes = GUEST_PAGE_SIZE,

@@ -82,14 +82,19 @@ typedef struct WalkResult {
     uint8_t pkey;
 } WalkResult;
 /**
- * mmu_walk: walks @lin for @access, sets A (and D for a write). Returns 0, or WALK_FAULT with the error code of the
- * #PF.
- */
-/**
  * mmu_nested_address: guest-physical @addr as an SVM host with nested paging maps it. Exits where it does not.
  */
 GuestAddr mmu_nested_address(CpuX86 *cpu, GuestAddr addr, bool write);
 #define WALK_FAULT (1u << 31)
+/**
+ * mmu_walk: walks @lin for @access, sets A (and D for a write). Returns 0, or WALK_FAULT with the error code of the
+ * #PF.
+ */
 uint32_t mmu_walk(CpuX86 *cpu, uint64_t lin, Access access, bool user, bool smap, WalkResult *result);
+/**
+ * mmu_walk_quiet: the same for four or five levels, if nothing has to be set or raised for it, and all tables are in
+ * memory that was looked up before. Else false. The rights are the caller's to judge.
+ */
+bool mmu_walk_quiet(CpuX86 *cpu, uint64_t lin, bool write, WalkResult *result);
 
 #endif
