@@ -3,7 +3,8 @@
  * file: a regular file of the host.
  *
  * Each request is one job of the worker pool, but for small reads that the page cache can answer at once: those are
- * tried first without leaving the thread (RWF_NOWAIT). `length` is ours: only writes and truncation through this node
+ * tried first without leaving the thread (RWF_NOWAIT). With aio=native reads and writes go to the kernel's queue
+ * (linux_aio.c) instead, and to a worker only what comes back from there undone. `length` is ours: only writes and truncation through this node
  * change it, and reads past it (the last, partial sector) give zeros.
  * A failed fdatasync() may have dropped dirty pages that the kernel now calls clean, so without O_DIRECT every later
  * flush fails too: data that was reported lost must not be reported safe.
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "block/file.h"
+#include "block/linux_aio.h"
 #include "core/host_fd.h"
 #include "core/thread.h"
 
@@ -161,19 +163,41 @@ static bool read_inline(FileNode *s, int64_t offset, const IoVec *v)
     return n == (ssize_t)v->size;
 }
 
+/*
+ * Reads or writes by the kernel's queue, or else by a worker: when the queue is full, the file system cannot, or the
+ * transfer was cut short.
+ */
+static int COROUTINE_FN run_transfer(FileNode *s, Job *job)
+{
+    struct iovec window[IOV_WINDOW];
+    ssize_t n = -EAGAIN;
+
+    if (s->native && job->v->count <= IOV_WINDOW) {
+        n = linux_aio_transfer(s->native, s->fd, job->kind == JOB_WRITE, window, iov_rest(job->v, 0, window),
+                               job->offset, job->fua ? RWF_DSYNC : 0);
+    }
+    if (n == (ssize_t)job->v->size) {
+        return 0;
+    }
+    if (n < 0 && n != -EAGAIN && n != -EINVAL && n != -EOPNOTSUPP) {
+        return n;
+    }
+    return worker_co_run(run_job, job);
+}
+
 static int COROUTINE_FN file_preadv(BlockNode *n, int64_t offset, const IoVec *v)
 {
     FileNode *s = (FileNode *)n;
     Job job = { JOB_READ, s->fd, offset, v->size, v };
 
-    return read_inline(s, offset, v) ? 0 : worker_co_run(run_job, &job);
+    return read_inline(s, offset, v) ? 0 : run_transfer(s, &job);
 }
 
 static int COROUTINE_FN file_pwritev(BlockNode *n, int64_t offset, const IoVec *v, unsigned flags)
 {
     FileNode *s = (FileNode *)n;
     Job job = { JOB_WRITE, s->fd, offset, v->size, v, flags & BLOCK_FUA };
-    int ret = worker_co_run(run_job, &job);
+    int ret = run_transfer(s, &job);
 
     if (ret == 0) {
         s->length = MAX(s->length, offset + (int64_t)v->size);
@@ -303,7 +327,13 @@ static bool file_open(BlockNode *n, GError **err)
     if (s->aio == AIO_NATIVE && !n->cache_direct) {
         return error_set(err, "aio=native was specified, but it requires cache.direct=on, which was not specified");
     }
+    if (s->aio == AIO_IO_URING) {
+        return error_set(err, "aio=io_uring was specified, but is not supported in this build; use threads or native");
+    }
     if (!open_fd(s, err)) {
+        return false;
+    }
+    if (s->aio == AIO_NATIVE && !(s->native = linux_aio_new(err))) {
         return false;
     }
     s->no_inline = n->cache_direct;
@@ -325,6 +355,7 @@ static void file_finalize(Object *obj)
 {
     FileNode *s = (FileNode *)obj;
 
+    linux_aio_free(s->native);
     if (s->fd >= 0) {
         close(s->fd);
     }
@@ -338,9 +369,9 @@ static const Property file_properties[] = {
     PROP_STR("filename", FileNode, filename, "path of the file"),
     PROP_ON_OFF_AUTO("locking", FileNode, locking, ON_OFF_AUTO_AUTO, "lock the image against other emulators"),
     PROP_ENUM("aio", FileNode, aio, AIO_THREADS, aio_names, "BlockdevAioOptions",
-              "how requests reach the host; all of them go through worker threads today"),
+              "how requests reach the host: threads of our own, or native: the kernel's queue (with cache.direct)"),
     PROP_INT64("aio-max-batch", FileNode, aio_max_batch, 0,
-        "most requests submitted at once; not used by worker threads"),
+        "most requests submitted at once; each is submitted as it comes"),
     PROP_BOOL("drop-cache", FileNode, drop_cache, true,
         "drop the page cache when the image is taken over in a migration"),
     PROP_BOOL("x-check-cache-dropped", FileNode, check_cache_dropped, false, "check that the page cache was dropped"),

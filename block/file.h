@@ -18,6 +18,7 @@ typedef struct FileNode {
     /* state */
     int fd;
     int64_t length;
+    struct LinuxAio *native;                    /* aio=native: linux_aio.h */
     int flush_error;                            /* -errno of the flush that failed; 0: none did */
     bool no_inline, no_zero, no_unmap;          /* what the file system turned out not to do */
     bool locks;                                 /* permissions are locks on the file */

@@ -18,6 +18,7 @@ static void test_wrong(void)
         { "an unknown cache mode names the nearest", "{'file':'@/a.img','cache':'writebak','format':'raw'}",
           "did you mean 'writeback'" },
         { "an unknown aio", "{'file':'@/a.img','aio':'fast','format':'raw'}", "aio option 'fast'" },
+        { "aio=io_uring", "{'file':'@/a.img','aio':'io_uring','format':'raw'}", "aio=io_uring was specified, but is not" },
         { "aio=native without O_DIRECT", "{'file':'@/a.img','aio':'native','format':'raw'}", "cache.direct=on" },
         { "an unknown werror", "{'if':'none','werror':'ask'}", "ask" },
         { "enospc is nothing for reads", "{'if':'none','rerror':'enospc'}", "enospc" },

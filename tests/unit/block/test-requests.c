@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "block/file.h"
 #include "tests/unit/block/fixture.h"
 
 enum { IMAGE_BYTES = 256 << 10 };
@@ -94,6 +95,54 @@ static void test_model_direct(void)
     run_model("O_DIRECT, aligned offsets", "{'driver':'raw','cache':{'direct':true},'file':" FILE_A "}}", 4096, 0);
     run_model("O_DIRECT, sectors", "{'driver':'raw','cache':{'direct':true},'file':" FILE_A "}}", 512, 0);
     run_model("O_DIRECT, any byte", FILE_A ",'cache':{'direct':true}}", 1, 0);
+}
+
+typedef struct Async { int done, ret; bool submitting; } Async;
+
+static void async_done(void *opaque, int ret)
+{
+    Async *a = opaque;
+
+    check_true(!a->submitting, "done does not run inside of the call that submits");
+    a->done++;
+    a->ret = ret;
+}
+
+/* aio=native: the same, and more requests at once than the kernel's queue takes. */
+static void test_native(void)
+{
+    enum { REQUESTS = 500, BYTES = 4096 };
+    static uint8_t buf[REQUESTS][BYTES];
+    static struct iovec iov[REQUESTS];
+    static IoVec v[REQUESTS];
+    static Async done[REQUESTS];
+
+    if (!supports_direct()) {
+        g_test_skip("no O_DIRECT in the scratch folder");
+        return;
+    }
+    run_model("native, any byte", FILE_A ",'aio':'native','cache':{'direct':true}}", 1, 0);
+    run_model("native, sectors", "{'driver':'raw','file':" FILE_A ",'aio':'native','cache':{'direct':true}}}", 512, 0);
+
+    g_autofree char *path = scratch_image("a.img", REQUESTS / 2 * BYTES - 100);
+    BlockNode *n = node_from(FILE_A ",'aio':'native','cache':{'direct':true}}", NULL);
+    check_true(((FileNode *)n)->native, "the node has the kernel's queue");
+    BlockBackend *blk = backend_on(n, BLOCK_PERM_READ | BLOCK_PERM_WRITE);
+    for (int i = 0; i < REQUESTS; i++) {
+        iov[i] = (struct iovec){ buf[i], BYTES };
+        v[i] = (IoVec){ &iov[i], 1, BYTES };
+        block_preadv(blk, i % (REQUESTS / 2 - 1) * BYTES, &v[i], async_done, &done[i]);
+    }
+    block_drain(blk);
+    for (int i = 0; i < REQUESTS; i++) {
+        check_int(done[i].done, ==, 1, "request %d ends once", i);
+        check_int(done[i].ret, ==, 0, "request %d works", i);
+        check_int(buf[i][7], ==, pattern_byte(i % (REQUESTS / 2 - 1) * BYTES + 7), "data of request %d", i);
+    }
+    memset(buf[0], 0x55, BYTES);
+    check_int(sync_read(blk, (REQUESTS / 2 - 1) * BYTES, buf[0], BYTES - 100), ==, 0, "the last, partial page");
+    check_int(buf[0][BYTES - 101], ==, pattern_byte(REQUESTS / 2 * BYTES - 101), "its last byte");
+    object_unref(OBJECT(blk));
 }
 
 static void test_ends(void)
@@ -229,17 +278,6 @@ static void test_error_actions(void)
     }
 }
 
-typedef struct Async { int done, ret; bool submitting; } Async;
-
-static void async_done(void *opaque, int ret)
-{
-    Async *a = opaque;
-
-    check_true(!a->submitting, "done does not run inside of the call that submits");
-    a->done++;
-    a->ret = ret;
-}
-
 static void test_async(void)
 {
     g_autofree char *path = scratch_image("a.img", 1 << 20);
@@ -283,6 +321,7 @@ int main(int argc, char **argv)
     fixture_init();
     g_test_add_func("/block/requests/model", test_model);
     g_test_add_func("/block/requests/model-direct", test_model_direct);
+    g_test_add_func("/block/requests/native", test_native);
     g_test_add_func("/block/requests/ends", test_ends);
     g_test_add_func("/block/requests/no-medium", test_no_medium);
     g_test_add_func("/block/requests/probed-raw", test_probed_raw);
