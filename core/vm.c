@@ -29,14 +29,14 @@ const char *const shutdown_cause_names[SHUTDOWN_CAUSE_COUNT + 1] = {
 
 void (*vm_request_hook)(void);
 void (*vm_panic_hook)(void);
-void (*vm_watchdog_hook)(void);
+void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void), (*vm_suspend_disk_hook)(void);
 
 static GMutex request_lock;
 static VmRequests requests = { .exit_code = -1 };
 static int run_state = RUN_STATE_PRELAUNCH;     /* read from any thread */
 
 /* One list serves every sort of listener; each entry says which sort it is. */
-typedef enum ListenerKind { LISTEN_STATE, LISTEN_POWERDOWN, LISTEN_WAKEUP, LISTEN_EXIT } ListenerKind;
+typedef enum ListenerKind { LISTEN_STATE, LISTEN_POWERDOWN, LISTEN_SUSPEND, LISTEN_WAKEUP, LISTEN_EXIT } ListenerKind;
 typedef struct Listener { ListenerKind kind; VmStateFn *on_state; VmNotifyFn *on_event; void *opaque; } Listener;
 static GSList *listeners;                       /* newest first */
 
@@ -97,10 +97,38 @@ void vm_request_suspend(void)
     request_end();
 }
 
-void vm_request_wakeup(void)
+static WakeupReason wakeup_reason;
+static bool wakeup_enabled[WAKEUP_REASONS] = { [WAKEUP_OTHER] = true };
+
+void vm_enable_wakeup(WakeupReason reason, bool enabled)
 {
-    request_begin()->wakeup = true;
+    wakeup_enabled[reason] = enabled || reason == WAKEUP_OTHER;
+}
+
+void vm_request_wakeup(WakeupReason reason)
+{
+    if (vm_run_state() != RUN_STATE_SUSPENDED || !wakeup_enabled[reason]) {
+        return;
+    }
+    VmRequests *r = request_begin();
+    if (!r->wakeup) {
+        wakeup_reason = reason;                         /* the first one counts */
+    }
+    r->wakeup = true;
     request_end();
+}
+
+WakeupReason vm_wakeup_reason(void)
+{
+    return wakeup_reason;
+}
+
+void vm_guest_saved_to_disk(void)
+{
+    if (vm_suspend_disk_hook) {
+        vm_suspend_disk_hook();
+    }
+    vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
 }
 
 void vm_request_stop(RunState state)
@@ -115,6 +143,20 @@ void vm_guest_panicked(void)
 {
     if (vm_panic_hook) {
         vm_panic_hook();
+    }
+}
+
+void vm_guest_crash_loaded(void)
+{
+    if (vm_crash_loaded_hook) {
+        vm_crash_loaded_hook();
+    }
+}
+
+void vm_guest_pvshutdown(void)
+{
+    if (vm_pvshutdown_hook) {
+        vm_pvshutdown_hook();
     }
 }
 
@@ -161,6 +203,11 @@ void vm_on_powerdown(VmNotifyFn *fn, void *opaque)
     listener_add((Listener){ .kind = LISTEN_POWERDOWN, .on_event = fn, .opaque = opaque });
 }
 
+void vm_on_suspend(VmNotifyFn *fn, void *opaque)
+{
+    listener_add((Listener){ .kind = LISTEN_SUSPEND, .on_event = fn, .opaque = opaque });
+}
+
 void vm_on_wakeup(VmNotifyFn *fn, void *opaque)
 {
     listener_add((Listener){ .kind = LISTEN_WAKEUP, .on_event = fn, .opaque = opaque });
@@ -196,6 +243,11 @@ void vm_set_run_state(RunState state)
 void vm_notify_powerdown(void)
 {
     notify(LISTEN_POWERDOWN);
+}
+
+void vm_notify_suspend(void)
+{
+    notify(LISTEN_SUSPEND);
 }
 
 void vm_notify_wakeup(void)

@@ -37,10 +37,17 @@ void vm_request_shutdown(ShutdownCause cause);
 void vm_request_shutdown_with_code(ShutdownCause cause, int exit_code);     /* isa-debug-exit */
 void vm_request_powerdown(void);                /* the ACPI power button */
 void vm_request_suspend(void);                  /* S3 */
-void vm_request_wakeup(void);
+/* What ends S3. RTC and PM_TIMER count only while the guest has enabled them for that. */
+typedef enum WakeupReason { WAKEUP_OTHER, WAKEUP_RTC, WAKEUP_PM_TIMER, WAKEUP_REASONS } WakeupReason;
+/** vm_request_wakeup: no effect unless the machine sleeps (S3) and @reason is enabled. */
+void vm_request_wakeup(WakeupReason reason);
+void vm_enable_wakeup(WakeupReason reason, bool enabled);
+void vm_guest_saved_to_disk(void);              /* S4: SUSPEND_DISK, then a shutdown */
 void vm_request_stop(RunState state);           /* pause with that state (io-error, debug, internal-error ...) */
 /** vm_guest_panicked: the guest died (pvpanic, triple fault under a panic policy ...); acts by -action panic=. */
 void vm_guest_panicked(void);
+void vm_guest_crash_loaded(void);               /* it panicked and a crash kernel of its own takes over: it runs on */
+void vm_guest_pvshutdown(void);                 /* it says by paravirtual means that it has shut down */
 void vm_watchdog_expired(void);                 /* acts by -action watchdog= */
 
 /* Who wants to know. Callbacks run in the main loop under the big lock. */
@@ -49,7 +56,9 @@ void vm_on_state_change(VmStateFn *fn, void *opaque);
 void vm_off_state_change(VmStateFn *fn, void *opaque);
 typedef void VmNotifyFn(void *opaque);
 void vm_on_powerdown(VmNotifyFn *fn, void *opaque);     /* the ACPI PM device presses its button */
-void vm_on_wakeup(VmNotifyFn *fn, void *opaque);
+void vm_on_suspend(VmNotifyFn *fn, void *opaque);       /* S3 begins: vCPUs stand */
+void vm_on_wakeup(VmNotifyFn *fn, void *opaque);        /* S3 is over: devices were reset; see vm_wakeup_reason() */
+WakeupReason vm_wakeup_reason(void);
 void vm_on_exit(VmNotifyFn *fn, void *opaque);          /* before the process ends; last registered first */
 
 /* For system/ only. */
@@ -62,9 +71,10 @@ typedef struct VmRequests {
 VmRequests vm_take_requests(void);              /* and clears them */
 extern void (*vm_request_hook)(void);           /* wakes the main loop */
 extern void (*vm_panic_hook)(void);
-extern void (*vm_watchdog_hook)(void);
+extern void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void), (*vm_suspend_disk_hook)(void);
 void vm_set_run_state(RunState state);          /* notifies */
 void vm_notify_powerdown(void);
+void vm_notify_suspend(void);
 void vm_notify_wakeup(void);
 void vm_notify_exit(void);
 

@@ -43,7 +43,7 @@ void qmp_system_wakeup(GError **err)
         error_set(err, "Unable to wake up: guest is not in suspended state");
         return;
     }
-    vm_request_wakeup();
+    vm_request_wakeup(WAKEUP_OTHER);
 }
 
 void qmp_set_action(const SetActionArgs *args, GError **err)

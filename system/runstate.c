@@ -21,6 +21,7 @@
 #include "qapi/qapi.h"
 
 static RunPolicy policy;
+static bool paused_in_s3;                       /* `cont` goes back to sleep */
 
 static void wake_main_loop(void)
 {
@@ -33,6 +34,15 @@ bool machine_start(GError **err)
     case RUN_STATE_RUNNING:
     case RUN_STATE_SUSPENDED:
         return true;
+    case RUN_STATE_PAUSED:
+        if (paused_in_s3) {
+            paused_in_s3 = false;
+            clock_virtual_run(true);
+            vm_set_run_state(RUN_STATE_SUSPENDED);
+            qapi_event_send_resume();
+            return true;
+        }
+        break;
     case RUN_STATE_SHUTDOWN:
     case RUN_STATE_INTERNAL_ERROR:
     case RUN_STATE_GUEST_PANICKED:
@@ -55,6 +65,9 @@ void machine_stop(RunState state)
     if (was_running) {
         cpus_pause_all();
         clock_virtual_run(false);
+    } else if (vm_run_state() == RUN_STATE_SUSPENDED && state == RUN_STATE_PAUSED) {
+        clock_virtual_run(false);
+        paused_in_s3 = true;
     }
     if (was_running || vm_run_state() != RUN_STATE_PRELAUNCH || state == RUN_STATE_PRELAUNCH) {
         vm_set_run_state(state);
@@ -79,6 +92,7 @@ void machine_reset(ShutdownCause cause)
 {
     bool was_running = vm_running();
     cpus_pause_all();
+    paused_in_s3 = false;
     reset_all(RESET_COLD);
     qapi_event_send_reset(cause_is_guest(cause), cause);
     if (vm_run_state() == RUN_STATE_SHUTDOWN || vm_run_state() == RUN_STATE_INTERNAL_ERROR ||
@@ -90,10 +104,11 @@ void machine_reset(ShutdownCause cause)
     }
 }
 
+/* Time goes on in S3: the RTC's alarm and the PM timer can end it. */
 static void suspend(void)
 {
     cpus_pause_all();
-    clock_virtual_run(false);
+    vm_notify_suspend();
     vm_set_run_state(RUN_STATE_SUSPENDED);
     qapi_event_send_suspend();
 }
@@ -105,7 +120,6 @@ static void wakeup(void)
     }
     reset_all(RESET_WAKEUP);
     vm_notify_wakeup();
-    clock_virtual_run(true);
     vm_set_run_state(RUN_STATE_RUNNING);
     cpus_resume_all();
     qapi_event_send_wakeup();
@@ -131,6 +145,17 @@ static void panic(void)
             vm_request_shutdown_with_code(SHUTDOWN_CAUSE_GUEST_PANIC, policy.panic == PANIC_ACTION_EXIT_FAILURE ? 1 : -1);
         }
     }
+}
+
+static void crash_loaded(void)
+{
+    qapi_event_send_guest_crashloaded(GUEST_PANIC_ACTION_RUN, NULL);
+}
+
+static void pvshutdown(void)
+{
+    qapi_event_send_guest_pvshutdown();
+    vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
 }
 
 /* A watchdog of the guest has run out. What ends or pauses the machine is done soon, by the main loop. */
@@ -237,6 +262,9 @@ void runstate_init(RunPolicy p)
     vm_request_hook = wake_main_loop;
     vm_panic_hook = panic;
     vm_watchdog_hook = watchdog;
+    vm_crash_loaded_hook = crash_loaded;
+    vm_pvshutdown_hook = pvshutdown;
+    vm_suspend_disk_hook = qapi_event_send_suspend_disk;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);

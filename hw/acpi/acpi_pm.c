@@ -60,6 +60,7 @@ static void update(AcpiPm *pm)
 static void carry_due(void *opaque)
 {
     update(opaque);
+    vm_request_wakeup(WAKEUP_PM_TIMER);
 }
 
 /* PM1 event block: status (write 1 to clear), enable. */
@@ -69,6 +70,12 @@ static uint64_t evt_read(void *opaque, uint64_t offset, unsigned size)
     AcpiPm *pm = opaque;
     catch_up(pm);
     return offset == 0 ? pm->pm1_sts : pm->pm1_en;
+}
+
+static void enable_wakeup(const AcpiPm *pm)
+{
+    vm_enable_wakeup(WAKEUP_RTC, pm->pm1_en & PM1_RTC);
+    vm_enable_wakeup(WAKEUP_PM_TIMER, pm->pm1_en & PM1_TMR);
 }
 
 static void evt_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
@@ -83,6 +90,7 @@ static void evt_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     } else {
         pm->pm1_en = value & PM1_EVENTS;
     }
+    enable_wakeup(pm);
     update(pm);
 }
 
@@ -117,7 +125,7 @@ static void sleep_requested(AcpiPm *pm, unsigned type)
     } else if (type == 1 && !pm->disable_s3) {
         vm_request_suspend();
     } else if (type == pm->s4_value && !pm->disable_s4) {
-        vm_request_shutdown(SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+        vm_guest_saved_to_disk();
     } else {
         LOG(LOG_GUEST_ERROR, "ACPI: sleep type %u is not offered\n", type);
     }
@@ -189,7 +197,10 @@ static void power_button(void *opaque)
 static void woken(void *opaque)
 {
     AcpiPm *pm = opaque;
-    pm->pm1_sts |= PM1_WAK;
+    static const uint16_t source[WAKEUP_REASONS] = {
+        [WAKEUP_OTHER] = PM1_PWRBTN, [WAKEUP_RTC] = PM1_RTC, [WAKEUP_PM_TIMER] = PM1_TMR
+    };
+    pm->pm1_sts |= PM1_WAK | source[vm_wakeup_reason()];
     update(pm);
 }
 
@@ -226,6 +237,7 @@ void acpi_pm_reset(AcpiPm *pm)
 {
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
     memset(pm->gpe, 0, sizeof(pm->gpe));
+    enable_wakeup(pm);
     pm->next_carry = carry_after(now_ticks());
     update(pm);
 }
@@ -233,6 +245,7 @@ void acpi_pm_reset(AcpiPm *pm)
 void acpi_pm_loaded(AcpiPm *pm)
 {
     pm->pm1_en &= PM1_EVENTS;
+    enable_wakeup(pm);
     pm->next_carry = MIN(pm->next_carry, carry_after(now_ticks()));
     update(pm);
 }

@@ -356,7 +356,7 @@ static void serial_receive(void *opaque, const uint8_t *buf, int len)
 {
     Serial *s = opaque;
     if (s->wakeup) {
-        vm_request_wakeup();
+        vm_request_wakeup(WAKEUP_OTHER);
     }
     for (int i = 0; i < len; i++) {
         serial_push_rx(s, buf[i]);
@@ -419,6 +419,7 @@ static void serial_reset(Device *dev, ResetKind kind)
     s->thr_pending = s->timeout_pending = false;
     s->rx = s->tx = (Fifo){ 0 };
     irq_lower(s->irq);
+    chardev_accept_input(&s->chr);              /* there is room again */
 }
 
 static bool serial_post_load(Device *dev, unsigned version, GError **err)

@@ -264,7 +264,7 @@ static const MemoryOps command_ops = { .read = status_read, .write = command_wri
 static void wake_guest(void)
 {
     if (vm_run_state() == RUN_STATE_SUSPENDED) {
-        vm_request_wakeup();
+        vm_request_wakeup(WAKEUP_OTHER);
     }
 }
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/vm.h"
 #include "hw/block/fdc.h"
 #include "hw/pc/pc.h"
 #include "hw/timer/mc146818.h"
@@ -13,7 +14,7 @@
 #define MIB (1024 * KIB)
 
 enum {
-    CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17,
+    CMOS_SHUTDOWN_STATUS = 0x0f, SHUTDOWN_STATUS_S3 = 0xfe, CMOS_FLOPPY_TYPES = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KIB = 0x15, CMOS_EXTENDED_KIB = 0x17,
     CMOS_EXTENDED_KIB_2 = 0x30, CMOS_ABOVE_16M_64KIB = 0x34, CMOS_BOOT_FLAGS1 = 0x38, CMOS_BOOT_FLAGS2 = 0x3d,
     CMOS_ABOVE_4G_64KIB = 0x5b, CMOS_CPUS = 0x5f, EQUIPMENT_FLOPPY = 0x01, EQUIPMENT_FPU = 0x02, EQUIPMENT_PS2_MOUSE = 0x04
 };
@@ -108,6 +109,12 @@ static void floppies_to_cmos(void *opaque)
     mc146818_set_cmos(pc->rtc, CMOS_EQUIPMENT, count ? equipment | EQUIPMENT_FLOPPY | (count - 1) << 6 : equipment);
 }
 
+/* The BIOS that runs at wake-up looks here for whether to boot or to go on. */
+static void s3_to_cmos(void *opaque)
+{
+    mc146818_set_cmos(((PcMachine *)opaque)->rtc, CMOS_SHUTDOWN_STATUS, SHUTDOWN_STATUS_S3);
+}
+
 void pc_cmos_init(PcMachine *pc)
 {
     uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
@@ -121,5 +128,6 @@ void pc_cmos_init(PcMachine *pc)
     mc146818_set_cmos(pc->rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
     mc146818_set_cmos(pc->rtc, CMOS_CPUS, pc->machine.smp.cpus - 1);
     machine_on_done(floppies_to_cmos, pc);
+    vm_on_suspend(s3_to_cmos, pc);
     pc_boot_order_init(pc);
 }

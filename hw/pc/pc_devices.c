@@ -18,6 +18,7 @@
 #include "hw/intc/ioapic.h"
 #include "hw/kvm/kvm_devices.h"
 #include "hw/misc/port92.h"
+#include "hw/misc/vmport.h"
 #include "hw/pc/pc.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
@@ -130,9 +131,6 @@ static Device *interrupt_controllers_create(PcMachine *pc)
 
 bool pc_devices_init(PcMachine *pc, GError **err)
 {
-    if (pc_on(pc->vmport, false)) {
-        return unsupported_property("vmport", "on", err);
-    }
     Device *ioapic = irqchip_in_kernel() ? kvm_irqchip_create(pc->isa_bus) : interrupt_controllers_create(pc);
     object_ref(&ioapic->object);
     object_unparent(&ioapic->object);                   /* from /machine/unattached to where QEMU shows it */
@@ -159,6 +157,12 @@ bool pc_devices_init(PcMachine *pc, GError **err)
     serial_create_ports(pc->isa_bus, pc->machine.serials);
     if (pc->i8042) {
         pc->i8042_device = i8042_create(pc->isa_bus);
+    }
+    if (pc_on(pc->vmport, pc->i8042)) {
+        vmport_create(pc->isa_bus);
+        if (pc->i8042_device) {
+            vmmouse_create(pc->isa_bus, pc->i8042_device);
+        }
     }
     port92_create(pc->isa_bus);
     i8257_create_pair(pc->isa_bus);

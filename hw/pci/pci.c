@@ -239,7 +239,7 @@ static void pci_device_reset(Device *d, ResetKind kind)
     PciDevice *dev = PCI_DEVICE(d);
 
     pci_set_irq(dev, 0);
-    pci_config_reset(dev);
+    pci_config_reset(dev, kind);
     pci_msi_reset(dev);
     pci_msix_reset(dev);
     if (dev->pcie_cap) {

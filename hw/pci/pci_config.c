@@ -77,7 +77,9 @@ static void row_init(PciDevice *dev, const PciConfigRow *row, void *opaque)
 
 static void row_reset(PciDevice *dev, const PciConfigRow *row, void *opaque)
 {
-    store(dev->config, row->offset, row->reset, row->width);
+    if (*(ResetKind *)opaque != RESET_WAKEUP || !row->survives_s3) {
+        store(dev->config, row->offset, row->reset, row->width);
+    }
 }
 
 /* The read-only part of the header, from the type. */
@@ -156,7 +158,7 @@ static bool bar_is_64(PciBarType type)
     return type == PCI_BAR_MEM64 || type == PCI_BAR_MEM64_PREFETCH;
 }
 
-void pci_config_reset(PciDevice *dev)
+void pci_config_reset(PciDevice *dev, ResetKind kind)
 {
     for (unsigned i = 0; i < 2; i++) {
         dev->config[PCI_COMMAND + i] &= ~dev->writable[PCI_COMMAND + i];
@@ -173,7 +175,7 @@ void pci_config_reset(PciDevice *dev)
             }
         }
     }
-    foreach_row(dev, row_reset, NULL);
+    foreach_row(dev, row_reset, &kind);
     pci_bars_update(dev);
     pci_command_changed(dev);
 }

@@ -8,7 +8,7 @@
 /* pci_config.c */
 void pci_config_init(PciDevice *dev);
 void pci_config_free(PciDevice *dev);
-void pci_config_reset(PciDevice *dev);
+void pci_config_reset(PciDevice *dev, ResetKind kind);
 bool pci_config_loaded(PciDevice *dev, GError **err);  /* after the bytes came from a stream */
 void pci_bars_update(PciDevice *dev);                   /* maps and unmaps as registers say */
 void pci_bars_unmap(PciDevice *dev);                    /* for good */

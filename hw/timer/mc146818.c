@@ -15,6 +15,7 @@
 
 #include <time.h>
 
+#include "core/vm.h"
 #include "hw/machine.h"
 
 enum {
@@ -193,6 +194,9 @@ static void rtc_collect(Mc146818 *s)
         int64_t alarm = alarm_next(s, s->seen_s);
         if (alarm >= 0 && alarm <= now) {
             s->cmos[RTC_C] |= REG_C_AF;
+            if (s->cmos[RTC_B] & REG_B_AIE) {
+                vm_request_wakeup(WAKEUP_RTC);
+            }
         }
     }
     s->seen_s = now;

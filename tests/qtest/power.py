@@ -118,6 +118,61 @@ class Power(ChipsetCase):
         vm.outw(pm + 4, 0x2000)
         self.assertEqual(vm.qmp.event(SHUTDOWN)['data'], {'guest': True, 'reason': 'guest-shutdown'})
 
+    @each_board('-rtc', 'clock=vm')
+    def test_sleep_in_ram_and_what_ends_it(self, b):
+        vm, pm = b.vm, b.map_pm()
+        vm.outw(pm, 0xffff)
+        for wake, source in ((lambda: vm.qmp('system_wakeup'), 0x100),
+                             (lambda: vm.qmp('send-key', keys=[{'type': 'qcode', 'data': 'a'}]), 0x100),
+                             (lambda: vm.clock_step(10_000_000_000), 0x400)):
+            pm = b.map_pm()
+            vm.outb(0x70, 0x0b)
+            vm.outb(0x71, 0x22 if source == 0x400 else 0x02)    # alarm interrupt
+            for reg in 1, 3, 5:
+                vm.outb(0x70, reg)
+                vm.outb(0x71, 0xff)                     # every second
+            vm.outb(0x70, 0x0c)
+            vm.inb(0x71)                                # no alarm is pending
+            if source != 0x400:
+                vm.outw(pm + 2, 0)
+            else:
+                vm.outw(pm + 2, 0x400)                  # RTC_EN: the alarm may wake
+            vm.outw(pm + 4, 0x2000 | 1 << 10)
+            vm.qmp.event('SUSPEND')
+            self.assertEqual(vm.qmp('query-status')['status'], 'suspended')
+            vm.outb(0x70, 0x0f)
+            self.check(vm.inb(0x71), 0xfe, 'the BIOS will know that it is a wake-up')
+            vm.qmp('stop')
+            vm.qmp('cont')
+            self.assertEqual(vm.qmp('query-status')['status'], 'suspended', 'pausing does not wake')
+            if source != 0x400:
+                vm.clock_step(3_000_000_000)            # the alarm is not enabled
+                self.assertEqual(vm.qmp('query-status')['status'], 'suspended')
+            wake()
+            vm.qmp.event('WAKEUP')
+            pm = b.map_pm()
+            self.check(vm.inw(pm) & 0x8500, 0x8000 | source, 'WAK_STS and what woke')
+            vm.clock_step(1_000_000_000)                # the key goes up
+
+    @each_board()
+    def test_pam_survives_sleep_but_not_reset(self, b):
+        vm, pm = b.vm, b.map_pm()
+        b.host.write(b.pam0, 0x30, 1)
+        vm.outw(pm + 4, 0x2000 | 1 << 10)
+        vm.qmp.event('SUSPEND')
+        vm.qmp('system_wakeup')
+        vm.qmp.event('WAKEUP')
+        self.check(b.host.read(b.pam0, 1), 0x30, 'firmware stays in its shadow')
+        self.reset(vm)
+        self.check(b.host.read(b.pam0, 1), 0, 'a reset is another thing')
+
+    @each_board('-no-shutdown')
+    def test_sleep_on_disk_is_a_shutdown(self, b):
+        pm = b.map_pm()
+        b.vm.outw(pm + 4, 0x2000 | 2 << 10)
+        b.vm.qmp.event('SUSPEND_DISK')
+        self.assertEqual(b.vm.qmp.event('SHUTDOWN')['data'], {'guest': True, 'reason': 'guest-shutdown'})
+
     @each_board('-no-shutdown')
     def test_unknown_sleep_types_do_nothing(self, b):
         pm, vm = b.map_pm(), b.vm
