@@ -29,7 +29,8 @@ const char *const shutdown_cause_names[SHUTDOWN_CAUSE_COUNT + 1] = {
 
 void (*vm_request_hook)(void);
 void (*vm_panic_hook)(void);
-void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void), (*vm_suspend_disk_hook)(void);
+void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void),
+    (*vm_suspend_disk_hook)(void);
 
 static GMutex request_lock;
 static VmRequests requests = { .exit_code = -1 };

@@ -71,7 +71,8 @@ typedef struct VmRequests {
 VmRequests vm_take_requests(void);              /* and clears them */
 extern void (*vm_request_hook)(void);           /* wakes the main loop */
 extern void (*vm_panic_hook)(void);
-extern void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void), (*vm_suspend_disk_hook)(void);
+extern void (*vm_watchdog_hook)(void), (*vm_crash_loaded_hook)(void), (*vm_pvshutdown_hook)(void),
+    (*vm_suspend_disk_hook)(void);
 void vm_set_run_state(RunState state);          /* notifies */
 void vm_notify_powerdown(void);
 void vm_notify_suspend(void);

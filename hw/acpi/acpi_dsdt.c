@@ -52,8 +52,8 @@ static Aml *host_bridge_windows(const AcpiMachine *m)
 }
 
 /*
- * The guest may have all of native PCI Express: hot plug (bit 0), SHPC, PME, AER, capability structures; but not hot plug
- * where ACPI does it.
+ * The guest may have all of native PCI Express: hot plug (bit 0), SHPC, PME, AER, capability structures; but not hot
+ * plug where ACPI does it.
  */
 static Aml *osc_method(const AcpiMachine *m)
 {
@@ -63,7 +63,9 @@ static Aml *osc_method(const AcpiMachine *m)
         aml_create_dword_field(aml_arg(3), aml_int(0), "CDW1"),
         aml_if(aml_equal(aml_arg(0), aml_uuid("33db4d5b-1ff7-401c-9657-7441c03dd766")),
             aml_create_dword_field(aml_arg(3), aml_int(8), "CDW3"),
-            aml_store(aml_and(aml_ref("CDW3"), aml_int(m->pci_hotplug_base ? CONTROL_ALL & ~CONTROL_HOTPLUG : CONTROL_ALL), NULL), aml_local(0)),
+            aml_store(aml_and(aml_ref("CDW3"),
+                              aml_int(m->pci_hotplug_base ? CONTROL_ALL & ~CONTROL_HOTPLUG : CONTROL_ALL), NULL),
+                                  aml_local(0)),
             aml_if(aml_logical_not(aml_equal(aml_arg(1), aml_int(1))),
                 aml_store(aml_or(aml_ref("CDW1"), aml_int(UNKNOWN_REVISION), NULL), aml_ref("CDW1"))),
             aml_if(aml_logical_not(aml_equal(aml_ref("CDW3"), aml_local(0))),

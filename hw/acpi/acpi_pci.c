@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * AML of PCI hot-plug: registers, a device for each slot that something can be plugged into or ejected from, and the way
- * from GPE 1 to the Notify() of a slot. Registers and numbers of buses: pci_hotplug.h.
+ * AML of PCI hot-plug: registers, a device for each slot that something can be plugged into or ejected from, and the
+ * way from GPE 1 to the Notify() of a slot. Registers and numbers of buses: pci_hotplug.h.
  *
  *   \_SB.PCI0.PHPR        claims the ports
  *   \_SB.PCI0.PCEJ        ejects slot Arg1 of bus Arg0
- *   bus: BSEL, Snn (nn: device and function in hex) with _SUN, _EJ0; DVNT: notifies the slots of a mask; PCNT: looks for
- *   news on the bus and those below it
+ *   bus: BSEL, Snn (nn: device and function in hex) with _SUN, _EJ0; DVNT: notifies the slots of a mask; PCNT: looks
+ *   for news on the bus and those below it
  * The mutex BLCK guards BNUM, which chooses whose registers are seen.
  */
 #include "hw/acpi/acpi_dsdt.h"
@@ -27,7 +27,8 @@ static Aml *slot_device(const AcpiPciSlot *slot)
 
     if (slot->ejectable) {
         aml_append(eject, aml_name("_SUN", aml_int(slot->devfn >> 3)));
-        aml_append(eject, aml_method("_EJ0", 1, AML_NOT_SERIALIZED, aml_call("PCEJ", aml_ref("BSEL"), aml_ref("_SUN"))));
+        aml_append(eject, aml_method("_EJ0", 1, AML_NOT_SERIALIZED, aml_call("PCEJ", aml_ref("BSEL"),
+                                                                             aml_ref("_SUN"))));
     }
     return aml_device(name,
         aml_name("_ADR", aml_int((slot->devfn >> 3) << 16 | (slot->devfn & 7))),

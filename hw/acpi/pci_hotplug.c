@@ -111,11 +111,13 @@ static void hotplug_write(void *opaque, uint64_t offset, uint64_t value, unsigne
         h->index = value;
         break;
     default:
-        LOG(LOG_GUEST_ERROR, "ACPI PCI hot-plug: write of 0x%" PRIx64 " to read-only register 0x%" PRIx64 "\n", value, offset);
+        LOG(LOG_GUEST_ERROR, "ACPI PCI hot-plug: write of 0x%" PRIx64 " to read-only register 0x%" PRIx64 "\n",
+            value, offset);
     }
 }
 
-static const MemoryOps hotplug_ops = { .read = hotplug_read, .write = hotplug_write, .valid = { 1, 4 }, .impl = { 4, 4 } };
+static const MemoryOps hotplug_ops = { .read = hotplug_read, .write = hotplug_write, .valid = { 1, 4 },
+    .impl = { 4, 4 } };
 
 /* Coming and going */
 

@@ -165,7 +165,8 @@ static const Property piix4_pm_properties[] = {
     PROP_UINT8("s4_val", Piix4Pm, s4_val, 2, "PM1 control's sleep type of suspend to disk", .min = 0, .max = 7),
     PROP_BOOL("acpi-pci-hotplug-with-bridge-support", Piix4Pm, hotplug.bridges, true,
               "ACPI adds and removes devices behind bridges"),
-    PROP_BOOL("acpi-root-pci-hotplug", Piix4Pm, hotplug.root_slots, true, "ACPI adds and removes devices on the root bus"),
+    PROP_BOOL("acpi-root-pci-hotplug", Piix4Pm, hotplug.root_slots, true,
+              "ACPI adds and removes devices on the root bus"),
     PROP_BOOL("smm-enabled", Piix4Pm, smm_enabled, false, "System management interrupts are delivered"),
     { }
 };

@@ -173,7 +173,8 @@ static const StateField parallel_state[] = {
 static const DeviceType isa_parallel_type = {
     .name = "isa-parallel", .parent = &isa_device_type.type, .size = sizeof(Parallel), .category = CATEGORY_INPUT,
     .description = "parallel port with a printer", .properties = parallel_properties, .state = parallel_state,
-    .realize = parallel_realize, .unrealize = parallel_unrealize, .reset = parallel_reset, .post_load = parallel_post_load,
+    .realize = parallel_realize, .unrealize = parallel_unrealize, .reset = parallel_reset,
+        .post_load = parallel_post_load,
 };
 TYPE_REGISTER(isa_parallel_type);
 

@@ -10,6 +10,4 @@ Device *i8042_create(IsaBus *bus);              /* ISA interrupts 1 and 12; driv
 Ps2Port *i8042_keyboard(Device *i8042);
 Ps2Port *i8042_mouse(Device *i8042);
 
-void vmmouse_create(IsaBus *bus, Device *i8042);        /* needs hw/misc/vmport.h's port */
-
 #endif

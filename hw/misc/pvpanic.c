@@ -94,7 +94,8 @@ TYPE_REGISTER(pvpanic_type);
 
 static const PciDeviceType pvpanic_pci_type = {
     .name = "pvpanic-pci", .parent = &pci_device_type.type, .size = sizeof(PvpanicPci), .category = CATEGORY_MISC,
-    .description = "reports panics of the guest (PCI)", .vendor_id = PCI_VENDOR_REDHAT, .device_id = 0x0011, .revision = 1,
+    .description = "reports panics of the guest (PCI)", .vendor_id = PCI_VENDOR_REDHAT, .device_id = 0x0011,
+        .revision = 1,
     .class_id = PCI_CLASS_SYSTEM_OTHER, .properties = pvpanic_pci_properties, .state = no_state,
     .realize = pvpanic_pci_realize, .unrealize = pvpanic_pci_unrealize,
 };

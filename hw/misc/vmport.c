@@ -2,7 +2,8 @@
 /*
  * VMware's backdoor port (vmport.h).
  *
- *   IN from 0x5658 -> the vCPU's registers (KVM: fetched from the kernel) -> command -> registers written back; EAX is the
+ *   IN from 0x5658 -> the vCPU's registers (KVM: fetched from the kernel) -> command -> registers written back; EAX
+ * is the
  *   value read. Without the magic number, or for an unknown command, the port reads as ones.
  */
 #include "hw/misc/vmport.h"
@@ -137,7 +138,8 @@ static void get_uuid(void *opaque, VmportRegs *r)
 {
     uint32_t word[4];
     memcpy(word, current_machine->uuid, sizeof(word));
-    *r = (VmportRegs){ .eax = GUINT32_FROM_LE(word[0]), .ebx = GUINT32_FROM_LE(word[1]), .ecx = GUINT32_FROM_LE(word[2]),
+    *r = (VmportRegs){ .eax = GUINT32_FROM_LE(word[0]), .ebx = GUINT32_FROM_LE(word[1]),
+        .ecx = GUINT32_FROM_LE(word[2]),
         .edx = GUINT32_FROM_LE(word[3]), .esi = r->esi, .edi = r->edi };
 }
 

@@ -27,7 +27,8 @@ typedef struct PcMachine {
     int smbios_entry_point;
     BlockBackend *flash_drives[PC_FLASHES];     /* pflash0=, pflash1=; later also those of -drive if=pflash */
     /* Made by init */
-    bool q35, booted_once;
+    bool q35, isa_only, booted_once;            /* isa_only: no PCI, no IO APIC */
+    MemoryRegion upper_memory;                  /* isapc: the BIOS's memory and the VGA window, over RAM */
     ChipsetMemory memory;
     MemoryRegion ram_region;                    /* unless -machine memory-backend= */
     MemoryRegion ram_below_4g, ram_above_4g, pci, smram;
@@ -88,6 +89,8 @@ void pc_set_boot_order(Machine *m, const char *order);
 void pc_boot_order_init(PcMachine *pc);         /* -boot once= until the first reset, then order= */
 /** pc_ide_init: the IDE controller at @devfn with the -drive if=ide disks. */
 bool pc_ide_init(PcMachine *pc, int devfn, GError **err);
+/** pc_isa_ide_init: two channels on the ISA bus with the -drive if=ide disks. */
+bool pc_isa_ide_init(PcMachine *pc, GError **err);
 /** pc_ahci_init: the same for the AHCI controller of q35. */
 bool pc_ahci_init(PcMachine *pc, int devfn, GError **err);
 /** pc_vga_init: the graphics card that -vga names. */

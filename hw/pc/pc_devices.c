@@ -64,8 +64,8 @@ static bool edge_is_lost(void *opaque, unsigned gsi)
 {
     PcMachine *pc = opaque;
     bool has_pic_input = gsi < ISA_IRQS && pc->pic_inputs[gsi];
-    return (!has_pic_input || i8259_edge_is_lost(gsi)) &&
-           ioapic_edge_is_lost(pc->ioapic, gsi == PIT_GSI ? PIT_IOAPIC_PIN : gsi);
+    return (!has_pic_input || i8259_edge_is_lost(gsi)) && (!pc->ioapic ||
+           ioapic_edge_is_lost(pc->ioapic, gsi == PIT_GSI ? PIT_IOAPIC_PIN : gsi));
 }
 
 static bool pit_edge_is_lost(void *opaque)
@@ -104,12 +104,7 @@ static void hpet_legacy(void *opaque, bool on)
     mc146818_disconnect_irq(pc->rtc, on);
 }
 
-static bool unsupported_property(const char *name, const char *value, GError **err)
-{
-    return error_set(err, "machine property %s=%s is not supported yet", name, value);
-}
-
-/* IO APIC and, unless pic=off, 8259 pair of our own. Returns the IO APIC. */
+/* IO APIC, unless there is none (isapc), and, unless pic=off, 8259 pair of our own. Returns the IO APIC or NULL. */
 static Device *interrupt_controllers_create(PcMachine *pc)
 {
     static IrqLine *intr;
@@ -122,9 +117,12 @@ static Device *interrupt_controllers_create(PcMachine *pc)
     if (accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_SPLIT) {
         kvm_irqchip_route_split();
     }
+    i8259_set_listen_hook(gsi_listens, pc);
+    if (pc->isa_only) {
+        return NULL;
+    }
     Device *ioapic = ioapic_create(IOAPIC_BASE, pc->ioapic_inputs);
     apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
-    i8259_set_listen_hook(gsi_listens, pc);
     ioapic_set_listen_hook(pin_listens, pc);
     return ioapic;
 }
@@ -132,9 +130,11 @@ static Device *interrupt_controllers_create(PcMachine *pc)
 bool pc_devices_init(PcMachine *pc, GError **err)
 {
     Device *ioapic = irqchip_in_kernel() ? kvm_irqchip_create(pc->isa_bus) : interrupt_controllers_create(pc);
-    object_ref(&ioapic->object);
-    object_unparent(&ioapic->object);                   /* from /machine/unattached to where QEMU shows it */
-    object_add_child(&pc->pci_bus->bus.owner->object, "ioapic", &ioapic->object);
+    if (ioapic && pc->pci_bus) {
+        object_ref(&ioapic->object);
+        object_unparent(&ioapic->object);               /* from /machine/unattached to where QEMU shows it */
+        object_add_child(&pc->pci_bus->bus.owner->object, "ioapic", &ioapic->object);
+    }
     pc->ioapic = ioapic;
 
     pc->rtc = mc146818_create(pc->isa_bus);

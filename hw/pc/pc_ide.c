@@ -3,6 +3,7 @@
  * The boards' disk controllers and the -drive if=ide disks on them.
  *
  *   pc:  PIIX3 IDE; index 0-3 are units 0 and 1 of ide.0 and ide.1
+ *   isapc: two isa-ide, likewise
  *   q35: ICH9 AHCI; index 0-5 are ide.0 to ide.5, one unit each
  */
 #include "block/block.h"
@@ -85,6 +86,22 @@ bool pc_ide_init(PcMachine *pc, int devfn, GError **err)
 {
     PciDevice *ide = pci_new((const PciDeviceType *)type_find("piix3-ide"), devfn, false);
     return device_realize(&ide->device, &pc->pci_bus->bus, err) && plug_drives(pc, 2, 2, err);
+}
+
+bool pc_isa_ide_init(PcMachine *pc, GError **err)
+{
+    static const struct { uint32_t command, control, irq; } channels[] = { { 0x1f0, 0x3f6, 14 }, { 0x170, 0x376, 15 } };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(channels); i++) {
+        Device *dev = device_new(device_type_find("isa-ide"));
+        object_set_int(OBJECT(dev), "iobase", channels[i].command);
+        object_set_int(OBJECT(dev), "iobase2", channels[i].control);
+        object_set_int(OBJECT(dev), "irq", channels[i].irq);
+        if (!device_realize(dev, &pc->isa_bus->bus, err)) {
+            return false;
+        }
+    }
+    return plug_drives(pc, 2, 2, err);
 }
 
 bool pc_ahci_init(PcMachine *pc, int devfn, GError **err)

@@ -25,6 +25,7 @@
 #define MSI_BASE 0xfee00000u
 #define MSI_BYTES (1u << 20)
 #define DEFAULT_FIRMWARE "bios-256k.bin"
+#define ISA_FIRMWARE "bios.bin"                 /* 128 KiB: all of it is in real mode's reach */
 
 /* A device's write into the local APICs' range is a message; a vCPU's own APIC page never gets here. */
 static uint64_t msi_read(void *opaque, uint64_t offset, unsigned size)
@@ -85,13 +86,13 @@ static void map_isa_bios(PcMachine *pc, MemoryRegion *firmware)
     uint64_t len = memory_region_size(firmware), isa_bytes = MIN(len, ISA_BIOS_BYTES);
 
     memory_region_init_alias(&pc->isa_bios, &pc->machine.object, "isa-bios", firmware, len - isa_bytes, isa_bytes);
-    memory_region_set_readonly(&pc->isa_bios, true);
+    memory_region_set_readonly(&pc->isa_bios, !pc->isa_only);
     memory_region_add_overlap(&pc->pci, (1 << 20) - isa_bytes, &pc->isa_bios, 1);
 }
 
 static bool load_firmware(PcMachine *pc, GError **err)
 {
-    const char *name = pc->machine.firmware ? pc->machine.firmware : DEFAULT_FIRMWARE;
+    const char *name = pc->machine.firmware ? pc->machine.firmware : pc->isa_only ? ISA_FIRMWARE : DEFAULT_FIRMWARE;
     g_autofree char *path = firmware_find(name), *data = NULL;
     g_autoptr(GError) io_error = NULL;
     gsize len;
@@ -114,7 +115,8 @@ static bool load_firmware(PcMachine *pc, GError **err)
         return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, len,
                          pc->max_fw_size);
     }
-    if (!memory_region_init_rom(&pc->bios, &pc->machine.object, "pc.bios", len, err)) {
+    if (!(pc->isa_only ? memory_region_init_ram : memory_region_init_rom)(&pc->bios, &pc->machine.object, "pc.bios",
+                                                                          len, err)) {
         return false;
     }
     memcpy(memory_region_ram_ptr(&pc->bios), data, len);
@@ -172,7 +174,9 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
     }
     memory_region_init(&pc->pci, obj, "pci", REGION_SIZE_MAX);
     memory_region_add_overlap(system, 0, &pc->pci, -1);
-    bool ok = firmware_init(pc, err) && memory_region_init_rom(&pc->option_roms, obj, "pc.rom", OPTION_ROMS_BYTES, err);
+    bool ok = firmware_init(pc, err) && (pc->isa_only ? memory_region_init_ram :
+                                         memory_region_init_rom)(&pc->option_roms, obj, "pc.rom", OPTION_ROMS_BYTES,
+                                                                 err);
     if (ok) {
         memory_region_add_overlap(&pc->pci, OPTION_ROMS_BASE, &pc->option_roms, 1);
         memory_region_init_io(&pc->msi_window, obj, &msi_ops, pc, "apic-msi", MSI_BYTES);

@@ -108,7 +108,8 @@ void pci_msi_config_written(PciDevice *dev)
     unsigned mask = mask_offset(dev), most = control(dev) >> PCI_MSI_CAPABLE_SHIFT & 7;
 
     if ((control(dev) & PCI_MSI_ENABLED) >> PCI_MSI_ENABLED_SHIFT > most) {
-        pci_set16(dev, dev->msi_cap + PCI_MSI_CONTROL, (control(dev) & ~PCI_MSI_ENABLED) | most << PCI_MSI_ENABLED_SHIFT);
+        pci_set16(dev, dev->msi_cap + PCI_MSI_CONTROL, (control(dev) & ~PCI_MSI_ENABLED) |
+                  most << PCI_MSI_ENABLED_SHIFT);
     }
     if (!pci_msi_enabled(dev)) {
         return;

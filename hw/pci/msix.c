@@ -116,7 +116,8 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
                    uint32_t table_offset, MemoryRegion *pba_bar, unsigned pba_bar_nr, uint32_t pba_offset,
                        unsigned cap_offset, GError **err)
 {
-    g_assert(vectors >= 1 && vectors <= PCI_MSIX_VECTORS_MAX && !dev->msix_cap && !(table_offset & 7) && !(pba_offset & 7));
+    g_assert(vectors >= 1 && vectors <= PCI_MSIX_VECTORS_MAX && !dev->msix_cap && !(table_offset & 7) &&
+             !(pba_offset & 7));
     unsigned cap = pci_add_capability(dev, PCI_CAP_ID_MSIX, cap_offset, PCI_MSIX_CAP_LEN, err);
     if (!cap) {
         return false;
@@ -144,7 +145,8 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
 }
 
 /* Table in the lower half, pending bits in the upper; at least a page in all. */
-bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset, GError **err)
+bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset,
+                                    GError **err)
 {
     uint64_t half = 2048;
     while (half < vectors * PCI_MSIX_ENTRY_SIZE) {

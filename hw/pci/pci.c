@@ -201,10 +201,12 @@ static bool pci_device_realize(Device *d, GError **err)
         return error_set(err, "property 'romsize' is %u, which is not a power of two", dev->romsize);
     }
     if (dev->failover_pair_id && pci_device_type_of(dev)->class_id != PCI_CLASS_NETWORK_ETHERNET) {
-        return error_set(err, "property 'failover_pair_id' is for network devices, which %s is not", d->object.type->name);
+        return error_set(err, "property 'failover_pair_id' is for network devices, which %s is not",
+                         d->object.type->name);
     }
     if (dev->sriov_pf) {
-        return error_set(err, "property 'sriov-pf': there is no physical function '%s' that takes virtual ones", dev->sriov_pf);
+        return error_set(err, "property 'sriov-pf': there is no physical function '%s' that takes virtual ones",
+                         dev->sriov_pf);
     }
     pci_config_init(dev);
     dev->dma_as = no_dma_space();
@@ -303,7 +305,8 @@ static const Property pci_device_properties[] = {
               "PCI Express: uncorrectable errors can be masked"),
     PROP_SIZE("x-max-bounce-buffer-size", PciDevice, max_bounce_bytes, 4096,
               "Most bytes of buffers for DMA to what is no RAM; such DMA needs no buffer here"),
-    PROP_STR("failover_pair_id", PciDevice, failover_pair_id, "Id of the network device that this one is the primary of"),
+    PROP_STR("failover_pair_id", PciDevice, failover_pair_id,
+             "Id of the network device that this one is the primary of"),
     PROP_STR("sriov-pf", PciDevice, sriov_pf, "Id of the device that this one is a virtual function of"),
     { }
 };
@@ -390,7 +393,9 @@ static bool bus_attach(Bus *b, Device *d, GError **err)
     int devfn = dev->addr;
 
     if (devfn == PCI_DEVFN_AUTO) {
-        for (devfn = (bus->devfn_min + 7) & ~7; devfn < 8 * bus->slots && slot_refused(bus, dev, devfn, NULL); devfn += 8) {
+        devfn = (bus->devfn_min + 7) & ~7;
+        while (devfn < 8 * bus->slots && slot_refused(bus, dev, devfn, NULL)) {
+            devfn += 8;
         }
         if (devfn >= 8 * bus->slots) {
             return error_set(err, "bus '%s' has no free PCI slot for %s", bus->bus.name, d->object.type->name);
@@ -505,12 +510,14 @@ static char *bus_device_path(Device *d)
 
 const PciBusType pci_bus_type = {
     .name = "PCI", .parent = &bus_type.type, .size = sizeof(PciBus), .attach = bus_attach, .detach = bus_detach,
-    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged, .unplug_request = bus_unplug_request,
+    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged,
+        .unplug_request = bus_unplug_request,
 };
 TYPE_REGISTER(pci_bus_type);
 const PciBusType pcie_bus_type = {
     .name = "PCIE", .parent = &pci_bus_type.type, .size = sizeof(PciBus), .attach = bus_attach, .detach = bus_detach,
-    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged, .unplug_request = bus_unplug_request, .express = true,
+    .device_path = bus_device_path, .reset = pci_bus_reset, .plugged = bus_plugged,
+        .unplug_request = bus_unplug_request, .express = true,
 };
 TYPE_REGISTER(pcie_bus_type);
 

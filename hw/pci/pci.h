@@ -49,7 +49,8 @@ struct PciConfigRow {
     uint32_t reset;                             /* value after reset (also of read-only registers) */
     uint32_t writable;                          /* bits a write changes */
     uint32_t write_1_clear;                     /* bits a written 1 clears */
-    bool survives_s3;                           /* the reset at wake-up leaves it: firmware finds its shadow copy by it */
+    /* the reset at wake-up leaves it: firmware finds its shadow copy by it */
+    bool survives_s3;
     /* after storing, once an access that touches it */
     void (*on_write)(PciDevice *dev, uint32_t old, uint32_t value);
 };
@@ -172,7 +173,8 @@ bool pci_msix_init(PciDevice *dev, unsigned vectors, MemoryRegion *table_bar, un
                        unsigned cap_offset, GError **err);
 /** pci_msix_init_exclusive_bar: both in BAR @bar_nr, which this registers. */
 bool pci_msix_init_exclusive_bar(PciDevice *dev, unsigned vectors, unsigned bar_nr, GError **err);
-bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset, GError **err);
+bool pci_msix_init_exclusive_bar_at(PciDevice *dev, unsigned vectors, unsigned bar_nr, unsigned cap_offset,
+                                    GError **err);
 bool pci_msix_enabled(const PciDevice *dev);
 void pci_msix_notify(PciDevice *dev, unsigned vector);
 /** pci_send_msi: the memory write itself, as @dev's. */

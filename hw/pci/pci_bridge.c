@@ -74,8 +74,10 @@ static const PciConfigRow bridge_config[] = {
     { PCI_SECONDARY_STATUS,    2, "SECONDARY_STATUS", .write_1_clear = 0xf900 },
     { PCI_MEMORY_BASE,         2, "MEMORY_BASE",     .writable = 0xfff0, .on_write = window_written },
     { PCI_MEMORY_LIMIT,        2, "MEMORY_LIMIT",    .writable = 0xfff0, .on_write = window_written },
-    { PCI_PREF_MEMORY_BASE,    2, "PREF_BASE",       .reset = PREFETCH_64BIT, .writable = 0xfff0, .on_write = window_written },
-    { PCI_PREF_MEMORY_LIMIT,   2, "PREF_LIMIT",      .reset = PREFETCH_64BIT, .writable = 0xfff0, .on_write = window_written },
+    { PCI_PREF_MEMORY_BASE,    2, "PREF_BASE",       .reset = PREFETCH_64BIT, .writable = 0xfff0,
+        .on_write = window_written },
+    { PCI_PREF_MEMORY_LIMIT,   2, "PREF_LIMIT",      .reset = PREFETCH_64BIT, .writable = 0xfff0,
+        .on_write = window_written },
     { PCI_PREF_BASE_UPPER32,   4, "PREF_BASE_UPPER", .writable = 0xffffffff, .on_write = window_written },
     { PCI_PREF_LIMIT_UPPER32,  4, "PREF_LIMIT_UPPER", .writable = 0xffffffff, .on_write = window_written },
     { PCI_BRIDGE_CONTROL,      2, "BRIDGE_CONTROL",  .on_write = control_written },
@@ -109,7 +111,8 @@ void pci_bridge_init(PciBridge *br, const PciBusType *type, bool conventional)
     window_init(br, &br->io_window, "pci-bridge-io-window", &br->io, primary->io, 0, 0x1000);
     window_init(br, &br->memory_window, "pci-bridge-memory-window", &br->memory, primary->memory, 0, 0x100000);
     window_init(br, &br->prefetch_window, "pci-bridge-prefetch-window", &br->memory, primary->memory, 0, 0x100000);
-    window_init(br, &br->vga_memory, "pci-bridge-vga-memory", &br->memory, primary->memory, VGA_MEMORY, VGA_MEMORY_BYTES);
+    window_init(br, &br->vga_memory, "pci-bridge-vga-memory", &br->memory, primary->memory, VGA_MEMORY,
+                VGA_MEMORY_BYTES);
     window_init(br, &br->vga_io[0], "pci-bridge-vga-mono", &br->io, primary->io, VGA_IO_MONO, VGA_IO_MONO_BYTES);
     window_init(br, &br->vga_io[1], "pci-bridge-vga-io", &br->io, primary->io, VGA_IO, VGA_IO_BYTES);
     pci_bus_init(&br->secondary, type, &dev->device, dev->device.id, &br->memory, &br->io, 0);
@@ -130,7 +133,8 @@ void pci_bridge_close_windows(PciBridge *br)
 static void bridge_unrealize(Device *d)
 {
     PciBridge *br = PCI_BRIDGE(d);
-    MemoryRegion *regions[] = { &br->io_window, &br->memory_window, &br->prefetch_window, &br->vga_memory, &br->vga_io[0],
+    MemoryRegion *regions[] = { &br->io_window, &br->memory_window, &br->prefetch_window, &br->vga_memory,
+                                &br->vga_io[0],
                                 &br->vga_io[1], &br->memory, &br->io };
 
     if (!br->pci.decode_changed) {
@@ -175,7 +179,8 @@ bool pci_bridge_add_reserve(PciBridge *br, GError **err)
         return error_set(err, "properties 'pref32-reserve' and 'pref64-reserve' of %s exclude each other", name);
     }
     if (r->pref32 != UINT64_MAX && r->pref32 >= UINT32_MAX) {
-        return error_set(err, "property 'pref32-reserve' of %s is 0x%" PRIx64 ", which is not below 4 GiB", name, r->pref32);
+        return error_set(err, "property 'pref32-reserve' of %s is 0x%" PRIx64 ", which is not below 4 GiB", name,
+                         r->pref32);
     }
     if (r->bus == UINT32_MAX && r->io == UINT64_MAX && r->mem == UINT64_MAX && r->pref32 == UINT64_MAX &&
         r->pref64 == UINT64_MAX) {

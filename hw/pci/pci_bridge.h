@@ -44,7 +44,9 @@ bool pci_bridge_add_reserve(PciBridge *br, GError **err);
     PROP_UINT32("bus-reserve", S, reserve.bus, UINT32_MAX, "Bus numbers that firmware keeps free behind the bridge"), \
     PROP_SIZE("io-reserve", S, reserve.io, UINT64_MAX, "Bytes of I/O window for devices to come"), \
     PROP_SIZE("mem-reserve", S, reserve.mem, UINT64_MAX, "Bytes of memory window for devices to come"), \
-    PROP_SIZE("pref32-reserve", S, reserve.pref32, UINT64_MAX, "Bytes of 32-bit prefetchable window for devices to come"), \
-    PROP_SIZE("pref64-reserve", S, reserve.pref64, UINT64_MAX, "Bytes of 64-bit prefetchable window for devices to come")
+    PROP_SIZE("pref32-reserve", S, reserve.pref32, UINT64_MAX, \
+              "Bytes of 32-bit prefetchable window for devices to come"), \
+    PROP_SIZE("pref64-reserve", S, reserve.pref64, UINT64_MAX, \
+              "Bytes of 64-bit prefetchable window for devices to come")
 
 #endif

@@ -37,10 +37,12 @@ static bool pci_bridge_realize(Device *d, GError **err)
     PlainBridge *s = (PlainBridge *)d;
 
     if (!s->chassis) {
-        return error_set(err, "property 'chassis_nr' is missing: every pci-bridge needs a chassis number of its own above 0");
+        return error_set(err,
+                         "property 'chassis_nr' is missing: every pci-bridge needs a chassis number of its own above 0");
     }
     if (s->shpc) {
-        return error_set(err, "property 'shpc': there is no standard hot-plug controller; ACPI adds and removes devices");
+        return error_set(err,
+                         "property 'shpc': there is no standard hot-plug controller; ACPI adds and removes devices");
     }
     pci_bridge_init(&s->bridge, &pci_bus_type, true);
     return add_slot_numbering(s, err) && pci_bridge_add_reserve(&s->bridge, err);
@@ -83,7 +85,8 @@ static bool pcie_pci_bridge_realize(Device *d, GError **err)
 
 static const Property pci_bridge_properties[] = {
     PROP_UINT8("chassis_nr", PlainBridge, chassis, 0, "Number of the chassis that the bridge leads to, from 1"),
-    PROP_ON_OFF_AUTO("msi", PlainBridge, msi, ON_OFF_AUTO_AUTO, "Message-signalled interrupts of the hot-plug controller"),
+    PROP_ON_OFF_AUTO("msi", PlainBridge, msi, ON_OFF_AUTO_AUTO,
+                     "Message-signalled interrupts of the hot-plug controller"),
     PROP_BOOL("shpc", PlainBridge, shpc, false, "A standard hot-plug controller, which is not there yet"),
     PCI_BRIDGE_RESERVE_PROPERTIES(PciBridge),
     { }
@@ -103,22 +106,26 @@ static const PciDeviceType plain_bridge_type = {
 TYPE_REGISTER(plain_bridge_type);
 
 static const PciDeviceType seat_bridge_type = {
-    .name = "pci-bridge-seat", .parent = &plain_bridge_type.type, .size = sizeof(PlainBridge), .category = CATEGORY_BRIDGE,
+    .name = "pci-bridge-seat", .parent = &plain_bridge_type.type, .size = sizeof(PlainBridge),
+        .category = CATEGORY_BRIDGE,
     .description = "Standard PCI Bridge (multiseat)", .vendor_id = PCI_VENDOR_REDHAT, .device_id = 0x000a,
     .class_id = PCI_CLASS_BRIDGE_PCI, .header_type = PCI_HEADER_BRIDGE, .state = no_state,
 };
 TYPE_REGISTER(seat_bridge_type);
 
 static const PciDeviceType i82801b11_type = {
-    .name = "i82801b11-bridge", .parent = &pci_bridge_type.type, .size = sizeof(PlainBridge), .category = CATEGORY_BRIDGE,
-    .description = "Intel 82801 bridge to PCI (DMI)", .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x244e, .revision = 0x92,
+    .name = "i82801b11-bridge", .parent = &pci_bridge_type.type, .size = sizeof(PlainBridge),
+        .category = CATEGORY_BRIDGE,
+    .description = "Intel 82801 bridge to PCI (DMI)", .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x244e,
+        .revision = 0x92,
     .class_id = PCI_CLASS_BRIDGE_PCI, .prog_if = 1, .header_type = PCI_HEADER_BRIDGE, .state = no_state,
     .realize = i82801_realize,
 };
 TYPE_REGISTER(i82801b11_type);
 
 static const PciDeviceType pcie_pci_bridge_type = {
-    .name = "pcie-pci-bridge", .parent = &pci_bridge_type.type, .size = sizeof(PlainBridge), .category = CATEGORY_BRIDGE,
+    .name = "pcie-pci-bridge", .parent = &pci_bridge_type.type, .size = sizeof(PlainBridge),
+        .category = CATEGORY_BRIDGE,
     .description = "PCI Express to PCI bridge", .vendor_id = PCI_VENDOR_REDHAT, .device_id = 0x000e,
     .class_id = PCI_CLASS_BRIDGE_PCI, .header_type = PCI_HEADER_BRIDGE, .interrupt_pin = 1, .express = true,
     .properties = pcie_pci_bridge_properties, .state = no_state, .realize = pcie_pci_bridge_realize,

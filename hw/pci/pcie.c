@@ -12,7 +12,8 @@ enum {
     UNCORRECTABLE_MASK_DEFAULT = 0x02400000,    /* internal error, TLP prefix blocked */
     UNCORRECTABLE_SEVERITY_DEFAULT = 0x00462030,
     CORRECTABLE_KNOWN = 0xf1c1, CORRECTABLE_MASK_DEFAULT = 0xe000,
-    CONTROL_GENERATION = 1 << 5, CONTROL_GENERATION_ENABLE = 1 << 6, CONTROL_CHECK = 1 << 7, CONTROL_CHECK_ENABLE = 1 << 8,
+    CONTROL_GENERATION = 1 << 5, CONTROL_GENERATION_ENABLE = 1 << 6, CONTROL_CHECK = 1 << 7,
+        CONTROL_CHECK_ENABLE = 1 << 8,
     CONTROL_MULTIPLE = 1 << 9, CONTROL_MULTIPLE_ENABLE = 1 << 10, ROOT_COMMAND_ENABLES = 7, ROOT_STATUS_KNOWN = 0x7f
 };
 enum { ACS_CAPABILITY = 4, ACS_CONTROL = 6, ACS_OF_A_PORT = 0x5f };     /* all but P2P egress control */
@@ -56,7 +57,8 @@ void pcie_set_link(PciDevice *dev, unsigned speed, unsigned lanes)
         uint32_t port = pci_get32(dev, cap + PCIE_LNKCAP) | PCIE_LNKCAP_DLLLARC | PCIE_LNKCAP_LBNC;
         pci_set32(dev, cap + PCIE_LNKCAP, port);
         pci_set16(dev, cap + PCIE_LNKCTL2, speed);
-        pci_set32(dev, cap + PCIE_LNKCAP2, (1u << (speed + 1)) - 2);      /* a bit each speed up to this one, from bit 1 */
+        /* a bit each speed up to this one, from bit 1 */
+        pci_set32(dev, cap + PCIE_LNKCAP2, (1u << (speed + 1)) - 2);
     }
 }
 

@@ -3,12 +3,14 @@
  * Ports of PCI Express: root ports (pcie-root-port; ioh3420, of Intel's 5520) and TI's XIO3130 switch (x3130-upstream,
  * xio3130-downstream).
  *
- * Native hot-plug of a root or downstream port (PCI Express Base 4.0, 6.7): the slot has an attention button and a power
+ * Native hot-plug of a root or downstream port (PCI Express Base 4.0, 6.7): the slot has an attention button and a
+ * power
  * indicator, and the guest drives power.
  *   device_add -> presence changed, button -> event -> the guest turns power on and configures the device
  *   device_del -> button -> event -> the guest blinks, lets go, turns power and indicator off -> slot_written() removes
  *   what is there; a slot without power gives its devices at once
- * An event interrupts while SLTCTL.HPIE and the event's enable bit and status are set: once, at the change to that state,
+ * An event interrupts while SLTCTL.HPIE and the event's enable bit and status are set: once, at the change to that
+ * state,
  * by MSI-X or MSI, else as long as it lasts, by INTx.
  */
 #include "hw/pci/pci_bridge.h"
@@ -106,7 +108,8 @@ static void link_update(PciePort *s)
 
     if (other && other->config && other->pcie_cap) {
         uint16_t theirs = pci_get16(other, other->pcie_cap + PCIE_LNKCAP);
-        link = MIN(ours & PCIE_LNK_WIDTH, theirs & PCIE_LNK_WIDTH) | MIN(ours & PCIE_LNK_SPEED, theirs & PCIE_LNK_SPEED);
+        link = MIN(ours & PCIE_LNK_WIDTH, theirs & PCIE_LNK_WIDTH) | MIN(ours & PCIE_LNK_SPEED,
+                                                                         theirs & PCIE_LNK_SPEED);
     }
     slot_set(s, PCIE_LNKSTA, (slot_reg(s, PCIE_LNKSTA) & ~(PCIE_LNK_WIDTH | PCIE_LNK_SPEED)) |
              (link & (PCIE_LNK_WIDTH | PCIE_LNK_SPEED)));
@@ -178,10 +181,12 @@ static bool hotplug_check(void *opaque, PciDevice *dev, int devfn, GError **err)
     PciePort *s = opaque;
 
     if (!s->hotplug) {
-        return error_set(err, "Bus '%s' does not support hotplugging: its port has hotplug=off", s->bridge.secondary.bus.name);
+        return error_set(err, "Bus '%s' does not support hotplugging: its port has hotplug=off",
+                         s->bridge.secondary.bus.name);
     }
     if ((slot_reg(s, PCIE_SLTCTL) & PCIE_SLTCTL_PIC) == PCIE_SLTCTL_PIC_BLINK) {
-        return error_set(err, "the guest is busy with slot %u of chassis %u (its power indicator blinks)", s->slot, s->chassis);
+        return error_set(err, "the guest is busy with slot %u of chassis %u (its power indicator blinks)", s->slot,
+                         s->chassis);
     }
     return true;
 }
@@ -201,10 +206,12 @@ static bool hotplug_unplug_request(void *opaque, PciDevice *dev, GError **err)
     uint16_t control = slot_reg(s, PCIE_SLTCTL);
 
     if (!s->hotplug) {
-        return error_set(err, "Bus '%s' does not support hot-unplugging: its port has hotplug=off", s->bridge.secondary.bus.name);
+        return error_set(err, "Bus '%s' does not support hot-unplugging: its port has hotplug=off",
+                         s->bridge.secondary.bus.name);
     }
     if ((control & PCIE_SLTCTL_PIC) == PCIE_SLTCTL_PIC_BLINK || dev->unplug_requested) {
-        return error_set(err, "Device '%s' is already in the process of unplug", dev->device.id ? dev->device.id : dev->device.object.type->name);
+        return error_set(err, "Device '%s' is already in the process of unplug",
+                         dev->device.id ? dev->device.id : dev->device.object.type->name);
     }
     if (powered_off(control)) {                         /* nobody uses it */
         pci_unplug(&s->bridge.secondary, 0);
@@ -233,7 +240,8 @@ static bool slot_init(PciePort *s, GError **err)
     for (guint i = 0; slots && i < slots->len; i++) {
         const PciePort *other = slots->pdata[i];
         if (other->chassis == s->chassis && other->slot == s->slot) {
-            return error_set(err, "slot %u of chassis %u is taken by another port: give chassis= or slot=", s->slot, s->chassis);
+            return error_set(err, "slot %u of chassis %u is taken by another port: give chassis= or slot=", s->slot,
+                             s->chassis);
         }
     }
     if (s->power_controller) {
@@ -263,7 +271,8 @@ static bool slot_init(PciePort *s, GError **err)
 static bool check_log_max(const PciePort *s, GError **err)
 {
     return s->aer_log_max <= AER_LOG_MAX ||
-        error_set(err, "property 'aer_log_max' of %s is %u, not 0 to %u", s->bridge.pci.device.object.type->name, s->aer_log_max,
+        error_set(err, "property 'aer_log_max' of %s is %u, not 0 to %u", s->bridge.pci.device.object.type->name,
+                  s->aer_log_max,
                   AER_LOG_MAX);
 }
 
@@ -325,7 +334,8 @@ static bool upstream_realize(Device *d, GError **err)
         return false;
     }
     pci_bridge_init(&s->bridge, &pcie_bus_type, false);
-    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0, err) ||
+    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0,
+                                                                                      err) ||
         !pcie_cap_init(dev, XIO_PCIE, PCIE_UPSTREAM, s->port, err)) {
         return false;
     }
@@ -344,7 +354,8 @@ static bool downstream_realize(Device *d, GError **err)
         return false;
     }
     pci_bridge_init(&s->bridge, &pcie_bus_type, false);
-    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0, err) ||
+    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0,
+                                                                                      err) ||
         !pcie_cap_init(dev, XIO_PCIE, PCIE_DOWNSTREAM, s->port, err) || !slot_init(s, err)) {
         return false;
     }
@@ -401,7 +412,8 @@ static bool port_post_load(Device *d, unsigned version, GError **err)
 
 static const Property port_properties[] = {
     PROP_UINT8("port", PciePort, port, 0, "Number of the port in its component"),
-    PROP_UINT16("aer_log_max", PciePort, aer_log_max, AER_LOG_DEFAULT, "Headers that error reporting can hold, at most 128"),
+    PROP_UINT16("aer_log_max", PciePort, aer_log_max, AER_LOG_DEFAULT,
+                "Headers that error reporting can hold, at most 128"),
     { }
 };
 static const Property slot_properties[] = {
@@ -444,16 +456,21 @@ TYPE_REGISTER(pcie_root_port_base_type);
     static const PciDeviceType variable = { \
         .name = type_name, .parent = &parent_type.type, .size = sizeof(PciePort), .category = CATEGORY_BRIDGE, \
         .description = text, .vendor_id = vendor, .device_id = id, .revision = rev, .class_id = PCI_CLASS_BRIDGE_PCI, \
-        .header_type = PCI_HEADER_BRIDGE, .interrupt_pin = pin, .express = true, .properties = rows, .state = port_state, \
+        .header_type = PCI_HEADER_BRIDGE, .interrupt_pin = pin, .express = true, .properties = rows, \
+            .state = port_state, \
         .realize = realize_fn, \
     }; \
     TYPE_REGISTER(variable)
 
-PORT_TYPE(pcie_root_port_type, "pcie-root-port", pcie_root_port_base_type, "PCI Express Root Port", PCI_VENDOR_REDHAT, 0x000c,
+PORT_TYPE(pcie_root_port_type, "pcie-root-port", pcie_root_port_base_type, "PCI Express Root Port",
+          PCI_VENDOR_REDHAT, 0x000c,
           0, 1, root_port_properties, root_port_realize);
-PORT_TYPE(ioh3420_type, "ioh3420", pcie_root_port_base_type, "Intel IOH device id 3420 PCIE Root Port", PCI_VENDOR_INTEL,
+PORT_TYPE(ioh3420_type, "ioh3420", pcie_root_port_base_type, "Intel IOH device id 3420 PCIE Root Port",
+          PCI_VENDOR_INTEL,
           0x3420, 2, 1, NULL, ioh3420_realize);
-PORT_TYPE(x3130_upstream_type, "x3130-upstream", pcie_port_type, "TI X3130 Upstream Port of PCI Express Switch", PCI_VENDOR_TI,
+PORT_TYPE(x3130_upstream_type, "x3130-upstream", pcie_port_type, "TI X3130 Upstream Port of PCI Express Switch",
+          PCI_VENDOR_TI,
           0x8232, 2, 0, NULL, upstream_realize);
-PORT_TYPE(xio3130_downstream_type, "xio3130-downstream", pcie_slot_type, "TI X3130 Downstream Port of PCI Express Switch",
+PORT_TYPE(xio3130_downstream_type, "xio3130-downstream", pcie_slot_type,
+          "TI X3130 Downstream Port of PCI Express Switch",
           PCI_VENDOR_TI, 0x8233, 1, 0, NULL, downstream_realize);

@@ -5,8 +5,10 @@
  *   pxb-pcie: bus ID of PCI Express; root ports and bridges go there
  *   pxb:      a root bus with one pci-bridge, whose secondary bus is called ID; devices go behind it
  *
- * The expander itself is a function without registers on the main root bus. Its bus shares the main bus's memory and I/O
- * space; which part of it firmware uses, firmware decides. Firmware learns of extra roots by fw_cfg's etc/extra-pci-roots.
+ * The expander itself is a function without registers on the main root bus. Its bus shares the main bus's memory and
+ * I/O
+ * space; which part of it firmware uses, firmware decides. Firmware learns of extra roots by fw_cfg's
+ * etc/extra-pci-roots.
  */
 #include "hw/firmware/fw_cfg.h"
 #include "hw/machine.h"
@@ -48,7 +50,8 @@ static bool expander_init(Pxb *s, const PciBusType *type, GError **err)
         return error_set(err, "%s goes on the machine's main PCI bus, not on '%s'", name, main_bus->bus.name);
     }
     if (express != pci_bus_is_express(main_bus)) {
-        return error_set(err, "%s cannot be on bus '%s', which is %sPCI Express", name, main_bus->bus.name, express ? "not " : "");
+        return error_set(err, "%s cannot be on bus '%s', which is %sPCI Express", name, main_bus->bus.name,
+                         express ? "not " : "");
     }
     if (!s->bus_nr) {
         return error_set(err, "property 'bus_nr' of %s is 0, which is the main bus's number", name);

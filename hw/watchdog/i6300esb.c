@@ -2,7 +2,8 @@
 /*
  * Watchdog of Intel's 6300ESB (PCI): two stages, each a 20-bit preload of a clock of 1 kHz or 1 MHz.
  *
- *   LOCK.ENABLE -> stage 1 runs; expiry -> stage 2; expiry -> the action chosen by -action watchdog=, unless CONFIG says
+ *   LOCK.ENABLE -> stage 1 runs; expiry -> stage 2; expiry -> the action chosen by -action watchdog=, unless CONFIG
+ * says
  *   that the output is off; RELOAD starts stage 1 anew
  *   PRELOAD and RELOAD take a value only behind the writes 0x80, 0x86 to RELOAD
  * Spec: Intel 6300ESB ICH data sheet (300641), chapter 16. Bit 9 of RELOAD, "timed out", is shown at bit 12 too, where
@@ -16,7 +17,8 @@ enum { ESB_CONFIG = 0x60, ESB_LOCK = 0x68 };
 enum { CONFIG_INTERRUPT = 3 << 0, CONFIG_1MHZ = 1 << 2, CONFIG_OUTPUT_OFF = 1 << 5 };
 enum { LOCK_LOCK = 1 << 0, LOCK_ENABLE = 1 << 1, LOCK_FREE_RUN = 1 << 2 };
 enum { REG_PRELOAD1 = 0x00, REG_PRELOAD2 = 0x04, REG_INTERRUPT = 0x08, REG_RELOAD = 0x0c, REGS_BYTES = 16 };
-enum { PRELOAD_MAX = 0xfffff, RELOAD_RELOAD = 1 << 8, RELOAD_TIMED_OUT = 1 << 9 | 1 << 12, UNLOCK_1 = 0x80, UNLOCK_2 = 0x86 };
+enum { PRELOAD_MAX = 0xfffff, RELOAD_RELOAD = 1 << 8, RELOAD_TIMED_OUT = 1 << 9 | 1 << 12, UNLOCK_1 = 0x80,
+    UNLOCK_2 = 0x86 };
 #define PCI_HZ 33000000ull
 #define SHIFT_1KHZ 15                           /* PCI clocks a tick, as a power of two */
 #define SHIFT_1MHZ 5
@@ -41,7 +43,8 @@ static void start_stage(I6300esb *s, uint8_t stage)
         return;
     }
     s->stage = stage;
-    timer_arm_ns(&s->timer, clock_ns(CLOCK_VIRTUAL) + muldiv64((uint64_t)s->preload[stage - 1] << shift, NS_PER_S, PCI_HZ));
+    timer_arm_ns(&s->timer, clock_ns(CLOCK_VIRTUAL) + muldiv64((uint64_t)s->preload[stage - 1] << shift, NS_PER_S,
+                                                               PCI_HZ));
 }
 
 static void esb_reset_registers(I6300esb *s)
@@ -160,18 +163,21 @@ static bool esb_post_load(Device *dev, unsigned version, GError **err)
     }
     s->preload[0] &= PRELOAD_MAX;
     s->preload[1] &= PRELOAD_MAX;
-    pci_set_writable8(&s->pci, ESB_LOCK, pci_get8(&s->pci, ESB_LOCK) & LOCK_LOCK ? 0 : LOCK_LOCK | LOCK_ENABLE | LOCK_FREE_RUN);
+    pci_set_writable8(&s->pci, ESB_LOCK, pci_get8(&s->pci, ESB_LOCK) & LOCK_LOCK ? 0 : LOCK_LOCK | LOCK_ENABLE |
+                      LOCK_FREE_RUN);
     return true;
 }
 
 static const StateField esb_state[] = {
-    STATE_TIMER(I6300esb, timer), STATE_U32_ARRAY(I6300esb, preload), STATE_U8(I6300esb, stage), STATE_U8(I6300esb, unlocked),
+    STATE_TIMER(I6300esb, timer), STATE_U32_ARRAY(I6300esb, preload), STATE_U8(I6300esb, stage), STATE_U8(I6300esb,
+                                                                                                          unlocked),
     STATE_BOOL(I6300esb, timed_out), { }
 };
 
 static const PciDeviceType i6300esb_type = {
     .name = "i6300esb", .parent = &pci_device_type.type, .size = sizeof(I6300esb), .category = CATEGORY_WATCHDOG,
-    .description = "Intel 6300ESB", .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x25ab, .class_id = PCI_CLASS_SYSTEM_OTHER,
+    .description = "Intel 6300ESB", .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x25ab,
+        .class_id = PCI_CLASS_SYSTEM_OTHER,
     .config = esb_config, .state = esb_state, .timers = TIMERS(TIMER(I6300esb, timer, CLOCK_VIRTUAL, expired)),
     .realize = esb_realize, .unrealize = esb_unrealize, .reset = esb_reset, .post_load = esb_post_load,
 };

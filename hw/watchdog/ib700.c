@@ -18,7 +18,8 @@ static void expired(void *opaque)
 static void enable_write(Device *dev, uint64_t old, uint64_t code)
 {
     Ib700 *s = DEVICE(Ib700, dev);
-    timer_arm_ns(&s->timer, clock_ns(CLOCK_VIRTUAL) + 2 * (15 - (code & 0x0f)) * NS_PER_S);      /* F: 0 s ... 0: 30 s */
+    /* F: 0 s ... 0: 30 s */
+    timer_arm_ns(&s->timer, clock_ns(CLOCK_VIRTUAL) + 2 * (15 - (code & 0x0f)) * NS_PER_S);
 }
 
 static void disable_write(Device *dev, uint64_t old, uint64_t value)

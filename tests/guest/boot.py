@@ -52,6 +52,12 @@ class Boot(unittest.TestCase):
             g.prompt()
             self.assertIn('8086 1237', g.shell(LIST_PCI))
 
+    def test_isapc(self):
+        with Guest(['-M', 'isapc', '-cpu', 'qemu64'], append='console=ttyS0 panic=-1 noapic nolapic') as g:
+            g.prompt()
+            self.assertEqual(g.shell('ls /sys/bus/pci/devices'), '')
+            self.assertRegex(g.shell('cat /proc/interrupts'), r'XT-PIC +timer')
+
     def test_reboot_comes_back(self):
         with Guest(['-M', 'q35']) as g:
             g.prompt()

@@ -3,7 +3,8 @@
  * VMware's mouse: absolute positions through the backdoor port (hw/misc/vmport.h), beside a PS/2 mouse.
  *
  *   guest: COMMAND READ_ID -> the device's id is in the queue; REQUEST_ABSOLUTE -> it takes over from the PS/2 mouse
- *   host: motion, buttons -> a packet of four words in the queue, and a byte from the PS/2 mouse, whose interrupt makes the
+ *   host: motion, buttons -> a packet of four words in the queue, and a byte from the PS/2 mouse, whose interrupt
+ * makes the
  *   guest look; guest: STATUS tells the words that wait, DATA takes them
  * Protocol: as Linux's drivers/input/mouse/vmmouse.c and X.org's xf86-input-vmmouse have it.
  */
@@ -86,7 +87,8 @@ static void report(void *opaque)
         s->x = s->y = 0;
     }
     if (s->i8042) {
-        Ps2Port *mouse = i8042_mouse((Device *)s->i8042);        /* a byte of it is the signal; what it says is ignored */
+        /* a byte of it is the signal; what it says is ignored */
+        Ps2Port *mouse = i8042_mouse((Device *)s->i8042);
         ps2_mouse_move(mouse, 1, 0);
         ps2_mouse_sync(mouse);
     }
@@ -212,7 +214,8 @@ static const StateField vmmouse_state[] = {
 
 static const DeviceType vmmouse_type = {
     .name = "vmmouse", .parent = &isa_device_type.type, .size = sizeof(Vmmouse), .category = CATEGORY_INPUT,
-    .description = "VMware's absolute mouse", .no_hotplug = true, .properties = vmmouse_properties, .state = vmmouse_state,
+    .description = "VMware's absolute mouse", .no_hotplug = true, .properties = vmmouse_properties, .state =
+        vmmouse_state,
     .realize = vmmouse_realize, .reset = vmmouse_reset, .post_load = vmmouse_post_load,
 };
 TYPE_REGISTER(vmmouse_type);
