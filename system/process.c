@@ -187,6 +187,15 @@ void process_confine(const Config *c)
         }
     }
     if (c->overcommit.args) {
+        const char *pm = dict_str(c->overcommit.args, "cpu-pm");
+        GError *err = NULL;
+        bool on = false;
+        if (pm && parse_bool("cpu-pm", pm, &on, &err) && on) {
+            error_set(&err, "cpu-pm=on is not supported yet");
+        }
+        if (err) {
+            option_fail(&c->overcommit, err);
+        }
         lock_memory(c);
     }
     if (c->sandbox.args) {

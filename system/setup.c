@@ -409,6 +409,27 @@ static void debugcon_setup(const char *text)
     }
 }
 
+/* -parallel: an isa-parallel device for each that is not "none". */
+static void parallel_ports_setup(Config *c, Machine *m)
+{
+    GError *err = NULL;
+    for (guint i = 0; i < c->parallels->len; i++) {
+        if (!m->parallels[i]) {
+            continue;
+        }
+        g_autofree char *chardev = g_strdup_printf("parallel%u", i);
+        json_object *args = json_object_new_object();
+        json_object_object_add(args, "driver", json_object_new_string("isa-parallel"));
+        json_object_object_add(args, "chardev", json_object_new_string(chardev));
+        json_object_object_add(args, "index", json_object_new_int(i));
+        device_add_from_dict(args, &err);
+        json_object_put(args);
+        if (err) {
+            option_fail(&(OptionUse){ .option = "-parallel", .text = c->parallels->pdata[i] }, err);
+        }
+    }
+}
+
 void machine_setup(Config *c)
 {
     GError *err = NULL;
@@ -450,6 +471,7 @@ void machine_setup(Config *c)
         error_fatal(err);
     }
     firmware_options_apply(c);
+    parallel_ports_setup(c, m);
     if (c->debugcon) {
         debugcon_setup(c->debugcon);
     }

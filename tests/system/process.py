@@ -164,6 +164,19 @@ class OptionsFromElsewhere(qtest.Case):
             self.assertIn(word, p.stderr)
 
 
+class ParallelPorts(qtest.Case):
+    def test_bytes_reach_the_host(self):
+        path = os.path.join(WORK, 'printed')
+        m = self.start('-M', 'pc', '-nodefaults', '-parallel', 'none', '-parallel', f'file:{path}')
+        self.assertEqual(m.inb(0x379), 0xff, 'no first port')
+        for byte in b'page':
+            m.outb(0x278, byte)
+            m.outb(0x27a, 0x0d)                 # STROBE
+            m.outb(0x27a, 0x0c)
+        with open(path, 'rb') as f:
+            self.assertEqual(f.read(), b'page')
+
+
 class Messages(unittest.TestCase):
     def test_time_and_name(self):
         p = run('-msg', 'timestamp=on,guest-name=on', '-name', 'guest=wendy', '-device', 'nonesuch')
