@@ -49,6 +49,7 @@ typedef struct GroupCopy {
     uint8_t *start, *end;                       /* start: of the second copy */
 } GroupCopy;
 
+_Static_assert(BLOCK_INSNS <= 64, "a bit for each");
 typedef struct BlockCode {
     CpuX86 *cpu;
     Block *block;
@@ -56,6 +57,8 @@ typedef struct BlockCode {
     uint8_t *cold_at;
     FlagState flags;
     bool mode64;
+    uint64_t translated, operands_known;        /* bit per instruction */
+    Operands operands[BLOCK_INSNS];
     const Insn *insn;                           /* being translated, and which one it is */
     unsigned number;
     SlowPath slow[BLOCK_INSNS * 4];
@@ -107,14 +110,18 @@ void operand_address(BlockCode *b, const Insn *insn);
 bool operand_usual(const BlockCode *b, const Insn *insn);
 /** translate_operands: the instruction itself, with its operands moved to where the translator keeps them. */
 bool translate_operands(BlockCode *b, const Insn *insn);
-/** is_translated: is it tried to translate @insn, rather than have C run it? */
-bool is_translated(const BlockCode *b, const Insn *insn);
+/** is_translated: is it tried to translate @insn of the block, rather than have C run it? */
+static inline bool is_translated(const BlockCode *b, const Insn *insn)
+{
+    return b->translated >> (insn - b->block->insns) & 1;
+}
 void translate_insn(BlockCode *b, const Insn *insn);
 /** insn_needs_flags: does it want the flags from before it in EFLAGS? Of those that translate_operands() does. */
 bool insn_needs_flags(const Insn *insn);
 /** insn_may_fault: could it raise, once its operand is there? */
 bool insn_may_fault(const Insn *insn);
-Operands operands_of(const BlockCode *b, const Insn *insn);
+/** operands_of: of @insn of the block. */
+const Operands *operands_of(BlockCode *b, const Insn *insn);
 /** operands_certain: translate_operands() will do @insn, whose operands are @o, and leave r10 alone. */
 bool operands_certain(const Insn *insn, const Operands *o);
 /** group_find: the group that the current instruction begins, if any. */

@@ -58,7 +58,7 @@ static bool moves_base(const BlockCode *b, const Insn *insn)
 }
 
 /* What @insn is to a group; @base: its base register, or REG_NONE: it would begin one. */
-static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
+static Member access_of(BlockCode *b, const Insn *insn, unsigned base)
 {
     const InsnRow *row = insn_row(insn);
 
@@ -79,23 +79,23 @@ static Member access_of(const BlockCode *b, const Insn *insn, unsigned base)
     if (row->op == OP_LEA) {
         return lea_access(b, insn, base);
     }
-    Operands o = operands_of(b, insn);
-    if (!operands_certain(insn, &o)) {
+    const Operands *o = operands_of(b, insn);
+    if (!operands_certain(insn, o)) {
         return (Member){ BARRIER };
     }
-    if (!insn_has_mem(insn) && base != REG_NONE && o.rm == base && o.sets_rm && moves_base(b, insn)) {
+    if (!insn_has_mem(insn) && base != REG_NONE && o->rm == base && o->sets_rm && moves_base(b, insn)) {
         return (Member){ TRANSPARENT, .after = row->op == OP_ADD ? insn->imm : -insn->imm };
     }
     if (!insn_has_mem(insn)) {
-        bool writes_base = base != REG_NONE && o.written & host_bit(guest_host(base));
-        return (Member){ !in_memory(o.rm) && !in_memory(o.vvvv) && !writes_base ? TRANSPARENT : BARRIER };
+        bool writes_base = base != REG_NONE && o->written & host_bit(guest_host(base));
+        return (Member){ !in_memory(o->rm) && !in_memory(o->vvvv) && !writes_base ? TRANSPARENT : BARRIER };
     }
     if (insn->base >= 16 || insn->index != REG_NONE || in_memory(insn->base) || insn->seg >= R_FS ||
-        insn->addr_size != (b->mode64 ? 8 : 4) || !o.memory_bytes || !operand_usual(b, insn)) {
+        insn->addr_size != (b->mode64 ? 8 : 4) || !o->memory_bytes || !operand_usual(b, insn)) {
         return (Member){ BARRIER };
     }
-    return (Member){ MEMORY, insn->base, insn->disp, 0, o.memory_bytes, o.writes_memory,
-                     o.written & host_bit(guest_host(insn->base)) };
+    return (Member){ MEMORY, insn->base, insn->disp, 0, o->memory_bytes, o->writes_memory,
+                     o->written & host_bit(guest_host(insn->base)) };
 }
 
 void group_find(BlockCode *b)

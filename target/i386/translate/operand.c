@@ -229,7 +229,7 @@ static bool writes_both(const InsnRow *row)
     return row->op == OP_XCHG || row->op == OP_XADD || row->op == OP_MULX;
 }
 
-Operands operands_of(const BlockCode *b, const Insn *insn)
+static Operands find_operands(const BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
     Operands o = { -1, -1, -1 };
@@ -279,6 +279,17 @@ Operands operands_of(const BlockCode *b, const Insn *insn)
         o.writes_memory = !only_reads(row) && (row->mem_operand == 0 || row->op == OP_XCHG || row->op == OP_XADD);
     }
     return o;
+}
+
+const Operands *operands_of(BlockCode *b, const Insn *insn)
+{
+    unsigned number = insn - b->block->insns;
+
+    if (!(b->operands_known >> number & 1)) {
+        b->operands[number] = find_operands(b, insn);
+        b->operands_known |= 1ull << number;
+    }
+    return &b->operands[number];
 }
 
 static unsigned host_of(int guest, unsigned scratch)
@@ -514,7 +525,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     const InsnRow *row = insn_row(insn);
     Emitter *e = &b->e;
     Layout l = layout_of(b, insn);
-    Operands o = operands_of(b, insn);
+    const Operands o = *operands_of(b, insn);
     bool memory = insn_has_mem(insn), vex = row->encoding != ENCODING_LEGACY, opcode_register = false;
     unsigned reg, rm, vvvv, borrowed = H_NONE;
     HostMem at = HOST_BASE(H_R10, 0);

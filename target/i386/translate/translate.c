@@ -650,7 +650,7 @@ static bool is_forbidden(const Insn *insn)
     return insn->fn == insn_ud || insn->fn == insn_nm || insn->fn == insn_gp0;
 }
 
-bool is_translated(const BlockCode *b, const Insn *insn)
+static bool translates(const BlockCode *b, const Insn *insn)
 {
     const InsnRow *row = insn_row(insn);
 
@@ -910,7 +910,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
     if (!block->serial || !block->serial2) {
         return false;
     }
+    b->translated = b->operands_known = 0;
     for (unsigned i = 0; i < block->count; i++) {
+        b->translated |= (uint64_t)translates(b, &block->insns[i]) << i;
         unsigned need = is_translated(b, &block->insns[i]) ? fpu_need(b, &block->insns[i]) : 0;
         block->fpu_need = MAX(block->fpu_need & FPU_LEVEL, need & FPU_LEVEL) | ((block->fpu_need | need) & FPU_X87);
     }
