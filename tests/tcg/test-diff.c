@@ -905,6 +905,7 @@ int main(int argc, char **argv)
     cpu->tlb = cpu->exec->tlb[cpu->tlb_index];
     tlb_table_clear(cpu->tlb);
     block = g_malloc0(sizeof *block + 4096);
+    cpu->exec->cache_limit = 1 << 20;
     if (translator_init(cpu, 1 << 20)) {
         signal_thread(cpu->exec);
     }

@@ -4,6 +4,7 @@
  * decoding.
  */
 #include "core/thread.h"
+#include "core/timer.h"
 #include "tests/check.h"
 #include "tests/tcg/bare.h"
 
@@ -302,9 +303,9 @@ static void test_arena_full(void)
     CpuX86 *cpu = bare.cpu[0];
     CpuExec *exec = cpu->exec;
     uint64_t flushes = exec->arena_flushes;
-    size_t bytes = exec->arena_bytes;
+    size_t bytes = exec->arena_bytes, limit = exec->cache_limit;
 
-    exec->arena_bytes = 64 << 10;
+    exec->arena_bytes = exec->cache_limit = 64 << 10;
     bare_reset(cpu, BARE_LONG);
     for (unsigned i = 0; i < 2000; i++) {
         BARE_CODE_AT(BARE_DATA + i * 16, 0xff, 0xc0, 0xeb, 0x0c);      /* inc eax; jmp +12 */
@@ -318,6 +319,50 @@ static void test_arena_full(void)
     }
     check_int(exec->arena_flushes - flushes, >, 3, "the arena was emptied on the way");
     exec->arena_bytes = bytes;
+    exec->cache_limit = limit;
+}
+
+/* Twice as much is allowed if the caches are full soon; if it took long, or the vCPU idles, they are emptied. */
+static void test_caches_grow(void)
+{
+    enum { BLOCKS = 60000, HOUR_NS = 3600000000000 };
+    CpuX86 *cpu = bare.cpu[0];
+    CpuExec *exec = cpu->exec;
+    g_autofree uint8_t *code = g_malloc0(BLOCKS * 16);
+
+    bare_reset(cpu, BARE_LONG);
+    for (unsigned old = 0; old < 2; old++) {
+        uint64_t flushes = exec->arena_flushes;
+
+        for (unsigned i = 0; i < BLOCKS; i++) { /* INC EAX; JMP +12; or ADD EAX, 1; JMP +11: nothing of it is known yet */
+            memcpy(code + i * 16, old ? "\x83\xc0\x01\xeb\x0b" : "\xff\xc0\xeb\x0c", 5);
+        }
+        bare_code(0x400000, code, BLOCKS * 16);
+        BARE_CODE_AT(0x400000 + BLOCKS * 16, 0xf4);
+        exec->idle_from_ns = exec->cache_begun_ns = clock_ns(CLOCK_RT) - (old ? HOUR_NS : 0);
+        exec->cache_limit = 2 << 20;
+        cpu->rip = 0x400000;
+        cpu->regs[R_RAX] = 0;
+        exec->idle_cpu_ns = INT64_MIN / 64;     /* has worked hard */
+        check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
+        check_int(cpu->regs[R_RAX], ==, BLOCKS, "every block ran once");
+        if (old) {
+            check_int(exec->arena_flushes, ==, flushes + 1, "what is full after an hour is emptied first");
+        } else {
+            check_int(exec->arena_flushes, ==, flushes, "nothing is thrown away while there is room to grow");
+        }
+        check_true(exec->cache_limit > 2 << 20 && exec->arena_used > 4 << 20, "the caches have grown");
+    }
+    exec->idle_from_ns -= HOUR_NS;
+    exec->idle_cpu_ns = 0;
+    BARE_CODE_AT(BARE_CODE, 0xf4);
+    cpu->rip = BARE_CODE;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "halts");
+    check_true(exec->arena_used < 1 << 20 && exec->cache_limit == 2 << 20, "an idle vCPU gives its caches back");
+    cpu->rip = 0x400000;
+    cpu->regs[R_RAX] = 0;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "runs again");
+    check_int(cpu->regs[R_RAX], ==, BLOCKS, "every block ran once");
 }
 
 /* The first store of a REP over itself changes what runs next. */
@@ -355,5 +400,6 @@ int main(int argc, char **argv)
     g_test_add_func("/smc/dma", test_dma);
     g_test_add_func("/smc/replaced-ram", test_replaced_ram);
     g_test_add_func("/smc/arena-full", test_arena_full);
+    g_test_add_func("/smc/caches-grow", test_caches_grow);
     return g_test_run();
 }

@@ -12,8 +12,13 @@
  *
  * Blocks lie one after another in an arena; when it is full, all are thrown away at once. That happens between blocks
  * only.
+ *
+ * Arena and code memory may be as large as tb-size says, but begin small (cache_limit). When what is allowed is full
+ * soon after everything was thrown away, it is doubled; if it took long, little of it is in use, and everything is
+ * thrown away: what is in use comes back. The memory is given back to the host then, and when a vCPU has long been idle.
  */
 #include <sys/mman.h>
+#include <time.h>
 
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
@@ -23,9 +28,16 @@
 #include <capstone/capstone.h>
 
 #include "core/log.h"
+#include "core/timer.h"
 
 #define HASH_ENTRIES 65536
 #define INSN_MAX_BYTES 15
+
+enum { CACHE_START_BYTES = 2 << 20 };
+#define CACHE_SOON_NS (10ll * 1000000000)
+#define IDLE_WAIT_NS (10ll * 1000000000)
+#define IDLE_WAIT_MOST_NS (640ll * 1000000000)
+enum { IDLE_PART = 20 };                        /* idle: less than one part in so many of the time */
 
 static unsigned block_hash(const uint8_t *host, uint32_t key)
 {
@@ -62,6 +74,9 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     exec->blocks = (Block **)(map + block_size(1, 0, 0));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
+    exec->cache_limit = MIN(bytes, CACHE_START_BYTES);
+    exec->cache_begun_ns = exec->idle_from_ns = clock_ns(CLOCK_RT);
+    exec->idle_wait_ns = IDLE_WAIT_NS;
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
         exec->jump[i] = &block_none;
     }
@@ -71,7 +86,12 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 static void forget_blocks(CpuExec *exec)
 {
     memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
+    if (exec->arena_used > CACHE_START_BYTES) {
+        uint8_t *start = (uint8_t *)(((uintptr_t)exec->arena + GUEST_PAGE_SIZE - 1) & TLB_PAGE_MASK);
+        madvise(start, exec->arena + exec->arena_bytes - start, MADV_DONTNEED);
+    }
     exec->arena_used = 0;
+    exec->cache_begun_ns = clock_ns(CLOCK_RT);
     exec->arena_flushes++;
     exec_new_epoch(exec);
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
@@ -80,10 +100,49 @@ static void forget_blocks(CpuExec *exec)
     cache_reset(exec);
 }
 
+/* There is no room: makes some. */
+static void make_room(CpuExec *exec)
+{
+    bool soon = clock_ns(CLOCK_RT) - exec->cache_begun_ns < CACHE_SOON_NS;
+
+    if (soon && exec->cache_limit < exec->arena_bytes && exec->jit.last_serial != SERIAL_LAST) {
+        exec->cache_limit = MIN(2 * exec->cache_limit, exec->arena_bytes);
+    } else {
+        forget_blocks(exec);
+    }
+}
+
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+void block_cache_idle(CpuExec *exec)
+{
+    int64_t now = clock_ns(CLOCK_RT), passed = now - exec->idle_from_ns, cpu;
+
+    if (passed < exec->idle_wait_ns) {
+        return;
+    }
+    cpu = thread_cpu_ns();
+    if ((cpu - exec->idle_cpu_ns) * IDLE_PART > passed) {
+        exec->idle_wait_ns = IDLE_WAIT_NS;
+    } else if (exec->arena_used > 2 * CACHE_START_BYTES) {
+        forget_blocks(exec);
+        exec->cache_limit = MIN(exec->arena_bytes, CACHE_START_BYTES);
+        exec->idle_wait_ns = MIN(2 * exec->idle_wait_ns, IDLE_WAIT_MOST_NS);
+    }
+    exec->idle_from_ns = now;
+    exec->idle_cpu_ns = cpu;
+}
+
 static Block *arena_reserve(CpuExec *exec)
 {
-    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX, RISKS_MAX) > exec->arena_bytes) {
-        forget_blocks(exec);
+    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX, RISKS_MAX) > exec->cache_limit) {
+        make_room(exec);
     }
     return (Block *)(exec->arena + exec->arena_used);
 }
@@ -277,7 +336,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
     block->lin = lin;
     if (key & BLOCK_TRANSLATED && block->page) {
         if (!translate_block(cpu, block)) {
-            forget_blocks(exec);                /* the code memory is full */
+            make_room(exec);                    /* the code memory is full */
             return make_block(cpu, key, lin, limit, from);
         }
         page_blocks_add(exec, block);

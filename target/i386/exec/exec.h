@@ -158,6 +158,10 @@ struct CpuExec {
     Block **blocks;                             /* hash table by host address and key */
     uint8_t *arena;                             /* blocks, one after another */
     size_t arena_bytes, arena_used;
+    /* Of arena_bytes, and as much of the code memory: what may be used now. When it began to be filled. See block.c. */
+    size_t cache_limit;
+    int64_t cache_begun_ns;
+    int64_t idle_from_ns, idle_wait_ns, idle_cpu_ns;    /* since when the vCPU's CPU time is watched, for how long at least */
     uint64_t blocks_made, blocks_revived, arena_flushes;    /* for info jit */
     Block *transient;                           /* one instruction fetched from a device; run once */
     struct CodeHeader *dispatch[DISPATCH_ENTRIES];  /* never NULL once the translator is on */
@@ -312,6 +316,8 @@ static inline void code_page_drop(CpuExec *exec, unsigned table, uint64_t page)
     }
 }
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
+/** block_cache_idle: the vCPU halts: memory that an idle one does not need is given back. Not inside a block. */
+void block_cache_idle(CpuExec *exec);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }
 static inline unsigned jump_slot(uint64_t lin) { return (lin ^ lin >> 12) % JUMP_ENTRIES; }
 /** insn_fuse: a function that does @first and the conditional jump after it in one, or NULL. */

@@ -399,6 +399,9 @@ void cpu_x86_tcg_run(Cpu *c)
     }
     cpu->insn = NULL;
     exec->block = NULL;
+    if (is_halted(cpu)) {
+        block_cache_idle(exec);
+    }
     tcg_outside(&exec->tcg);
 }
 

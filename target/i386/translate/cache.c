@@ -30,10 +30,27 @@ static unsigned page_hash(const CodePage *page)
     return ((uintptr_t)page >> 5 ^ (uintptr_t)page >> 17) % PAGE_HASH;
 }
 
+/* Gives whole pages in a part of the code memory back to the host, if they are many. */
+static void discard(Translator *jit, size_t from, size_t to)
+{
+    enum { KEEP = 1 << 20 };
+    size_t start = (from + KEEP + GUEST_PAGE_SIZE - 1) & ~(size_t)(GUEST_PAGE_SIZE - 1);
+
+    if (start < to) {
+        madvise(jit->write + start, to - start, MADV_REMOVE);
+    }
+}
+
+size_t cache_part_bytes(const CpuExec *exec) { return MIN(exec->cache_limit, exec->jit.code_size) / 2; }
+
 void cache_reset(CpuExec *exec)
 {
     Translator *jit = &exec->jit;
 
+    if (jit->order_count) {
+        discard(jit, jit->code_first, jit->code_used);
+        discard(jit, jit->cold_first, jit->cold_used);
+    }
     jit->code_used = jit->code_first;
     jit->cold_used = jit->cold_first;
     jit->order_count = 0;

@@ -57,8 +57,8 @@ static Block *block_of_header(const CpuExec *exec, uintptr_t address)
     return block->header.code && cache_find(&exec->jit, (uintptr_t)block->header.code) == block ? block : NULL;
 }
 
-/* @block is being run: makes it, and where it may be jumping to right now, end in C. */
-static void end_block(CpuExec *exec, Block *block, const greg_t *regs)
+/* @block is being run: makes it, and where it may be jumping to right now, end in C. Reads whatever lies on the stack. */
+__attribute__((no_sanitize("address"))) static void end_block(CpuExec *exec, Block *block, const greg_t *regs)
 {
     const uintptr_t *stack = (const uintptr_t *)regs[REG_RSP];
 

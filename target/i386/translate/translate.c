@@ -699,7 +699,7 @@ static void switch_part(BlockCode *b)
     uint8_t *at = b->e.at, *cold = jit->write + jit->cold_first;
 
     b->e.at = b->cold_at;
-    b->e.limit = b->e.at < cold ? cold : jit->write + jit->code_size;
+    b->e.limit = (b->e.at < cold ? jit->write : cold) + cache_part_bytes(b->cpu->exec);
     b->cold_at = at;
 }
 
@@ -899,7 +899,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     memset(b->copy_starts, 0, (block->count + 1) * sizeof b->copy_starts[0]);
     b->ended = false;
     b->cold_at = jit->write + jit->code_used;
-    b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->code_size };
+    b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->cold_first + cache_part_bytes(exec) };
     flags_begin(&b->flags);
     block->fpu_need = 0;
     if (block->page2 && !native_host_has(FEATURE_BMI2)) {
