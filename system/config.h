@@ -36,7 +36,7 @@ typedef struct Config {
     GPtrArray *parallels;       /* const char *: text of -parallel */
     GPtrArray *traces;          /* OptionUse * */
     const char *qtest, *qtest_log;
-    bool daemonize, snapshot, no_fd_bootchk;
+    bool daemonize, snapshot, no_fd_bootchk, perfmap, jitdump;
     bool nographic, no_reboot, no_shutdown, start_stopped, nodefaults;
     bool monitor_given;         /* -monitor, -mon or -qmp: no default monitor */
 } Config;

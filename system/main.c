@@ -12,6 +12,7 @@
 
 #include "accel/accel.h"
 #include "accel/qtest/qtest.h"
+#include "accel/tcg/perf.h"
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "core/device.h"
@@ -100,6 +101,19 @@ static void traces_setup(const Config *c)
     }
 }
 
+/* -perfmap, -jitdump */
+static void perf_setup(const Config *c)
+{
+    GError *err = NULL;
+
+    if (c->perfmap && !perf_map_start(&err)) {
+        option_fail(&(OptionUse){ .option = "-perfmap" }, err);
+    }
+    if (c->jitdump && !perf_dump_start(&err)) {
+        option_fail(&(OptionUse){ .option = "-jitdump" }, err);
+    }
+}
+
 static void messages_setup(const Config *c)
 {
     static const char *const keys[] = { "timestamp", "guest-name" };
@@ -159,6 +173,7 @@ int main(int argc, char **argv)
     messages_setup(&config);
     logs_setup(&config);
     traces_setup(&config);
+    perf_setup(&config);
     name_apply(&config);
     runstate_init(policy_from(&config));
     if (config.pidfile) {

@@ -554,6 +554,8 @@ static const OptionRow option_rows[] = {
     { "parallel", "DEV", "connect a parallel port", add_text, AT(parallels) },
     { "snapshot", NULL, "leave disk images as they are: write to temporary files", set_flag, AT(snapshot) },
     { "no-fd-bootchk", NULL, "boot from floppies without a boot signature too", set_flag, AT(no_fd_bootchk) },
+    { "perfmap", NULL, "tell Linux perf of translated code, in /tmp/perf-PID.map", set_flag, AT(perfmap) },
+    { "jitdump", NULL, "the same with the code itself, in jit-PID.dump", set_flag, AT(jitdump) },
     { "pidfile", "FILE", "write the process id to FILE", set_text, AT(pidfile) },
     { "nodefaults", NULL, "no default devices", set_flag, AT(nodefaults) },
     { "no-user-config", NULL, "accepted for compatibility: there is no user configuration file", ignore },
@@ -565,8 +567,8 @@ static const OptionRow option_rows[] = {
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
     "audio", "compat", "dfilter", "dtb", "dump-vmstate", "enable-sync-profile", "fsdev", "full-screen", "gdb", "icount",
-    "incoming", "iscsi", "jitdump", "loadvm", "mem-path", "mem-prealloc", "mtdblock", "netdev", "only-migratable",
-    "perfmap", "plugin", "preconfig", "s", "sd", "seed", "spice", "tpmdev", "usb", "usbdevice", "virtfs", "vnc", "win2k-hack",
+    "incoming", "iscsi", "loadvm", "mem-path", "mem-prealloc", "mtdblock", "netdev", "only-migratable",
+    "plugin", "preconfig", "s", "sd", "seed", "spice", "tpmdev", "usb", "usbdevice", "virtfs", "vnc", "win2k-hack",
     "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
 };
 

@@ -264,6 +264,7 @@ static inline bool exec_requested(const CpuX86 *cpu)
     return ((requests & ~exec_held(cpu)) |
             __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_RELAXED)) != 0;
 }
+enum { LOG_EVERY_BLOCK = LOG_EXEC | LOG_CPU };  /* the interpreter runs blocks while these are logged */
 /**
  * exec_needs_attention: state of the vCPU's own that no ordinary instruction changes: looked at after those that do, and
  * after every longjmp.
@@ -271,7 +272,7 @@ static inline bool exec_requested(const CpuX86 *cpu)
 static inline bool exec_needs_attention(const CpuX86 *cpu)
 {
     return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) ||
-           cpu->exec->one_insn || log_items;
+           cpu->exec->one_insn || log_enabled(LOG_EVERY_BLOCK);
 }
 /**
  * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.

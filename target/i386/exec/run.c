@@ -171,7 +171,7 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
         cpu_raise(cpu, VECTOR_DB);
     }
     cpu->rflags &= ~(uint64_t)RFLAGS_RF;        /* it covers one instruction: the one that runs now */
-    exec->attention = exec->single || log_items;
+    exec->attention = exec->single || log_enabled(LOG_EVERY_BLOCK);
     *key = cpu->mode_flags | (exec->single ? BLOCK_SINGLE : 0);
     return true;
 }

@@ -158,4 +158,10 @@ static inline void emit_guest_to(BlockCode *b, unsigned to, unsigned r)
 }
 static inline uint16_t host_bit(unsigned host) { return host == H_NONE ? 0 : 1u << host; }
 
+/**
+ * translator_tell: the block is translated: the log (-d op, out_asm) and perf are told. Code that runs often is at
+ * [@hot, @hot_end), the rest at [@cold, @cold_end), as written.
+ */
+void translator_tell(const BlockCode *b, const uint8_t *hot, const uint8_t *hot_end, const uint8_t *cold, const uint8_t *cold_end);
+
 #endif

@@ -11,8 +11,7 @@
  */
 #include "target/i386/translate/translate.h"
 
-#include <capstone/capstone.h>
-
+#include "accel/tcg/perf.h"
 #include "core/log.h"
 #include "target/i386/native/native.h"
 #include "target/i386/translate/block_code.h"
@@ -810,26 +809,6 @@ static uint8_t *emit_tail(BlockCode *b, const uint8_t *block_address, const void
     return start;
 }
 
-static void log_code(const BlockCode *b, const uint8_t *from, const uint8_t *to)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    const Translator *jit = &b->cpu->exec->jit;
-    csh handle;
-    cs_insn *d = NULL;
-
-    if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
-        return;
-    }
-    g_string_append_printf(text, "OUT: [size=%zu]\n", (size_t)(to - from));
-    size_t count = cs_disasm(handle, from, to - from, (uintptr_t)from - (uintptr_t)jit->write + (uintptr_t)jit->run, 0, &d);
-    for (size_t i = 0; i < count; i++) {
-        g_string_append_printf(text, "0x%08" PRIx64 ":  %-8s %s\n", d[i].address, d[i].mnemonic, d[i].op_str);
-    }
-    cs_free(d, count);
-    cs_close(&handle);
-    log_printf("%s\n", text->str);
-}
-
 static void add_to_order(Translator *jit, Block *block)
 {
     if (jit->order_count == jit->order_room) {
@@ -973,8 +952,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
     memcpy(block->starts, b->starts, (block->count + 1) * sizeof(uint32_t));
     add_to_order(jit, block);
     jit->translated++;
-    if (log_enabled(LOG_OUT_ASM)) {
-        log_code(b, entry, code_end);
+    if (log_enabled(LOG_OUT_ASM | LOG_OP) || perf_wanted()) {
+        translator_tell(b, entry, code_end, block_address, b->e.at);
     }
     return true;
 }
