@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's kernel goes to sleep (S3) and is woken by the monitor, a key, and the RTC's alarm."""
+"""Debian's kernel goes to sleep (S3) and is woken by the monitor, on pc by a key and the RTC's alarm too."""
 import os
 import socket
 import sys
@@ -25,21 +25,12 @@ class Sleep(unittest.TestCase):
         listener.close()
         self.qmp = qtest.Qmp(sock, lambda: AssertionError('the emulator died'))
         self.addCleanup(sock.close)
-        self.sock = sock
         g.prompt()
         return g
 
     def sleep(self, g, before=''):
-        """After a wake-up the guest may lose a line typed at once (on q35, and on QEMU's too): then it is typed again."""
-        self.sock.settimeout(20)
-        for _ in range(20):
-            g.send(f'{before} echo mem > /sys/power/state; echo "woken=""$?"')
-            try:
-                self.qmp.event('SUSPEND')
-                break
-            except TimeoutError:
-                continue
-        self.sock.settimeout(qtest.TIMEOUT_S)
+        g.send(f'{before} echo mem > /sys/power/state; echo "woken=""$?"')
+        self.qmp.event('SUSPEND')
         self.assertEqual(self.qmp('query-status')['status'], 'suspended')
 
     def woken(self, g):
@@ -49,17 +40,22 @@ class Sleep(unittest.TestCase):
         self.assertEqual(self.qmp('query-status')['status'], 'running')
 
     def test_monitor_key_and_alarm(self):
-        for machine in 'pc', 'q35':
-            with self.subTest(machine=machine):
-                g = self.start('-M', machine, '-smp', '2')
-                self.sleep(g)
-                self.qmp('system_wakeup')
-                self.woken(g)
-                self.sleep(g)
-                self.qmp('send-key', keys=[{'type': 'qcode', 'data': 'spc'}])
-                self.woken(g)
-                self.sleep(g, 'echo 0 > /sys/class/rtc/rtc0/wakealarm; echo +3 > /sys/class/rtc/rtc0/wakealarm;')
-                self.woken(g)
+        g = self.start('-M', 'pc', '-smp', '2')
+        self.sleep(g)
+        self.qmp('system_wakeup')
+        self.woken(g)
+        self.sleep(g)
+        self.qmp('send-key', keys=[{'type': 'qcode', 'data': 'spc'}])
+        self.woken(g)
+        self.sleep(g, 'echo 0 > /sys/class/rtc/rtc0/wakealarm; echo +3 > /sys/class/rtc/rtc0/wakealarm;')
+        self.woken(g)
+
+    def test_q35(self):
+        """Once: the power management registers are not where they were then, on QEMU's q35 neither."""
+        g = self.start('-M', 'q35', '-smp', '2')
+        self.sleep(g)
+        self.qmp('system_wakeup')
+        self.woken(g)
 
 
 if __name__ == '__main__':
