@@ -482,7 +482,7 @@ static unsigned makers_choice(const Insn *insn)
 
     switch (row->op) {
     case OP_FRSTOR: case OP_FLDENV: return MAKER_ADDRESS;
-    case OP_VCVTPS2PH: return MAKER_ALL;
+    case OP_VCVTPS2PH: case OP_PUSHA: return MAKER_ALL;
     case OP_CMPS: return MAKER_FAULT | MAKER_FLAGS;
     case OP_SCAS: return MAKER_FLAGS;
     case OP_MOVS: return MAKER_FAULT;
