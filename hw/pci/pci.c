@@ -437,11 +437,11 @@ static bool bus_unplug_request(Bus *b, Device *d, GError **err)
     if (!bus->hotplug) {
         return error_set(err, "Bus '%s' does not support hotplugging", bus->bus.name);
     }
-    if (!bus->hotplug->unplug_request(bus->hotplug_opaque, dev, err)) {
-        return false;
-    }
-    dev->unplug_requested = true;
-    return true;
+    object_ref(OBJECT(d));                      /* it may go at once */
+    bool asked = bus->hotplug->unplug_request(bus->hotplug_opaque, dev, err);
+    dev->unplug_requested |= asked;
+    object_unref(OBJECT(d));
+    return asked;
 }
 
 void pci_unplug(PciBus *bus, unsigned slot)
