@@ -3,15 +3,13 @@
  * Ports of PCI Express: root ports (pcie-root-port; ioh3420, of Intel's 5520) and TI's XIO3130 switch (x3130-upstream,
  * xio3130-downstream).
  *
- * Native hot-plug of a root or downstream port (PCI Express Base 4.0, 6.7): the slot has an attention button and a
- * power
+ * Native hot-plug of a root or downstream port (PCI Express Base 4.0, 6.7): the slot has an attention button and a power
  * indicator, and the guest drives power.
  *   device_add -> presence changed, button -> event -> the guest turns power on and configures the device
  *   device_del -> button -> event -> the guest blinks, lets go, turns power and indicator off -> slot_written() removes
  *   what is there; a slot without power gives its devices at once
  * An event interrupts while SLTCTL.HPIE and the event's enable bit and status are set: once, at the change to that
- * state,
- * by MSI-X or MSI, else as long as it lasts, by INTx.
+ * state, by MSI-X or MSI, else as long as it lasts, by INTx.
  */
 #include "hw/pci/pci_bridge.h"
 #include "hw/pci/pci_internal.h"
@@ -70,12 +68,18 @@ static bool has_slot(const PciePort *s)
     return (slot_reg(s, PCIE_FLAGS) & PCIE_FLAGS_SLOT) != 0;
 }
 
-/* Interrupt of the slot's events. */
+/* Interrupt of the slot's events: is it wanted now? */
+static bool event_wanted(const PciePort *s)
+{
+    uint16_t control = slot_reg(s, PCIE_SLTCTL);
+
+    return (control & PCIE_SLTCTL_HPIE) && (control & slot_reg(s, PCIE_SLTSTA) & PCIE_SLT_EVENTS);
+}
+
 static void event_update(PciePort *s)
 {
     PciDevice *dev = &s->bridge.pci;
-    uint16_t control = slot_reg(s, PCIE_SLTCTL);
-    bool raised = (control & PCIE_SLTCTL_HPIE) && (control & slot_reg(s, PCIE_SLTSTA) & PCIE_SLT_EVENTS);
+    bool raised = event_wanted(s);
 
     if (raised == s->event_raised) {
         return;
@@ -325,7 +329,8 @@ static bool ioh3420_realize(Device *d, GError **err)
     return true;
 }
 
-static bool upstream_realize(Device *d, GError **err)
+/* What both kinds of the switch's ports have; a downstream port has a slot besides. */
+static bool xio3130_realize(Device *d, PciePortType type, bool has_slot, GError **err)
 {
     PciePort *s = PCIE_PORT(d);
     PciDevice *dev = PCI_DEVICE(d);
@@ -334,34 +339,28 @@ static bool upstream_realize(Device *d, GError **err)
         return false;
     }
     pci_bridge_init(&s->bridge, &pcie_bus_type, false);
-    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0,
-                                                                                      err) ||
-        !pcie_cap_init(dev, XIO_PCIE, PCIE_UPSTREAM, s->port, err)) {
+    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) ||
+        !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0, err) ||
+        !pcie_cap_init(dev, XIO_PCIE, type, s->port, err) || (has_slot && !slot_init(s, err))) {
         return false;
     }
-    s->bridge.secondary.no_hotplug = true;
     pci_set32(dev, XIO_PCIE + PCIE_DEVCAP, pci_get32(dev, XIO_PCIE + PCIE_DEVCAP) | PCIE_DEVCAP_FLR);
     pcie_aer_init(dev, AER_OFFSET, s->aer_log_max, false);
     return true;
 }
 
+static bool upstream_realize(Device *d, GError **err)
+{
+    if (!xio3130_realize(d, PCIE_UPSTREAM, false, err)) {
+        return false;
+    }
+    PCI_BRIDGE(d)->secondary.no_hotplug = true;
+    return true;
+}
+
 static bool downstream_realize(Device *d, GError **err)
 {
-    PciePort *s = PCIE_PORT(d);
-    PciDevice *dev = PCI_DEVICE(d);
-
-    if (!check_log_max(s, err)) {
-        return false;
-    }
-    pci_bridge_init(&s->bridge, &pcie_bus_type, false);
-    if (!pci_msi_init(dev, XIO_MSI, 1, true, false, err) || !pci_bridge_add_subsystem(&s->bridge, XIO_SSVID, 0, 0,
-                                                                                      err) ||
-        !pcie_cap_init(dev, XIO_PCIE, PCIE_DOWNSTREAM, s->port, err) || !slot_init(s, err)) {
-        return false;
-    }
-    pci_set32(dev, XIO_PCIE + PCIE_DEVCAP, pci_get32(dev, XIO_PCIE + PCIE_DEVCAP) | PCIE_DEVCAP_FLR);
-    pcie_aer_init(dev, AER_OFFSET, s->aer_log_max, false);
-    return true;
+    return xio3130_realize(d, PCIE_DOWNSTREAM, true, err);
 }
 
 static void port_unrealize(Device *d)
@@ -403,8 +402,7 @@ static bool port_post_load(Device *d, unsigned version, GError **err)
         if (!pci_msi_enabled(&s->bridge.pci) && !pci_msix_enabled(&s->bridge.pci)) {
             event_update(s);
         } else {
-            uint16_t control = slot_reg(s, PCIE_SLTCTL);
-            s->event_raised = (control & PCIE_SLTCTL_HPIE) && (control & slot_reg(s, PCIE_SLTSTA) & PCIE_SLT_EVENTS);
+            s->event_raised = event_wanted(s);
         }
     }
     return true;
