@@ -3,8 +3,14 @@
 import os
 import re
 import select
+import socket
 import subprocess
+import sys
+import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'qtest'))
+import qtest  # noqa: E402
 
 BUILD = os.environ.get('RHEA_BUILD', 'build')
 EMULATOR = os.environ.get('RHEA_EMULATOR', os.path.join(BUILD, 'qemu-system-x86_64'))
@@ -80,3 +86,14 @@ class Guest:
             if not data:
                 return self.p.wait(limit)
             self.log += data.decode(errors='replace').replace('\r', '')
+
+
+def start_with_qmp(test, args):
+    """A Guest with @args, until @test ends, and a qtest.Qmp session with its emulator."""
+    with tempfile.TemporaryDirectory(prefix='rhea-guest-') as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f'{folder}/qmp')
+        listener.listen(1)
+        g = test.enterContext(Guest(['-qmp', f'unix:{folder}/qmp', *args]))
+        sock, _ = listener.accept()
+    test.addCleanup(sock.close)
+    return g, qtest.Qmp(sock, lambda: AssertionError('the emulator died'))

@@ -1,16 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """PCI devices come and go under Debian's kernel: on the root bus, behind bridges, ports and switches; ACPI and native."""
-import os
-import socket
-import sys
-import tempfile
 import unittest
 
-from guest import Guest
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'qtest'))
-import qtest  # noqa: E402
+from guest import start_with_qmp
 
 EDU = '1234:11e8'
 LIST = "for d in /sys/bus/pci/devices/*; do echo ${d##*/} $(cut -c3- $d/vendor):$(cut -c3- $d/device); done"
@@ -18,16 +11,7 @@ LIST = "for d in /sys/bus/pci/devices/*; do echo ${d##*/} $(cut -c3- $d/vendor):
 
 class Hotplug(unittest.TestCase):
     def start(self, *args):
-        folder = tempfile.mkdtemp(prefix='rhea-hotplug-')
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f'{folder}/qmp')
-        listener.listen(1)
-        g = Guest(['-qmp', f'unix:{folder}/qmp', *args])
-        self.enterContext(g)
-        sock, _ = listener.accept()
-        listener.close()
-        self.qmp = qtest.Qmp(sock, lambda: AssertionError('the emulator died'))
-        self.addCleanup(sock.close)
+        g, self.qmp = start_with_qmp(self, args)
         g.prompt()
         return g
 

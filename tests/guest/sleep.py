@@ -1,30 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kernel goes to sleep (S3) and is woken by the monitor, on pc by a key and the RTC's alarm too."""
-import os
-import socket
-import sys
-import tempfile
 import unittest
 
-from guest import Guest
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'qtest'))
-import qtest  # noqa: E402
+from guest import start_with_qmp
 
 
 class Sleep(unittest.TestCase):
     def start(self, *args):
-        folder = tempfile.mkdtemp(prefix='rhea-sleep-')
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f'{folder}/qmp')
-        listener.listen(1)
-        g = Guest(['-qmp', f'unix:{folder}/qmp', *args], append='console=ttyS0 panic=-1')
-        self.enterContext(g)
-        sock, _ = listener.accept()
-        listener.close()
-        self.qmp = qtest.Qmp(sock, lambda: AssertionError('the emulator died'))
-        self.addCleanup(sock.close)
+        g, self.qmp = start_with_qmp(self, args)
         g.prompt()
         return g
 
