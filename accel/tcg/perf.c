@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "core/timer.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -40,13 +41,8 @@ enum { ELF_MACHINE = EM_AARCH64 };
 enum { ELF_MACHINE = EM_NONE };
 #endif
 
-static uint64_t now_ns(void) /* the clock of "perf record -k mono" */
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
+/* CLOCK_RT is the clock of "perf record -k mono". */
+static uint64_t now_ns(void) { return clock_ns(CLOCK_RT); }
 
 static FILE *open_file(const char *path, GError **err)
 {

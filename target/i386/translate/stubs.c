@@ -400,6 +400,5 @@ bool stubs_emit(Translator *jit, Emitter *e)
     emit_enter(e);
     emit_exit(&s, to_run);
     emit_slow(&s, to_run);
-    jit->stubs_end = e->at + to_run;
     return !e->overflow;
 }

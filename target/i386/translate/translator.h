@@ -73,7 +73,7 @@ typedef struct Translator {
     uint8_t *write, *run;                       /* the code memory, twice */
     /* What runs often lies together from code_first on, what does not from cold_first on. */
     size_t code_size, code_used, code_first, cold_used, cold_first;
-    const void *interpret_stub, *exit_stub, *exit_saved_stub, *slow_stub, *stubs_end;
+    const void *interpret_stub, *exit_stub, *exit_saved_stub, *slow_stub;
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
     uint64_t exit_rip;                          /* where the last exit led to */
