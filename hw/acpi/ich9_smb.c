@@ -52,6 +52,11 @@ static void ich9_smb_reset(Device *dev, ResetKind kind)
     hostc_update(s);
 }
 
+static void ich9_smb_pre_save(Device *dev)
+{
+    smbus_host_saving(&((Ich9Smb *)dev)->smbus);
+}
+
 static bool ich9_smb_post_load(Device *dev, unsigned version, GError **err)
 {
     Ich9Smb *s = (Ich9Smb *)dev;
@@ -66,7 +71,8 @@ static const PciDeviceType ich9_smb_type = {
     .description = "ICH9 SMBus controller", .not_user_creatable = true, .no_hotplug = true,
     .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x2930, .class_id = PCI_CLASS_SERIAL_SMBUS, .revision = 2,
     .interrupt_pin = 1, .config = ich9_smb_config, .state = ich9_smb_state,
-    .realize = ich9_smb_realize, .reset = ich9_smb_reset, .post_load = ich9_smb_post_load,
+    .realize = ich9_smb_realize, .reset = ich9_smb_reset, .pre_save = ich9_smb_pre_save,
+    .post_load = ich9_smb_post_load,
 };
 TYPE_REGISTER(ich9_smb_type);
 
@@ -74,5 +80,6 @@ PciDevice *ich9_smb_create(PciBus *bus)
 {
     PciDevice *dev = pci_new(&ich9_smb_type, ICH9_SMB_DEVFN, true);
     device_realize_onboard(&dev->device, &bus->bus);
+    smbus_eeproms_create(&((Ich9Smb *)dev)->smbus.bus, SMBUS_EEPROMS);
     return dev;
 }

@@ -126,6 +126,7 @@ static bool piix4_pm_realize(Device *dev, GError **err)
         acpi_pci_hotplug_init(&s->hotplug, dev, &s->pm, pci_device_bus(&s->pci), s->io, PIIX4_PCI_HOTPLUG_BASE);
     }
     smbus_host_init(&s->smbus, dev, NULL);
+    s->smbus.buffered = true;
     memory_region_set_enabled(&s->smbus.region, false);
     memory_region_add(s->io, s->smb_io_base, &s->smbus.region);
     return true;
@@ -146,6 +147,11 @@ static void piix4_pm_reset(Device *dev, ResetKind kind)
     acpi_pm_reset(&s->pm);
     acpi_pci_hotplug_reset(&s->hotplug);
     remap(s);
+}
+
+static void piix4_pm_pre_save(Device *dev)
+{
+    smbus_host_saving(&((Piix4Pm *)dev)->smbus);
 }
 
 static bool piix4_pm_post_load(Device *dev, unsigned version, GError **err)
@@ -181,7 +187,8 @@ static const PciDeviceType piix4_pm_type = {
     .description = "Power management function (82371AB)", .not_user_creatable = true, .no_hotplug = true,
     .vendor_id = PCI_VENDOR_INTEL, .device_id = 0x7113, .class_id = PCI_CLASS_BRIDGE_OTHER, .revision = 3,
     .interrupt_pin = 1, .config = piix4_pm_config, .properties = piix4_pm_properties, .state = piix4_pm_state,
-    .realize = piix4_pm_realize, .reset = piix4_pm_reset, .post_load = piix4_pm_post_load,
+    .realize = piix4_pm_realize, .reset = piix4_pm_reset, .pre_save = piix4_pm_pre_save,
+    .post_load = piix4_pm_post_load,
 };
 TYPE_REGISTER(piix4_pm_type);
 
@@ -193,6 +200,7 @@ PciDevice *piix4_pm_create(PciBus *bus, int devfn, MemoryRegion *io, IrqLine *sc
     s->sci = sci;
     s->smm_enabled = smm;
     device_realize_onboard(&s->pci.device, &bus->bus);
+    smbus_eeproms_create(&s->smbus.bus, SMBUS_EEPROMS);
     return &s->pci;
 }
 

@@ -287,7 +287,121 @@ class Smbus(ChipsetCase):
         vm.outb(base + 3, command)
         vm.outb(base + 5, data)
         vm.outb(base + 2, 0x40 | kind << 2)
+        if vm.inb(base) & 0x81 == 0x81:         # byte by byte: the end after the one that is there
+            vm.outb(base + 2, 0x20 | kind << 2)
+            while vm.inb(base) & 0x80:
+                vm.outb(base, 0x80)
         return vm.inb(base)
+
+    def byte(self, vm, base, address, command, data=None):
+        """One byte of the slave at @address, read or written by 'byte data'."""
+        self.check(self.transfer(vm, base, address << 1 | (data is None), command, 2, data or 0), 2, 'byte data')
+        return vm.inb(base + 5)
+
+    @each_board()
+    def test_eeproms_forget_at_reset_what_was_written(self, b):
+        base = self.base(b)
+        self.byte(b.vm, base, 0x53, 7, 0xa5)
+        self.check(self.byte(b.vm, base, 0x53, 7), 0xa5, 'written')
+        self.check(self.byte(b.vm, base, 0x52, 7), 0, 'the others are untouched')
+        self.reset(b.vm)
+        self.check(self.byte(b.vm, self.base(b), 0x53, 7), 0, 'after reset')
+
+    @each_board()
+    def test_words_and_running_counter(self, b):
+        base = self.base(b)
+        b.vm.outb(base, 0xff)
+        b.vm.outb(base + 6, 0x22)
+        self.check(self.transfer(b.vm, base, 0xa0, 0xff, 3, 0x11), 2, 'word written across the wrap')
+        self.check(self.byte(b.vm, base, 0x50, 0xff), 0x11, 'low byte')
+        self.check(self.byte(b.vm, base, 0x50, 0x00), 0x22, 'high byte wrapped to 0')
+        self.check(self.transfer(b.vm, base, 0xa0, 0xff, 1), 2, 'send byte sets the counter')
+        self.check(self.transfer(b.vm, base, 0xa1, 0, 1), 2, 'receive byte')
+        self.check(b.vm.inb(base + 5), 0x11, 'from there')
+        self.transfer(b.vm, base, 0xa1, 0, 1)
+        self.check(b.vm.inb(base + 5), 0x22, 'and the next')
+
+    @each_board()
+    def test_block_through_the_buffer(self, b):
+        base = self.base(b)
+        b.vm.outb(base + 0xd, 2)                # E32B; PIIX4 has the buffer always
+        b.vm.outb(base, 0xff)
+        for value in (1, 2, 3):
+            b.vm.outb(base + 7, value)
+        self.check(self.transfer(b.vm, base, 0xa0, 0x20, 5, 3), 2, 'block write')
+        self.assertEqual([self.byte(b.vm, base, 0x50, 0x20 + i) for i in range(4)], [3, 1, 2, 3], 'count and bytes')
+        self.check(self.transfer(b.vm, base, 0xa1, 0x20, 5), 2, 'block read')
+        self.assertEqual([b.vm.inb(base + 5)] + [b.vm.inb(base + 7) for _ in range(3)], [3, 1, 2, 3], 'the same back')
+        self.check(self.transfer(b.vm, base, 0xa1, 0x30, 5), 4, 'a count of 0 is an error')
+        self.byte(b.vm, base, 0x50, 0x30, 33)
+        self.check(self.transfer(b.vm, base, 0xa1, 0x30, 5), 4, 'and one of 33')
+
+    def test_byte_by_byte(self):
+        vm = self.start('-machine', 'q35')
+        base = self.base(pc.Board(vm, 'q35'))
+        for i in range(4):
+            self.byte(vm, base, 0x51, i, [3, 0x10, 0x20, 0x30][i])
+        vm.outb(base, 0xff)
+        vm.outb(base + 4, 0xa3)
+        vm.outb(base + 3, 0)
+        vm.outb(base + 2, 0x54)             # block read
+        got = []
+        while vm.inb(base) & 0x80:
+            self.check(vm.inb(base) & 0x03, 0x01, 'busy')
+            got.append(vm.inb(base + 7))
+            vm.outb(base, 0x80)
+        self.assertEqual((got, vm.inb(base + 5), vm.inb(base)), ([0x10, 0x20, 0x30], 3, 2), 'block read')
+        vm.outb(base, 0xff)
+        vm.outb(base + 6, 1)                # I2C read from 1, three bytes: LAST_BYTE before the last is taken
+        vm.outb(base + 2, 0x58)
+        got = [vm.inb(base + 7)]
+        for control in (0x18, 0x38):
+            vm.outb(base, 0x80)
+            vm.outb(base + 2, control)
+            self.check(vm.inb(base) & 0x81, 0x81, 'next byte is there')
+            got.append(vm.inb(base + 7))
+        vm.outb(base, 0x80)
+        self.assertEqual((got, vm.inb(base)), ([0x10, 0x20, 0x30], 2), 'I2C read')
+        vm.outb(base, 0xff)
+        vm.outb(base + 2, 0x58)             # the same, as a driver does that works by interrupts:
+        got = [vm.inb(base + 7)]
+        vm.outb(base, 0x80)
+        got.append(vm.inb(base + 7))
+        vm.outb(base + 2, 0x38)             # LAST_BYTE when the last but one is taken
+        vm.outb(base, 0x80)
+        self.check(vm.inb(base) & 0x81, 0x81, 'the last is there')
+        got.append(vm.inb(base + 7))
+        vm.outb(base, 0x80)
+        self.assertEqual((got, vm.inb(base)), ([0x10, 0x20, 0x30], 2), 'I2C read')
+        vm.outb(base, 0xff)
+        vm.outb(base + 4, 0xa2)
+        vm.outb(base + 3, 0x40)
+        vm.outb(base + 5, 2)
+        vm.outb(base + 7, 0xaa)
+        vm.outb(base + 2, 0x54)             # block write
+        vm.outb(base + 7, 0xbb)
+        vm.outb(base, 0x80)
+        self.check(vm.inb(base) & 0x81, 0x81, 'second byte sent')
+        vm.outb(base, 0x80)
+        self.check(vm.inb(base), 2, 'block write')
+        self.assertEqual([self.byte(vm, base, 0x51, 0x40 + i) for i in range(3)], [2, 0xaa, 0xbb], 'count and bytes')
+        vm.outb(base, 0xff)
+        vm.outb(base + 4, 0xa2)
+        vm.outb(base + 5, 2)
+        vm.outb(base + 2, 0x54)
+        vm.outb(base + 2, 0x02)             # KILL
+        self.check(vm.inb(base), 0x90, 'killed')
+
+    @each_board()
+    def test_devices_of_the_users(self, b):
+        listed = b.vm.qmp.hmp('info qtree')
+        self.assertEqual(listed.count('dev: smbus-eeprom'), 8, 'EEPROMs')
+        vm = self.start('-machine', b.machine, '-device', 'i2c-ddc,address=0x37,xres=1024,yres=768')
+        base = self.base(pc.Board(vm, b.machine))
+        edid = [self.byte(vm, base, 0x37, i) for i in range(128)]
+        self.assertEqual(edid[:8], [0, 255, 255, 255, 255, 255, 255, 0], 'header')
+        self.assertEqual(sum(edid) & 0xff, 0, 'checksum')
+        self.assertEqual((edid[56] | (edid[58] & 0xf0) << 4, edid[59] | (edid[61] & 0xf0) << 4), (1024, 768), 'size')
 
     @each_board()
     def test_eeproms_answer_and_others_do_not(self, b):
