@@ -16,10 +16,11 @@
 #include <string.h>
 
 #include "hw/display/vga_screen.h"
+#include "hw/pci/pci.h"
 
 enum {
     SR_UNLOCK = 0x06, SR_MODE = 0x07, SR_DRAM = 0x0f, SR_CURSOR_X = 0x10, SR_CURSOR_Y = 0x11, SR_CURSOR_ATTR = 0x12,
-    SR_CURSOR_ADDR = 0x13, SR_CONFIG = 0x17,
+    SR_CURSOR_ADDR = 0x13, SR_MEMORY = 0x15, SR_CONFIG = 0x17, SR_CLOCK = 0x1f,
     SR_MODE_PACKED = 0x01, SR_CURSOR_ON = 0x01, SR_CURSOR_DAC = 0x02, SR_CURSOR_LARGE = 0x04,
     SR_CONFIG_MMIO = 0x04, SR_CONFIG_MMIO_LINEAR = 0x40, SR_CONFIG_MMIO_MASK = 0x44
 };
@@ -100,7 +101,7 @@ static uint8_t crtc_read(Cirrus *s)
     case CR_ATTR_INDEX:
         return v->attr_index & 0x3f;
     case CR_ID:
-        return CHIP_5446;
+        return s->id;
     default:
         return 0xff;
     }
@@ -371,8 +372,8 @@ static void memory_changed(Cirrus *s)
     bool plain = !cirrus_blt_waits(s) && (s->sr[SR_CONFIG] & SR_CONFIG_MMIO_MASK) != SR_CONFIG_MMIO_MASK &&
                  (ext & EXT_BY16) != EXT_BY16 && !(ext & EXT_BY8) &&
                  !((mode == 4 || mode == 5) && ext & EXT_WRITE_MODES);
-    if (plain != s->linear_ram.enabled) {
-        memory_region_set_enabled(&s->linear_ram, plain);
+    if (s->linear_ram && plain != s->linear_ram->enabled) {
+        memory_region_set_enabled(s->linear_ram, plain);
     }
 }
 
@@ -491,59 +492,46 @@ static void overlay(const Vga *v, uint32_t *line, unsigned width, unsigned y)
 
 static const VgaCard card = { .linear_mode = linear_mode, .overlay = overlay };
 
-/* The device */
+/* The chip as a part of a card */
 
-static bool cirrus_realize(Device *dev, GError **err)
+bool cirrus_init(Cirrus *s, Device *dev, MemoryRegion *memory, MemoryRegion *io, GError **err)
 {
     static const struct { uint16_t first, count; } ranges[VGA_PORT_RANGES] = {
         { 0x3b4, 2 }, { 0x3ba, 1 }, { 0x3c0, 16 }, { 0x3d4, 2 }, { 0x3da, 1 },
     };
-    Cirrus *s = DEVICE(Cirrus, dev);
     Object *owner = &dev->object;
     if (s->vgamem_mb != 4 && s->vgamem_mb != 8 && s->vgamem_mb != 16) {
-        return error_set(err, "cirrus-vga: vgamem_mb is 4, 8 or 16, not %u", s->vgamem_mb);
+        return error_set(err, "%s: vgamem_mb is 4, 8 or 16, not %u", owner->type->name, s->vgamem_mb);
     }
     s->vga.card = &card;
     if (!vga_init(&s->vga, owner, s->vgamem_mb << 20, err)) {
         return false;
     }
-    PciBus *bus = pci_device_bus(&s->pci);
     for (unsigned i = 0; i < VGA_PORT_RANGES; i++) {
         VgaPorts *p = &s->ports[i];
         *p = (VgaPorts){ .vga = &s->vga, .first = ranges[i].first };
         memory_region_init_io(&p->region, owner, &ports_ops, p, "cirrus-io", ranges[i].count);
-        memory_region_add(bus->io, p->first, &p->region);
+        memory_region_add(io, p->first, &p->region);
     }
     memory_region_init_io(&s->low_window, owner, &low_ops, s, "cirrus-low-memory", 0x20000);
-    memory_region_add_overlap(bus->memory, 0xa0000, &s->low_window, 1);
-
-    memory_region_init(&s->bar0, owner, "cirrus-pci-bar0", BAR0_BYTES);
-    memory_region_init_io(&s->linear_io, owner, &linear_ops, s, "cirrus-linear-io", s->vga.vram_bytes);
-    memory_region_init_alias(&s->linear_ram, owner, "cirrus-linear-ram", &s->vga.vram_region, 0, s->vga.vram_bytes);
-    memory_region_init_io(&s->blt_window, owner, &blt_window_ops, s, "cirrus-bitblt", 4 << 20);
-    memory_region_add(&s->bar0, 0, &s->linear_io);
-    memory_region_add_overlap(&s->bar0, 0, &s->linear_ram, 1);
-    memory_region_add(&s->bar0, BAR0_BLT, &s->blt_window);
-    pci_register_bar(&s->pci, 0, PCI_BAR_MEM32_PREFETCH, &s->bar0);
-    memory_region_init_io(&s->mmio, owner, &mmio_ops, s, "cirrus-mmio", MMIO_BYTES);
-    pci_register_bar(&s->pci, 1, PCI_BAR_MEM32, &s->mmio);
+    memory_region_add_overlap(memory, 0xa0000, &s->low_window, 1);
     return true;
 }
 
-static void cirrus_reset(Device *dev, ResetKind kind)
+void cirrus_reset(Cirrus *s, const CirrusStraps *straps)
 {
-    Cirrus *s = DEVICE(Cirrus, dev);
     vga_reset(&s->vga);
     cirrus_blt_reset(s);
     memset(s->sr, 0, sizeof s->sr);
     memset(s->gr, 0, sizeof s->gr);
     memset(s->extra_palette, 0, sizeof s->extra_palette);
+    s->id = straps->id;
     s->sr[SR_UNLOCK] = 0x0f;
-    s->sr[SR_DRAM] = 0x98;                      /* 4 MiB, which the BIOS reads here */
-    s->sr[0x15] = 0x04;
-    s->sr[SR_CONFIG] = 0x20;                    /* on PCI */
-    s->sr[0x1f] = 0x2d;                         /* memory clock */
-    s->gr[0x18] = 0x0f;
+    s->sr[SR_DRAM] = straps->dram;
+    s->sr[SR_MEMORY] = straps->memory;
+    s->sr[SR_CONFIG] = straps->config;
+    s->sr[SR_CLOCK] = straps->clock;
+    s->gr[0x18] = straps->gr18;
     s->hidden_dac = 0;
     s->hidden_dac_reads = 5;                    /* the sequence begins with an access to something else */
     s->cursor_x = s->cursor_y = 0;
@@ -551,23 +539,17 @@ static void cirrus_reset(Device *dev, ResetKind kind)
     memory_changed(s);
 }
 
-static bool cirrus_post_load(Device *dev, unsigned version, GError **err)
+bool cirrus_loaded(Cirrus *s, GError **err)
 {
-    Cirrus *s = DEVICE(Cirrus, dev);
     bool fits = !s->source_left || (s->source_line <= CIRRUS_LINE_BYTES && s->source_have < s->source_line);
     if (s->vga.dac_sub_index >= 3 || s->vga.vbe[VBE_ENABLE] & VBE_ENABLED || s->vga.bank_offset || !fits) {
-        return error_set(err, "cirrus-vga: an index is out of range");
+        return error_set(err, "Cirrus VGA: an index is out of range");
     }
     memory_changed(s);
     return true;
 }
 
-static const Property cirrus_properties[] = {
-    PROP_UINT32("vgamem_mb", Cirrus, vgamem_mb, 4, "video memory in MiB: 4, 8 or 16"),
-    PROP_BOOL("blitter", Cirrus, blitter, true, "the BitBLT engine works"), { }
-};
-
-static const StateField cirrus_state[] = {
+const StateField cirrus_state[] = {
     STATE_STRUCT(Cirrus, vga, Vga, vga_state), STATE_U8_ARRAY(Cirrus, sr), STATE_U8_ARRAY(Cirrus, gr),
     STATE_U8(Cirrus, hidden_dac), STATE_U8(Cirrus, hidden_dac_reads), STATE_U8_ARRAY(Cirrus, extra_palette),
     STATE_U16(Cirrus, cursor_x), STATE_U16(Cirrus, cursor_y), STATE_U32(Cirrus, source_left),
@@ -575,10 +557,59 @@ static const StateField cirrus_state[] = {
     STATE_U8_ARRAY(Cirrus, source), { }
 };
 
-static const PciDeviceType cirrus_type = {
-    .name = "cirrus-vga", .parent = &pci_device_type.type, .size = sizeof(Cirrus), .category = CATEGORY_DISPLAY,
-    .no_hotplug = true, .description = "Cirrus Logic CL-GD5446", .properties = cirrus_properties, .state = cirrus_state,
-    .realize = cirrus_realize, .reset = cirrus_reset, .post_load = cirrus_post_load,
+/* The PCI card */
+
+typedef struct CirrusPci {
+    PciDevice pci;
+    Cirrus cirrus;
+    MemoryRegion bar0, linear_io, linear_ram, blt_window, mmio;
+} CirrusPci;
+
+static bool cirrus_pci_realize(Device *dev, GError **err)
+{
+    CirrusPci *s = DEVICE(CirrusPci, dev);
+    Cirrus *chip = &s->cirrus;
+    Object *owner = &dev->object;
+    PciBus *bus = pci_device_bus(&s->pci);
+
+    if (!cirrus_init(chip, dev, bus->memory, bus->io, err)) {
+        return false;
+    }
+    uint32_t vram_bytes = chip->vga.vram_bytes;
+    memory_region_init(&s->bar0, owner, "cirrus-pci-bar0", BAR0_BYTES);
+    memory_region_init_io(&s->linear_io, owner, &linear_ops, chip, "cirrus-linear-io", vram_bytes);
+    memory_region_init_alias(&s->linear_ram, owner, "cirrus-linear-ram", &chip->vga.vram_region, 0, vram_bytes);
+    memory_region_init_io(&s->blt_window, owner, &blt_window_ops, chip, "cirrus-bitblt", 4 << 20);
+    chip->linear_ram = &s->linear_ram;
+    memory_region_add(&s->bar0, 0, &s->linear_io);
+    memory_region_add_overlap(&s->bar0, 0, &s->linear_ram, 1);
+    memory_region_add(&s->bar0, BAR0_BLT, &s->blt_window);
+    pci_register_bar(&s->pci, 0, PCI_BAR_MEM32_PREFETCH, &s->bar0);
+    memory_region_init_io(&s->mmio, owner, &mmio_ops, chip, "cirrus-mmio", MMIO_BYTES);
+    pci_register_bar(&s->pci, 1, PCI_BAR_MEM32, &s->mmio);
+    return true;
+}
+
+static void cirrus_pci_reset(Device *dev, ResetKind kind)
+{
+    static const CirrusStraps gd5446 = { .id = CHIP_5446, .dram = 0x98, .memory = 0x04, .config = 0x20, .clock = 0x2d,
+        .gr18 = 0x0f };                         /* 4 MiB, on PCI */
+    cirrus_reset(&DEVICE(CirrusPci, dev)->cirrus, &gd5446);
+}
+
+static bool cirrus_pci_post_load(Device *dev, unsigned version, GError **err)
+{
+    return cirrus_loaded(&DEVICE(CirrusPci, dev)->cirrus, err);
+}
+
+static const Property cirrus_pci_properties[] = { CIRRUS_PROPERTIES(CirrusPci, cirrus), { } };
+static const StateField cirrus_pci_state[] = { STATE_STRUCT(CirrusPci, cirrus, Cirrus, cirrus_state), { } };
+
+static const PciDeviceType cirrus_pci_type = {
+    .name = "cirrus-vga", .parent = &pci_device_type.type, .size = sizeof(CirrusPci), .category = CATEGORY_DISPLAY,
+    .no_hotplug = true, .description = "Cirrus Logic CL-GD5446", .properties = cirrus_pci_properties,
+    .state = cirrus_pci_state,
+    .realize = cirrus_pci_realize, .reset = cirrus_pci_reset, .post_load = cirrus_pci_post_load,
     .vendor_id = 0x1013, .device_id = 0x00b8, .class_id = 0x0300, .romfile = "vgabios-cirrus.bin",
 };
-TYPE_REGISTER(cirrus_type);
+TYPE_REGISTER(cirrus_pci_type);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cirrus Logic CL-GD5446: what the parts of the card share. cirrus.c: registers, memory windows, screen, PCI;
- * cirrus_blt.c: the BitBLT engine.
+ * Cirrus Logic CL-GD5446: what the parts of the card share. cirrus.c: registers, memory windows, screen, the PCI card;
+ * cirrus_isa.c: the ISA card; cirrus_blt.c: the BitBLT engine.
  * Spec: Cirrus Logic CL-GD5446 Technical Reference Manual; numbers in brackets are register indices.
  */
 #ifndef HW_DISPLAY_CIRRUS_H
 #define HW_DISPLAY_CIRRUS_H
 
+#include "core/device.h"
 #include "hw/display/vga.h"
-#include "hw/pci/pci.h"
 
 /* Graphics controller registers of the engine, and two of the VGA's that have 8 bits here. */
 enum {
@@ -26,15 +26,16 @@ enum {
 };
 #define CIRRUS_LINE_BYTES 8192                  /* of a source that the CPU writes */
 
+/* The chip, whatever bus it is on. */
 typedef struct Cirrus {
-    PciDevice pci;
     Vga vga;
-    MemoryRegion bar0, linear_io, linear_ram, blt_window, mmio;
     VgaPorts ports[VGA_PORT_RANGES];            /* in place of the core's */
     MemoryRegion low_window;
+    MemoryRegion *linear_ram;                   /* of the card: memory as it is, over its slow view; NULL: none */
     uint32_t vgamem_mb;
     bool blitter;
     uint8_t sr[0x20], gr[CIRRUS_GR_COUNT], cr_ext[0x20];        /* what the core does not have; cr_ext from 0x20 on */
+    uint8_t id;                                 /* CR[27] */
     uint8_t hidden_dac, hidden_dac_reads;
     uint8_t extra_palette[48];                  /* cursor colours: entries 0 and 15 */
     uint16_t cursor_x, cursor_y;
@@ -43,6 +44,18 @@ typedef struct Cirrus {
     uint32_t dst_addr;                          /* where the next line goes */
     uint8_t source[CIRRUS_LINE_BYTES];
 } Cirrus;
+
+#define CIRRUS_PROPERTIES(S, f) \
+    PROP_UINT32("vgamem_mb", S, f.vgamem_mb, 4, "video memory in MiB: 4, 8 or 16"), \
+    PROP_BOOL("blitter", S, f.blitter, true, "the BitBLT engine works")
+extern const StateField cirrus_state[];         /* for STATE_STRUCT */
+
+/** cirrus_init: video memory, the ports and the window at 0xa0000 in @memory and @io, as parts of @owner. */
+bool cirrus_init(Cirrus *s, Device *owner, MemoryRegion *memory, MemoryRegion *io, GError **err);
+/* What the BIOS finds: which chip, how it is attached, how much memory it has. */
+typedef struct CirrusStraps { uint8_t id, dram, memory, config, clock, gr18; } CirrusStraps;
+void cirrus_reset(Cirrus *s, const CirrusStraps *straps);
+bool cirrus_loaded(Cirrus *s, GError **err);
 
 /* cirrus_blt.c */
 void cirrus_blt_start(Cirrus *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* isa-vga: the standard VGA on the ISA bus; its linear frame buffer is at 0xe0000000, where Bochs's VBE has it. */
 #include "hw/display/vga.h"
+#include "hw/display/vga_isa.h"
 #include "hw/firmware/fw_cfg.h"
 #include "hw/isa/isa.h"
 #include "hw/machine.h"
@@ -8,45 +9,48 @@
 #define LINEAR_BASE 0xe0000000u
 #define VGA_BIOS "vgabios-isavga.bin"
 
-typedef struct IsaVga { IsaDevice isa; Vga vga; uint32_t vgamem_mb; void *rom; } IsaVga;
+typedef struct IsaVga { IsaDevice isa; Vga vga; uint32_t vgamem_mb; } IsaVga;
+
+static const char *card_name, *card_rom;        /* of the one card there is */
 
 /* The BIOS takes it from fw_cfg: there is no PCI function that would carry it. */
-static void offer_rom(IsaVga *s)
+static void offer_rom(void *opaque)
 {
-    g_autofree char *path = firmware_find(VGA_BIOS);
+    g_autofree char *path = firmware_find(card_rom);
     FwCfg *fw = fw_cfg_find();
+    char *rom;                                  /* fw_cfg's for ever */
     gsize len;
 
-    if (fw && path && g_file_get_contents(path, (char **)&s->rom, &len, NULL)) {
-        fw_cfg_add_file(fw, "vgaroms/vgabios.bin", s->rom, len);
+    if (fw && path && g_file_get_contents(path, &rom, &len, NULL)) {
+        fw_cfg_add_file(fw, "vgaroms/vgabios.bin", rom, len);
     } else {
-        warn_report("isa-vga: no " VGA_BIOS " (Debian package seabios): the BIOS cannot use the screen");
+        warn_report("%s: no %s (Debian package seabios): the BIOS cannot use the screen", card_name, card_rom);
     }
 }
 
-static void rom_later(void *opaque)
+bool vga_isa_claim(Device *dev, const char *rom, GError **err)
 {
-    offer_rom(opaque);
+    if (card_name) {
+        return error_set(err, "the machine has an %s already", card_name);
+    }
+    card_name = dev->object.type->name;
+    card_rom = rom;
+    machine_on_done(offer_rom, NULL);
+    return true;
 }
 
 static bool isa_vga_realize(Device *dev, GError **err)
 {
     IsaVga *s = DEVICE(IsaVga, dev);
-    static bool exists;
 
-    if (exists) {
-        return error_set(err, "the machine has an isa-vga already");
-    }
     if (s->vgamem_mb < 1 || s->vgamem_mb > 512 || (s->vgamem_mb & (s->vgamem_mb - 1))) {
         return error_set(err, "isa-vga: vgamem_mb is a power of two from 1 to 512, not %u", s->vgamem_mb);
     }
-    if (!vga_init(&s->vga, OBJECT(dev), s->vgamem_mb << 20, err)) {
+    if (!vga_isa_claim(dev, VGA_BIOS, err) || !vga_init(&s->vga, OBJECT(dev), s->vgamem_mb << 20, err)) {
         return false;
     }
-    exists = true;
     vga_map_legacy(&s->vga, OBJECT(dev), isa_device_bus(&s->isa)->memory, isa_device_bus(&s->isa)->io);
     memory_region_add_overlap(isa_device_bus(&s->isa)->memory, LINEAR_BASE, &s->vga.vram_region, 1);
-    machine_on_done(rom_later, s);
     return true;
 }
 

@@ -42,10 +42,11 @@ static bool vga_init_isa(PcMachine *pc, GError **err)
     if (!name || !strcmp(name, "none")) {
         return true;
     }
-    if (strcmp(name, "std")) {
-        return error_set(err, "-vga %s: isapc has std and none", name);
+    bool cirrus = !strcmp(name, "cirrus");
+    if (!cirrus && strcmp(name, "std")) {
+        return error_set(err, "-vga %s: isapc has std, cirrus and none", name);
     }
-    return device_realize(device_new(device_type_find("isa-vga")), &pc->isa_bus->bus, err);
+    return device_realize(device_new(device_type_find(cirrus ? "isa-cirrus-vga" : "isa-vga")), &pc->isa_bus->bus, err);
 }
 
 static bool init_board(Machine *machine, GError **err)

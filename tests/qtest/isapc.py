@@ -62,9 +62,33 @@ class Isapc(qtest.Case):
         self.assertEqual(m.inb(0x3d5), 0x5a)
         picture.Vga(m, None).shot()
 
+    def test_cirrus(self):
+        m = self.start('-M', 'isapc', '-m', '16', '-vga', 'cirrus')
+        m.outb(0x3c2, 1)
+        wanted = {(0x3c4, 0x06): 0x0f, (0x3c4, 0x0f): 0x18, (0x3c4, 0x15): 3, (0x3c4, 0x17): 0x38, (0x3c4, 0x1f): 0x22,
+                  (0x3d4, 0x27): 0xa0, (0x3ce, 0x18): 0}
+        self.assertEqual({at: (m.outb(*at), m.inb(at[0] + 1))[1] for at in wanted}, wanted)
+        v = picture.Vga(m, None)
+        v.sequencer(6, 0x12)
+        # 640 x 480 packed, 8 bits a pixel; the CPU writes through the banks at 0xa0000, as there is nothing else
+        v.mode(640, 480, crtc={0x13: 80, 0x1a: 0, 0x1b: 0, 0x1d: 0, 0x0c: 0, 0x0d: 0}, sequencer={4: 0x0e, 7: 1},
+               graphics={5: 0x40, 6: 5, 0x0b: 0}, attribute={0x10: 0x41})
+        m.outb(0x3c8, 1)
+        for value in (63, 0, 0):
+            m.outb(0x3c9, value)
+        for bank in range(5):
+            v.graphics(9, bank * 16)
+            m.memset(0xa0000, 0x10000, bank & 1)
+        m.state_cycle()
+        shot = v.shot()
+        self.assertEqual((shot.width, shot.height), (640, 480))
+        self.assertEqual([shot.at(0, y) for y in (0, 150, 250)], [0, 0xff0000, 0])
+        self.assertIn('name="vgabios-cirrus.bin"', m.qmp.hmp('info roms'))
+
     def test_bad_command_lines(self):
-        for args, wanted in ((('-m', '4G'), 'at most 3584M'), (('-vga', 'cirrus'), 'isapc has std'), (('-smp', '2'), '1'),
-                             (('-device', 'edu'), "No 'PCI' bus"), (('-device', 'isa-vga'), 'already'),
+        for args, wanted in ((('-m', '4G'), 'at most 3584M'), (('-smp', '2'), '1'),
+                             (('-device', 'edu'), "No 'PCI' bus"), (('-device', 'isa-vga'), 'already'), (('-device', 'isa-cirrus-vga'), 'has an isa-vga already'),
+                             (('-vga', 'none', '-device', 'isa-cirrus-vga,vgamem_mb=3'), 'isa-cirrus-vga: vgamem_mb is 4'),
                              (('-device', 'isa-ide,irq=16'), 'interrupt 16'), (('-device', 'isa-ide,iobase=0xfffc'), 'last port')):
             with self.subTest(args=args), self.assertRaises(qtest.EmulatorDied) as died:
                 self.start('-M', 'isapc', *args)
