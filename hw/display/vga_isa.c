@@ -18,11 +18,12 @@ static void offer_rom(void *opaque)
 {
     g_autofree char *path = firmware_find(card_rom);
     FwCfg *fw = fw_cfg_find();
+    g_autofree char *name = g_strdup_printf("vgaroms/%s", card_rom);
     char *rom;                                  /* fw_cfg's for ever */
     gsize len;
 
     if (fw && path && g_file_get_contents(path, &rom, &len, NULL)) {
-        fw_cfg_add_file(fw, "vgaroms/vgabios.bin", rom, len);
+        fw_cfg_add_file(fw, name, rom, len);
     } else {
         warn_report("%s: no %s (Debian package seabios): the BIOS cannot use the screen", card_name, card_rom);
     }
