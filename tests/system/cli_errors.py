@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wrong command lines: each must end with status 1 and an error that names the culprit and, for a misspelling, the way out."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -201,6 +202,23 @@ class WrongCommandLines(unittest.TestCase):
                 self.assertEqual(p.stderr.count('\n'), 1, f'one line, not:\n{p.stderr}')
                 for word in words:
                     self.assertIn(word, p.stderr)
+
+    def test_every_device_misspelt(self):
+        """A letter too many, two swapped, one missing: the error names the device that was meant."""
+        listing = subprocess.run([EMULATOR, '-device', 'help'], capture_output=True, text=True, timeout=60).stdout
+        names = [n for n in re.findall(r'^name "([^"]+)"', listing, re.MULTILINE) if not n.endswith('-cpu')]
+        self.assertGreater(len(names), 30)
+        for name in names:
+            for wrong in (name + 'z', name[1] + name[0] + name[2:], name[:-1]):
+                # Of short names the wrong one may be as near to another, or right.
+                if wrong == name or len(name) < 6 and wrong != name + 'z' or wrong in names:
+                    continue
+                with self.subTest(name=name, wrong=wrong):
+                    p = subprocess.run([EMULATOR, '-display', 'none', '-device', wrong], stdin=subprocess.DEVNULL, capture_output=True,
+                                       text=True, timeout=60)
+                    self.assertEqual(p.returncode, 1)
+                    self.assertEqual(p.stderr, f"qemu-system-x86_64: -device {wrong}: '{wrong}' is not a valid device model name; "
+                                               f"did you mean '{name}'?\n")
 
 
 if __name__ == '__main__':
