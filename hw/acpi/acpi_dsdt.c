@@ -4,6 +4,7 @@
  *
  *   \_SB.PCI0        host bridge: windows, interrupt routing, on q35 PCI Express control
  *   \_SB.PCI0.ISA    south bridge function 0: PIRQ registers, and the devices behind it
+ *   \_SB.PCnn         root bus nn (hex) of an expander bridge, likewise
  *   \_SB.LNKx, GSIx  interrupt links: PIRQx over the PIC, or (q35) wired to IO APIC inputs 16-23
  *   \_SB.HPET, Cnnn  timer, processors
  * Interrupt model (_PIC): 0 PIC, 1 APIC. Specs: ACPI 6.4; Intel 82371AB (PIIX4) 4.1.10 and ICH9 13.1.17 for PIRQx_ROUT;
@@ -16,7 +17,41 @@ enum { PCI_SLOTS = 32, PCI_PINS = 4, GSI_PIRQ_FIRST = 16, PIIX_SCI_SLOT = 1 };
 
 static const uint32_t pirq_choices[] = { 5, 10, 11 };
 
-/* Host bridge */
+/* Host bridges */
+
+/* What of [@start, @end] is no other root's, in order. @descriptor: of the kind of window that it is. */
+static Aml *window(const AcpiMachine *m, bool io, uint64_t start, uint64_t end, Aml *(*descriptor)(uint64_t, uint64_t))
+{
+    Aml *windows = aml_none();
+
+    while (start <= end) {
+        const AcpiRange *next = NULL;           /* the lowest that ends behind start */
+        for (unsigned i = 0; i < m->root_count; i++) {
+            for (unsigned n = 0; n < m->roots[i].range_count; n++) {
+                const AcpiRange *r = &m->roots[i].ranges[n];
+                if (r->io == io && r->end >= start && r->start <= end && (!next || r->start < next->start)) {
+                    next = r;
+                }
+            }
+        }
+        if (!next) {
+            aml_append(windows, descriptor(start, end));
+            break;
+        }
+        if (next->start > start) {
+            aml_append(windows, descriptor(start, next->start - 1));
+        }
+        if (next->end >= end) {
+            break;
+        }
+        start = next->end + 1;
+    }
+    return windows;
+}
+
+static Aml *io_window(uint64_t start, uint64_t end) { return aml_word_io(start, end); }
+static Aml *memory_window(uint64_t start, uint64_t end) { return aml_dword_memory(false, start, end); }
+static Aml *high_window(uint64_t start, uint64_t end) { return aml_qword_memory(true, start, end); }
 
 /* [@start, @end] without the ECAM area, which is no place for devices. */
 static Aml *pci_hole(const AcpiMachine *m)
@@ -27,12 +62,12 @@ static Aml *pci_hole(const AcpiMachine *m)
 
     if (m->q35 && ecam && ecam <= end && ecam_end > start) {
         if (ecam > start) {
-            aml_append(windows, aml_dword_memory(false, start, ecam - 1));
+            aml_append(windows, window(m, false, start, ecam - 1, memory_window));
         }
         start = ecam_end;
     }
     if (start <= end) {
-        aml_append(windows, aml_dword_memory(false, start, end));
+        aml_append(windows, window(m, false, start, end, memory_window));
     }
     return windows;
 }
@@ -40,22 +75,26 @@ static Aml *pci_hole(const AcpiMachine *m)
 static Aml *host_bridge_windows(const AcpiMachine *m)
 {
     bool hole64 = m->pci_hole64_end > m->pci_hole64_start;
+    unsigned last_bus = 255;
 
+    for (unsigned i = 0; i < m->root_count; i++) {
+        last_bus = MIN(last_bus, m->roots[i].bus_first - 1u);
+    }
     return aml_name("_CRS", aml_resources(
-        aml_word_bus_number(0, 255),
+        aml_word_bus_number(0, last_bus),
         aml_io(0xcf8, 0xcf8, 1, 8),
-        aml_word_io(0, 0xcf7),
-        aml_word_io(0xd00, 0xffff),
+        window(m, true, 0, 0xcf7, io_window),
+        window(m, true, 0xd00, 0xffff, io_window),
         aml_dword_memory(true, 0xa0000, 0xbffff),
         pci_hole(m),
-        hole64 ? aml_qword_memory(true, m->pci_hole64_start, m->pci_hole64_end) : aml_none()));
+        hole64 ? window(m, false, m->pci_hole64_start, m->pci_hole64_end, high_window) : aml_none()));
 }
 
 /*
  * The guest may have all of native PCI Express: hot plug (bit 0), SHPC, PME, AER, capability structures; but not hot
- * plug where ACPI does it.
+ * plug where ACPI does it (@acpi_hotplug).
  */
-static Aml *osc_method(const AcpiMachine *m)
+static Aml *osc_method(bool acpi_hotplug)
 {
     enum { CONTROL_HOTPLUG = 0x01, CONTROL_ALL = 0x1f, UNKNOWN_UUID = 0x04, UNKNOWN_REVISION = 0x08, MASKED = 0x10 };
 
@@ -64,8 +103,8 @@ static Aml *osc_method(const AcpiMachine *m)
         aml_if(aml_equal(aml_arg(0), aml_uuid("33db4d5b-1ff7-401c-9657-7441c03dd766")),
             aml_create_dword_field(aml_arg(3), aml_int(8), "CDW3"),
             aml_store(aml_and(aml_ref("CDW3"),
-                              aml_int(m->pci_hotplug_base ? CONTROL_ALL & ~CONTROL_HOTPLUG : CONTROL_ALL), NULL),
-                                  aml_local(0)),
+                              aml_int(acpi_hotplug ? CONTROL_ALL & ~CONTROL_HOTPLUG : CONTROL_ALL), NULL),
+                      aml_local(0)),
             aml_if(aml_logical_not(aml_equal(aml_arg(1), aml_int(1))),
                 aml_store(aml_or(aml_ref("CDW1"), aml_int(UNKNOWN_REVISION), NULL), aml_ref("CDW1"))),
             aml_if(aml_logical_not(aml_equal(aml_ref("CDW3"), aml_local(0))),
@@ -76,32 +115,32 @@ static Aml *osc_method(const AcpiMachine *m)
         aml_return(aml_arg(3)));
 }
 
-/* Routing: which link interrupt pin @pin of @slot reaches, as a letter; 0: the SCI's link. */
+/* Routing: which link interrupt pin @pin of @slot reaches, as a letter; 0: the SCI's link. @main: of the main bus. */
 
-static char piix_route(unsigned slot, unsigned pin)
+static char piix_route(bool main, unsigned slot, unsigned pin)
 {
-    if (slot == PIIX_SCI_SLOT && pin == 0) {
+    if (main && slot == PIIX_SCI_SLOT && pin == 0) {
         return 0;                               /* the PM function's pin is not routed: it is the SCI */
     }
     return 'A' + ((slot + pin + PCI_PINS - 1) & 3);
 }
 
 /* Slots 25-29 and 31 are the chip set's own: PIRQA-D. The others share PIRQE-H, rotated; 30, the PCI bridge, is not. */
-static char ich9_route(unsigned slot, unsigned pin)
+static char ich9_route(bool main, unsigned slot, unsigned pin)
 {
-    if (slot <= 24) {
+    if (slot <= 24 || !main) {
         return 'E' + ((slot + pin) & 3);
     }
     return (slot == 30 ? 'E' : 'A') + pin;
 }
 
-static Aml *routing_table(const AcpiMachine *m, const char *link_prefix)
+static Aml *routing_table(const AcpiMachine *m, bool main, const char *link_prefix)
 {
     Aml *rows[PCI_SLOTS * PCI_PINS + 1] = { NULL };
 
     for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
         for (unsigned pin = 0; pin < PCI_PINS; pin++) {
-            char letter = m->q35 ? ich9_route(slot, pin) : piix_route(slot, pin);
+            char letter = m->q35 ? ich9_route(main, slot, pin) : piix_route(main, slot, pin);
             g_autofree char *link = g_strdup_printf("\\_SB.%s%c", link_prefix, letter ? letter : 'S');
 
             rows[slot * PCI_PINS + pin] = aml_package(aml_int(slot << 16 | 0xffff), aml_int(pin), aml_ref(link),
@@ -111,16 +150,16 @@ static Aml *routing_table(const AcpiMachine *m, const char *link_prefix)
     return aml_package_of(rows);
 }
 
-static Aml *routing(const AcpiMachine *m)
+static Aml *routing(const AcpiMachine *m, bool main)
 {
     if (!m->q35) {
         return aml_list(
-            aml_name("PRTP", routing_table(m, "LNK")),
+            aml_name("PRTP", routing_table(m, main, "LNK")),
             aml_method("_PRT", 0, AML_NOT_SERIALIZED, aml_return(aml_ref("PRTP"))));
     }
     return aml_list(
-        aml_name("PRTP", routing_table(m, "LNK")),
-        aml_name("PRTA", routing_table(m, "GSI")),
+        aml_name("PRTP", routing_table(m, main, "LNK")),
+        aml_name("PRTA", routing_table(m, main, "GSI")),
         aml_method("_PRT", 0, AML_NOT_SERIALIZED,
             aml_if(aml_equal(aml_ref("\\PICF"), aml_int(0)), aml_return(aml_ref("PRTP"))),
             aml_return(aml_ref("PRTA"))));
@@ -289,20 +328,54 @@ static Aml *board_resources(const AcpiMachine *m)
     return a;
 }
 
+static Aml *bridge_identity(bool express)
+{
+    return express ? aml_list(aml_name("_HID", aml_eisaid("PNP0A08")), aml_name("_CID", aml_eisaid("PNP0A03")))
+                   : aml_name("_HID", aml_eisaid("PNP0A03"));
+}
+
 static Aml *host_bridge(const AcpiMachine *m)
 {
-    Aml *identity = m->q35 ? aml_list(aml_name("_HID", aml_eisaid("PNP0A08")), aml_name("_CID", aml_eisaid("PNP0A03")))
-                           : aml_name("_HID", aml_eisaid("PNP0A03"));
-
     return aml_device("PCI0",
-        identity,
+        bridge_identity(m->q35),
         aml_name("_UID", aml_int(0)),
-        m->q35 ? osc_method(m) : aml_none(),
+        m->q35 ? osc_method(m->pci_hotplug_base) : aml_none(),
         host_bridge_windows(m),
-        routing(m),
+        routing(m, true),
         south_bridge(m),
         board_resources(m),
         acpi_pci_slots(m));
+}
+
+/* A root bus that an expander provides: it has what firmware gave to the devices behind it, and no more. */
+static Aml *other_root(const AcpiMachine *m, const AcpiPciRoot *root)
+{
+    g_autofree char *name = g_strdup_printf("PC%02X", root->bus_first);
+    Aml *windows = aml_none();
+
+    for (unsigned i = 0; i < root->range_count; i++) {
+        const AcpiRange *r = &root->ranges[i];
+        aml_append(windows, r->io ? aml_word_io(r->start, r->end) :
+                   r->end >> 32 ? aml_qword_memory(true, r->start, r->end) : aml_dword_memory(false, r->start, r->end));
+    }
+    return aml_device(name,
+        bridge_identity(root->express),
+        aml_name("_UID", aml_int(root->bus_first)),
+        aml_name("_BBN", aml_int(root->bus_first)),
+        root->numa_node >= 0 ? aml_name("_PXM", aml_int(root->numa_node)) : aml_none(),
+        root->express ? osc_method(false) : aml_none(),
+        aml_name("_CRS", aml_resources(aml_word_bus_number(root->bus_first, root->bus_last), windows)),
+        routing(m, false));
+}
+
+static Aml *other_roots(const AcpiMachine *m)
+{
+    Aml *a = aml_none();
+
+    for (unsigned i = 0; i < m->root_count; i++) {
+        aml_append(a, other_root(m, &m->roots[i]));
+    }
+    return a;
 }
 
 /* Others */
@@ -360,6 +433,7 @@ Aml *acpi_dsdt(const AcpiMachine *m)
         aml_method("\\_PIC", 1, AML_NOT_SERIALIZED, aml_store(aml_arg(0), aml_ref("\\PICF"))),
         aml_scope("\\_SB",
             host_bridge(m),
+            other_roots(m),
             links(m),
             ecam_device(m),
             hpet_device(m),

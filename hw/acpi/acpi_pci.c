@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * AML of PCI hot-plug: registers, a device for each slot that something can be plugged into or ejected from, and the
- * way from GPE 1 to the Notify() of a slot. Registers and numbers of buses: pci_hotplug.h.
+ * AML of PCI slots: names of devices that have an acpi-index, and hot-plug: registers, a device for each slot that
+ * something can be plugged into or ejected from, and the way from GPE 1 to the Notify() of a slot. Registers and numbers of
+ * buses: pci_hotplug.h.
  *
  *   \_SB.PCI0.PHPR        claims the ports
  *   \_SB.PCI0.PCEJ        ejects slot Arg1 of bus Arg0
+ *   \_SB.PCI0.SIDX, PDSM  acpi-index of the device that is there now; _DSM of such a slot
  *   bus: BSEL, Snn (nn: device and function in hex) with _SUN, _EJ0; DVNT: notifies the slots of a mask; PCNT: looks
  *   for news on the bus and those below it
  * The mutex BLCK guards BNUM, which chooses whose registers are seen.
@@ -20,12 +22,42 @@ static char *slot_name(const AcpiPciSlot *slot)
 
 static Aml *bus_terms(const AcpiPciBus *bus);
 
+static Aml *no_functions(void)
+{
+    return aml_return(aml_buffer((uint8_t[]){ 0 }, 1));
+}
+
+/*
+ * Functions of _DSM (PCI Firmware 3.2, 4.6): 0 tells which there are, 7 names the device: its number, and no text.
+ * Arguments 0 to 2 are UUID, revision and function; @index: the device's number, 0: it has none. Local 0 and 1 are used.
+ */
+static Aml *name_functions(Aml *index)
+{
+    enum { REVISION = 2, QUERY = 0, DEVICE_NAME = 7 };
+
+    return aml_if(aml_logical_and(aml_equal(aml_arg(0), aml_uuid("e5c937d0-3553-4d7a-9117-ea4d19c3434d")),
+                                  aml_logical_not(aml_less(aml_arg(1), aml_int(REVISION)))),
+        aml_store(index, aml_local(0)),
+        aml_if(aml_equal(aml_local(0), aml_int(0)), no_functions()),
+        aml_if(aml_equal(aml_arg(2), aml_int(QUERY)),
+            aml_return(aml_buffer((uint8_t[]){ 1 | 1 << DEVICE_NAME }, 1))),
+        aml_if(aml_equal(aml_arg(2), aml_int(DEVICE_NAME)),
+            aml_store(aml_package(aml_int(0), aml_string("")), aml_local(1)),
+            aml_store(aml_local(0), aml_index(aml_local(1), aml_int(0), NULL)),
+            aml_return(aml_local(1))));
+}
+
 static Aml *slot_device(const AcpiPciSlot *slot)
 {
     g_autofree char *name = slot_name(slot);
     Aml *eject = aml_none();
 
+    if (slot->index) {
+        aml_append(eject, aml_method("_DSM", 4, AML_SERIALIZED, name_functions(aml_int(slot->index)), no_functions()));
+    }
     if (slot->ejectable) {
+        aml_append(eject, aml_method("_DSM", 4, AML_SERIALIZED,
+            aml_return(aml_call("PDSM", aml_arg(0), aml_arg(1), aml_arg(2), aml_ref("BSEL"), aml_ref("_SUN")))));
         aml_append(eject, aml_name("_SUN", aml_int(slot->devfn >> 3)));
         aml_append(eject, aml_method("_EJ0", 1, AML_NOT_SERIALIZED, aml_call("PCEJ", aml_ref("BSEL"),
                                                                              aml_ref("_SUN"))));
@@ -93,11 +125,14 @@ Aml *acpi_pci_slots(const AcpiMachine *m)
 {
     static const AmlField status[] = { { "PCIU", 32 }, { "PCID", 32 }, { NULL, 0 } };
     static const AmlField eject[] = { { "B0EJ", 32 }, { NULL, 0 } };
-    static const AmlField number[] = { { "BNUM", 32 }, { NULL, 0 } };
+    static const AmlField number[] = { { "BNUM", 32 }, { "AIDX", 32 }, { NULL, 0 } };
     uint16_t base = m->pci_hotplug_base;
 
-    if (!base || !m->pci || !has_news(m->pci)) {
+    if (!m->pci) {
         return aml_none();
+    }
+    if (!base || !has_news(m->pci)) {
+        return bus_terms(m->pci);
     }
     return aml_list(
         aml_device("PHPR",
@@ -109,7 +144,7 @@ Aml *acpi_pci_slots(const AcpiMachine *m)
         aml_field("PCST", AML_DWORD_ACC, false, AML_WRITE_AS_ZEROS, status),
         aml_operation_region("SEJ", AML_SYSTEM_IO, aml_int(base + 8), aml_int(4)),
         aml_field("SEJ", AML_DWORD_ACC, false, AML_WRITE_AS_ZEROS, eject),
-        aml_operation_region("BNMR", AML_SYSTEM_IO, aml_int(base + 0x10), aml_int(4)),
+        aml_operation_region("BNMR", AML_SYSTEM_IO, aml_int(base + 0x10), aml_int(8)),
         aml_field("BNMR", AML_DWORD_ACC, false, AML_WRITE_AS_ZEROS, number),
         aml_mutex("BLCK", 0),
         aml_method("PCEJ", 2, AML_NOT_SERIALIZED,
@@ -117,6 +152,15 @@ Aml *acpi_pci_slots(const AcpiMachine *m)
             aml_store(aml_arg(0), aml_ref("BNUM")),
             aml_store(aml_shift_left(aml_int(1), aml_arg(1), NULL), aml_ref("B0EJ")),
             aml_release("BLCK")),
+        aml_method("SIDX", 2, AML_NOT_SERIALIZED,
+            aml_acquire("BLCK", MUTEX_FOREVER),
+            aml_store(aml_arg(0), aml_ref("BNUM")),
+            aml_store(aml_shift_left(aml_int(1), aml_arg(1), NULL), aml_ref("AIDX")),
+            aml_store(aml_ref("AIDX"), aml_local(0)),
+            aml_release("BLCK"),
+            aml_return(aml_local(0))),
+        aml_method("PDSM", 5, AML_SERIALIZED, name_functions(aml_call("SIDX", aml_arg(3), aml_arg(4))),
+                   no_functions()),
         bus_terms(m->pci));
 }
 

@@ -16,13 +16,24 @@ enum { ACPI_COM_PORTS = 4, ACPI_MAX_CPUS = 4096 };
 
 typedef struct AcpiCpu { uint32_t apic_id; bool present; } AcpiCpu;
 
-/* A bus as the guest should know it for hot-plug: slots that can be used, and bridges. */
+/* A bus as the guest should know it: slots for hot-plug, devices with names from firmware, and bridges to such. */
 typedef struct AcpiPciSlot {
     uint8_t devfn;
+    uint32_t index;                             /* acpi-index of a device that stays; 0: none */
     bool ejectable;                             /* a device can come and go here: it has a number in BSEL's registers */
     const struct AcpiPciBus *bus;               /* behind the bridge that is here; NULL: none */
 } AcpiPciSlot;
 typedef struct AcpiPciBus { int bsel; unsigned count; AcpiPciSlot slots[]; } AcpiPciBus;    /* bsel -1: takes no part */
+
+/* A root bus beside the main one, and what firmware has given to the devices behind it. */
+typedef struct AcpiRange { bool io; uint64_t start, end; } AcpiRange;           /* end: the last */
+typedef struct AcpiPciRoot {
+    bool express;
+    uint8_t bus_first, bus_last;
+    int numa_node;                              /* -1: not told */
+    const AcpiRange *ranges;
+    unsigned range_count;
+} AcpiPciRoot;
 
 typedef struct AcpiMachine {
     bool q35;                                   /* ICH9 LPC at 00:1f.0, PIRQA-H, PCIe; else PIIX3 at 00:01.0, PIRQA-D */
@@ -48,7 +59,9 @@ typedef struct AcpiMachine {
     bool floppy;
     bool fw_cfg;
     uint16_t pci_hotplug_base;                  /* 0xae00 (PIIX4), 0xcc0 (ICH9); 0: no hot-plug by ACPI */
-    const AcpiPciBus *pci;                      /* main root bus; NULL without hot-plug */
+    const AcpiPciBus *pci;                      /* main root bus; NULL: nothing to tell of its devices */
+    const AcpiPciRoot *roots;                   /* the others */
+    unsigned root_count;
     uint32_t ioapic_id, ioapic_address;         /* 0, 0xfec00000 */
     const char *oem_id, *oem_table_id;          /* NULL: "BOCHS ", "BXPC    " */
 } AcpiMachine;

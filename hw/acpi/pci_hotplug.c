@@ -169,11 +169,20 @@ static void join(AcpiPciHotplug *h, PciBus *bus)
     }
 }
 
+/* The root bus of an expander or a bus below it, where only ports of PCI Express can hot-plug. */
+static bool behind_expander(const PciBus *bus)
+{
+    while (!bus->root_number && bus->bridge) {
+        bus = pci_device_bus(bus->bridge);
+    }
+    return bus->root_number;
+}
+
 static void join_bridge(PciDevice *dev, void *opaque)
 {
     PciBus *below = pci_bus_below(dev);
     /* A switch's upstream port has downstream ports behind it, which do not come and go. */
-    if (below && !below->root_number && !below->no_hotplug) {
+    if (below && !behind_expander(below) && !below->no_hotplug) {
         join(opaque, below);
     }
 }

@@ -19,7 +19,7 @@ static void offer_rom(void *opaque)
     g_autofree char *path = firmware_find(card_rom);
     FwCfg *fw = fw_cfg_find();
     g_autofree char *name = g_strdup_printf("vgaroms/%s", card_rom);
-    char *rom;                                  /* fw_cfg's for ever */
+    g_autofree char *rom = NULL;
     gsize len;
 
     if (fw && path && g_file_get_contents(path, &rom, &len, NULL)) {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "hw/acpi/acpi_roots.h"
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/block/fdc.h"
@@ -123,36 +124,37 @@ static void describe_windows(PcMachine *pc, AcpiMachine *a)
     a->pci_hole64_end = bars.last | (GIB - 1);
 }
 
-/* @bus as it was when the machine was done: what comes later is found by the guest. */
+/* @bus as it was when the machine was done: what comes later is found by the guest. @h NULL: no hot-plug by ACPI. */
 static const AcpiPciBus *describe_pci_bus(const AcpiPciHotplug *h, const PciBus *bus)
 {
     AcpiPciBus *b = g_malloc0(sizeof(*b) + 256 * sizeof(b->slots[0]));
 
-    b->bsel = acpi_pci_hotplug_bsel(h, bus);
+    b->bsel = h ? acpi_pci_hotplug_bsel(h, bus) : -1;
     for (int devfn = 0; devfn < 8 * bus->slots; devfn++) {
         const PciDevice *dev = bus->devices[devfn];
         const PciBus *below = dev ? pci_bus_below(dev) : NULL;
         AcpiPciSlot slot = { .devfn = devfn };
 
         slot.ejectable = b->bsel >= 0 && PCI_FUNC(devfn) == 0 && acpi_pci_hotplug_slot(bus, PCI_SLOT(devfn));
+        slot.index = dev && !slot.ejectable ? dev->acpi_index : 0;
         if (below && !below->root_number) {
             slot.bus = describe_pci_bus(h, below);
         }
-        if (slot.ejectable || slot.bus) {
+        if (slot.ejectable || slot.bus || slot.index) {
             b->slots[b->count++] = slot;
         }
     }
     return b;
 }
 
-static void describe_hotplug(PcMachine *pc, AcpiMachine *a)
+static void describe_pci(PcMachine *pc, AcpiMachine *a)
 {
     static const AcpiPciBus *buses;                     /* of the one machine there is */
     const AcpiPciHotplug *h = pc->q35 ? ich9_lpc_hotplug() : pc->piix4_pm ? piix4_pm_hotplug(pc->piix4_pm) : NULL;
 
+    buses = buses ? buses : describe_pci_bus(h, pc->pci_bus);
+    a->pci = buses;
     if (h) {
-        buses = buses ? buses : describe_pci_bus(h, pc->pci_bus);
-        a->pci = buses;
         a->pci_hotplug_base = pc->q35 ? ICH9_PCI_HOTPLUG_BASE : PIIX4_PCI_HOTPLUG_BASE;
     }
 }
@@ -185,7 +187,8 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
         a->com[i] = m->serials[i] != NULL;
     }
     a->fw_cfg = true;
-    describe_hotplug(pc, a);
+    describe_pci(pc, a);
+    acpi_describe_roots(a);
     a->ioapic_address = IOAPIC_ADDRESS;
     a->oem_id = pc->oem_id;
     a->oem_table_id = pc->oem_table_id;

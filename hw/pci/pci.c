@@ -386,12 +386,38 @@ static bool slot_refused(const PciBus *bus, const PciDevice *dev, int devfn, GEr
     return false;
 }
 
+static void find_index(PciDevice *dev, void *opaque)
+{
+    PciDevice **wanted = opaque;
+
+    if (*wanted && dev != *wanted && dev->acpi_index == (*wanted)->acpi_index) {
+        *wanted = NULL;                         /* it is another's */
+    }
+}
+
+static bool index_is_free(PciDevice *dev, GError **err)
+{
+    enum { ONBOARD_INDEX_MAX = 16 * 1024 - 1 };         /* of systemd: what it takes for a name */
+    PciDevice *wanted = dev;
+
+    if (dev->acpi_index > ONBOARD_INDEX_MAX) {
+        return error_set(err, "acpi-index is at most %u, not %u", ONBOARD_INDEX_MAX, dev->acpi_index);
+    }
+    if (dev->acpi_index && pci_root_bus()) {
+        pci_foreach_device(pci_root_bus(), find_index, &wanted);
+    }
+    return wanted || error_set(err, "another PCI device has acpi-index=%u already", dev->acpi_index);
+}
+
 static bool bus_attach(Bus *b, Device *d, GError **err)
 {
     PciBus *bus = PCI_BUS(b);
     PciDevice *dev = PCI_DEVICE(d);
     int devfn = dev->addr;
 
+    if (!index_is_free(dev, err)) {
+        return false;
+    }
     if (devfn == PCI_DEVFN_AUTO) {
         devfn = (bus->devfn_min + 7) & ~7;
         while (devfn < 8 * bus->slots && slot_refused(bus, dev, devfn, NULL)) {

@@ -5,16 +5,17 @@
  *   pxb-pcie: bus ID of PCI Express; root ports and bridges go there
  *   pxb:      a root bus with one pci-bridge, whose secondary bus is called ID; devices go behind it
  *
- * The expander itself is a function without registers on the main root bus. Its bus shares the main bus's memory and
- * I/O
+ * The expander itself is a function without registers on the main root bus. Its bus shares the main bus's memory and I/O
  * space; which part of it firmware uses, firmware decides. Firmware learns of extra roots by fw_cfg's
- * etc/extra-pci-roots.
+ * etc/extra-pci-roots, the operating system by a host bridge each in the DSDT, whose windows are what firmware chose.
+ * Interrupt pins are routed as if the devices were on the main bus, at the same slot: firmware knows no other rule.
  */
+#include "hw/pci/pxb.h"
+
 #include "hw/firmware/fw_cfg.h"
 #include "hw/machine.h"
+#include "hw/numa.h"
 #include "hw/pci/pci_bridge.h"
-
-enum { NUMA_UNASSIGNED = 128 };
 
 typedef struct Pxb {
     PciDevice pci;
@@ -29,12 +30,34 @@ static GPtrArray *expanders;                    /* Pxb * */
 static void announce(void *opaque)
 {
     FwCfg *fw = fw_cfg_find();
-    uint64_t *count = g_new(uint64_t, 1);               /* fw_cfg's for ever */
+    uint64_t count = GUINT64_TO_LE(expanders->len);
 
-    *count = GUINT64_TO_LE(expanders->len);
     if (fw && expanders->len) {
-        fw_cfg_add_file(fw, "etc/extra-pci-roots", count, sizeof(*count));
+        fw_cfg_add_file(fw, "etc/extra-pci-roots", &count, sizeof(count));
     }
+}
+
+unsigned pxb_count(void)
+{
+    return expanders ? expanders->len : 0;
+}
+
+const PciBus *pxb_bus(unsigned n)
+{
+    return &((const Pxb *)expanders->pdata[n])->bus;
+}
+
+unsigned pxb_numa_node(unsigned n)
+{
+    return ((const Pxb *)expanders->pdata[n])->numa_node;
+}
+
+/* The pin of the expander that leads where the pin of a device at that slot of the main bus would. */
+static int map_irq(PciDevice *dev, int pin)
+{
+    const PciDevice *pxb = pci_device_bus(dev)->bridge;
+
+    return (pci_swizzle(dev, pin) - PCI_SLOT(pxb->devfn)) & (PCI_PINS - 1);
 }
 
 static bool expander_init(Pxb *s, const PciBusType *type, GError **err)
@@ -61,10 +84,15 @@ static bool expander_init(Pxb *s, const PciBusType *type, GError **err)
             return error_set(err, "property 'bus_nr' of %s is %u, the number of another root bus", name, s->bus_nr);
         }
     }
+    const NumaConfig *numa = current_machine->numa;
+    if (s->numa_node != PXB_NUMA_UNASSIGNED && s->numa_node >= (numa ? numa->count : 0)) {
+        return error_set(err, "property 'numa_node' of %s is %u, which -numa has not described", name, s->numa_node);
+    }
     pci_set16(dev, PCI_STATUS, PCI_STATUS_66MHZ | PCI_STATUS_FAST_BACK);
     pci_bus_init(&s->bus, type, &dev->device, internal, main_bus->memory, main_bus->io, 0);
     s->bus.bridge = dev;
     s->bus.root_number = s->bus_nr;
+    s->bus.map_irq = map_irq;
     if (!expanders) {
         expanders = g_ptr_array_new();
         machine_on_done(announce, NULL);
@@ -101,7 +129,7 @@ static void pxb_unrealize(Device *d)
 
 static const Property pxb_properties[] = {
     PROP_UINT8("bus_nr", Pxb, bus_nr, 0, "Number of the root bus, from 1; numbers up to the next root's are behind it"),
-    PROP_UINT16("numa_node", Pxb, numa_node, NUMA_UNASSIGNED, "NUMA node that the bus belongs to"),
+    PROP_UINT16("numa_node", Pxb, numa_node, PXB_NUMA_UNASSIGNED, "NUMA node that the bus belongs to"),
     PROP_BOOL("bypass_iommu", Pxb, bypass_iommu, false, "Devices behind it do not go through an IOMMU"),
     { }
 };

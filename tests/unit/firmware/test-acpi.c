@@ -13,14 +13,26 @@ enum { CPUS = 300, TABLES_AT = 0x7fe0000, RSDP_AT = 0xf5000 };
 
 static AcpiCpu cpus[CPUS];
 
-typedef struct Case { const char *claim; bool q35; unsigned cpus; bool ecam, hpet, hole64; } Case;
+typedef struct Case { const char *claim; bool q35; unsigned cpus; bool ecam, hpet, hole64, hotplug; } Case;
 
 static const Case cases[] = {
-    { "pc, one CPU",                 false, 1, false, true, false },
-    { "pc, no HPET",                 false, 2, false, false, true },
-    { "q35, four CPUs",              true, 4, true, true, true },
-    { "q35 before firmware set up ECAM", true, 4, false, true, false },
-    { "q35, 300 CPUs, x2APIC",       true, CPUS, true, true, true },
+    { "pc, one CPU",                 false, 1, false, true, false, false },
+    { "pc, no HPET",                 false, 2, false, false, true, true },
+    { "q35, four CPUs",              true, 4, true, true, true, true },
+    { "q35 before firmware set up ECAM", true, 4, false, true, false, false },
+    { "q35, 300 CPUs, x2APIC",       true, CPUS, true, true, true, true },
+};
+
+/* A root bus with a device that has a number, a slot for hot-plug, and a bridge to more of them; two expanders. */
+static const AcpiPciBus behind_bridge = { 1, 2, { { 0x00, .ejectable = true }, { 0x0a, .index = 7 } } };
+static const AcpiPciBus main_bus = { 0, 3, { { 0x10, .index = 3 }, { 0x18, .ejectable = true }, { 0x20, .bus = &behind_bridge } } };
+static const AcpiPciBus quiet_bus = { -1, 1, { { 0x10, .index = 3 } } };
+static const AcpiRange ranges[] = {
+    { true, 0xd00, 0x1fff }, { false, 0x80000000, 0x807fffff }, { false, 0xfeb00000, 0xfebfffff }, { false, 0x180000000, 0x1bfffffff },
+};
+static const AcpiPciRoot roots[] = {
+    { .express = true, .bus_first = 0x40, .bus_last = 0x42, .numa_node = 1, .ranges = ranges, .range_count = G_N_ELEMENTS(ranges) },
+    { .bus_first = 0x80, .bus_last = 0x80, .numa_node = -1 },
 };
 
 static AcpiMachine describe_case(const Case *c)
@@ -33,6 +45,8 @@ static AcpiMachine describe_case(const Case *c)
         .smm = true, .acpi_enable = 2, .acpi_disable = 3, .s3 = true, .s4 = true,
         .s4_value = 2, .hpet = c->hpet, .rtc = true, .i8042_keyboard = true, .i8042_mouse = true,
         .com = { true, true, true, true }, .parallel = true, .floppy = true, .fw_cfg = true, .ioapic_address = 0xfec00000,
+        .pci = c->hotplug ? &main_bus : &quiet_bus, .pci_hotplug_base = c->hotplug ? 0xcc0 : 0,
+        .roots = roots, .root_count = c->hotplug ? G_N_ELEMENTS(roots) : 0,
     };
 
     for (unsigned i = 0; i < CPUS; i++) {
