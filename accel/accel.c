@@ -123,6 +123,18 @@ int cpu_count(void)
     return __atomic_load_n(&cpus_used, __ATOMIC_ACQUIRE);
 }
 
+static int expected = 1;
+
+void cpus_expect(int count)
+{
+    expected = count;
+}
+
+int cpus_expected(void)
+{
+    return expected;
+}
+
 void cpu_register(Cpu *cpu)
 {
     g_assert(cpus_used < CPUS_MAX);

@@ -68,6 +68,9 @@ bool accel_is(const char *name);                /* "tcg", "qtest", "kvm" */
 extern __thread Cpu *current_cpu;               /* NULL in other threads */
 Cpu *cpu_by_index(int index);                   /* NULL: none */
 int cpu_count(void);
+/** cpus_expect: how many the machine is about to make; before the first. cpus_expected: 1 if nobody said. */
+void cpus_expect(int count);
+int cpus_expected(void);
 #define CPU_FOREACH(c) for (int c##_i = 0; (c = cpu_by_index(c##_i)) != NULL; c##_i++)
 
 void cpu_register(Cpu *cpu);                    /* at realize: gives it an index */

@@ -8,12 +8,17 @@
  */
 #include "accel/tcg/tcg.h"
 
+#include <unistd.h>
+
 #include "core/log.h"
 #include "core/thread.h"
 
 #define TCG(obj) ((TcgAccel *)(obj))
-#define TB_SIZE_DEFAULT (256ull << 20)
+/* By default a part of the host's memory, up to a limit: a compiler's build in the guest runs 200 MiB of translated code. */
+#define TB_SIZE_DEFAULT_MOST (1ull << 30)
+#define TB_SIZE_DEFAULT_PART 8
 #define TB_SIZE_MIN_PER_CPU (1ull << 20)
+#define TB_SIZE_MOST_PER_CPU (1ull << 30)
 
 enum { THREAD_MULTI, THREAD_SINGLE };
 static const char *const thread_names[] = { "multi", "single", NULL };
@@ -74,13 +79,22 @@ static bool tcg_init_machine(Accel *accel, GError **err)
     return true;
 }
 
+static uint64_t tb_size_default(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+
+    if (pages <= 0 || page_bytes <= 0) {
+        return TB_SIZE_DEFAULT_MOST;
+    }
+    return MIN((uint64_t)pages * page_bytes / TB_SIZE_DEFAULT_PART, TB_SIZE_DEFAULT_MOST);
+}
+
 size_t tcg_code_bytes(void)
 {
-    uint64_t total =
-        current_accel && accel_is("tcg") && TCG(current_accel)->tb_size ? TCG(current_accel)->tb_size : TB_SIZE_DEFAULT;
-    uint64_t share = total / MAX(cpu_count(), 1);
+    uint64_t wanted = current_accel && accel_is("tcg") ? TCG(current_accel)->tb_size : 0;
+    uint64_t total = wanted ? wanted : tb_size_default();
 
-    return CLAMP(share, TB_SIZE_MIN_PER_CPU, TB_SIZE_DEFAULT * 4);
+    return CLAMP(total / cpus_expected(), TB_SIZE_MIN_PER_CPU, TB_SIZE_MOST_PER_CPU);
 }
 
 bool tcg_one_insn_per_block(void)
@@ -147,7 +161,7 @@ static const Property tcg_properties[] = {
      .type_name = "int",
      .get = tb_size_get,
      .set = tb_size_set,
-     .description = "memory for decoded and translated code, MiB" },
+     .description = "memory for decoded and translated code, MiB (default: an eighth of the host's, at most 1024)" },
     PROP_ENUM("thread", TcgAccel, thread, THREAD_MULTI, thread_names, "str",
               "multi: a host thread per vCPU; single: one vCPU only"),
     PROP_BOOL("one-insn-per-tb", TcgAccel, one_insn_per_tb, false, "decode and run one instruction at a time"),

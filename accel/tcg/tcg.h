@@ -21,7 +21,7 @@ typedef struct TcgAccel {
     char *jit;
 } TcgAccel;
 extern const AccelType tcg_accel_type;
-/** tcg_code_bytes: each vCPU's share of tb-size. */
+/** tcg_code_bytes: each vCPU's share of tb-size, which those that the machine starts with divide; a later one gets as much. */
 size_t tcg_code_bytes(void);
 bool tcg_one_insn_per_block(void);
 bool tcg_translates(void);                      /* jit is not off */

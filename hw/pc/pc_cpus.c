@@ -35,6 +35,7 @@ bool machine_create_cpus(Machine *machine, GError **err)
     const SmpConfig *smp = &machine->smp;
 
     g_assert(type && type_is_a(&type->type, &x86_cpu_type.type));
+    cpus_expect(smp->cpus);
     for (unsigned i = 0; i < smp->cpus; i++) {
         CpuX86 *cpu = CPU_X86(device_new(type));
         CpuPlace p = machine_cpu_place(smp, i);

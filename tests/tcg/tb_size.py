@@ -97,6 +97,26 @@ class TbSize(unittest.TestCase):
                 if not SANITIZED:
                     self.assertLess(rest, limit, 'memory apart from the guest\'s')
 
+    def test_shares(self):
+        """By default an eighth of the host's memory, at most 1 GiB. vCPUs divide it; half is for decoded, half for translated code."""
+        default = min(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 8, 1 << 30)
+        for accel, cpus, total in (('tcg', 1, default), ('tcg', 4, default), ('tcg,tb-size=64', 8, 64 * MIB)):
+            with self.subTest(accel=accel, cpus=cpus):
+                cmd = [death.EMULATOR, '-accel', accel, '-smp', str(cpus), '-m', '128', '-nodefaults', '-display', 'none', '-S',
+                       '-monitor', 'stdio']
+                with subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as p:
+                    shares = []
+                    while len(shares) < cpus:       # a vCPU's thread says so only when it has its share
+                        p.stdin.write('info jit\ninfo status\n')
+                        text = ''
+                        while 'VM status' not in text:
+                            line = p.stdout.readline()
+                            self.assertTrue(line, 'the emulator runs')
+                            text += line
+                        shares = [int(n) for n in re.findall(r'gen code size +\d+/(\d+)', text)]
+                    p.stdin.write('quit\n')
+                self.assertEqual(shares, [total // cpus // 2] * cpus)
+
 
 if __name__ == '__main__':
     if not shutil.which('as') or not shutil.which('ld'):
