@@ -496,8 +496,8 @@ static int run_translated(const Case *c)
     block->count = 1;
     block->insns[0] = c->insn;
     block->insns[0].offset = 0;
-    jit->code_used = jit->code_first;
-    jit->cold_used = jit->cold_first;
+    jit->hot.used = jit->hot.first;
+    jit->cold.used = jit->cold.first;
     jit->last_serial = SERIAL_FIRST;
     jit->order_count = 0;
     check_true(translate_block(cpu, block), "the block is translated");

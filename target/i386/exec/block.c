@@ -75,6 +75,10 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     exec->arena = map + table;
     exec->arena_bytes = bytes;
     exec->cache_limit = MIN(bytes, CACHE_START_BYTES);
+    if (bytes > CACHE_START_BYTES) {            /* who needs more than the start needs many pages soon */
+        uint8_t *more = (uint8_t *)(((uintptr_t)exec->arena + CACHE_START_BYTES + GUEST_PAGE_SIZE - 1) & TLB_PAGE_MASK);
+        madvise(more, exec->arena + bytes - more, MADV_HUGEPAGE);
+    }
     exec->cache_begun_ns = exec->idle_from_ns = clock_ns(CLOCK_RT);
     exec->idle_wait_ns = IDLE_WAIT_NS;
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {

@@ -21,6 +21,10 @@
 #include "target/i386/translate/translate.h"
 
 #define PAGE_HASH 4096
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* In the place of a header where the table has none. */
 static struct CodeHeader no_header = { .sum = SERIAL_NO_BLOCK };
@@ -31,28 +35,53 @@ static unsigned page_hash(const CodePage *page)
 }
 
 /* Gives whole pages in a part of the code memory back to the host, if they are many. */
-static void discard(Translator *jit, size_t from, size_t to)
+static void discard(Translator *jit, CodePart *part)
 {
     enum { KEEP = 1 << 20 };
-    size_t start = (from + KEEP + GUEST_PAGE_SIZE - 1) & ~(size_t)(GUEST_PAGE_SIZE - 1);
+    size_t start = (part->first + KEEP + GUEST_PAGE_SIZE - 1) & ~(size_t)(GUEST_PAGE_SIZE - 1);
 
-    if (start < to) {
-        madvise(jit->write + start, to - start, MADV_REMOVE);
+    size_t end = MAX(part->used, part->ready);
+
+    if (start < end) {
+        madvise(jit->write + start, end - start, MADV_REMOVE);
+        part->ready = start;
     }
 }
 
 size_t cache_part_bytes(const CpuExec *exec) { return MIN(exec->cache_limit, exec->jit.code_size) / 2; }
 
+/* The more is in use, the more comes at once. A kernel before 5.14 refuses: there the pages come one by one. */
+static void part_prepare(Translator *jit, CodePart *part, size_t end)
+{
+    enum { ROOM = 16384, LEAST = 65536, MOST = 1 << 20 };
+
+    if (LIKELY(part->used + ROOM <= part->ready) || part->ready >= end) {
+        return;
+    }
+    size_t start = MAX(part->ready, part->used & ~(size_t)(GUEST_PAGE_SIZE - 1));
+    size_t bytes = MIN(CLAMP((part->used - part->first) / 8, LEAST, MOST), end - start) & ~(size_t)(GUEST_PAGE_SIZE - 1);
+
+    madvise(jit->write + start, bytes, MADV_POPULATE_WRITE);
+    madvise(jit->run + start, bytes, MADV_POPULATE_READ);
+    part->ready = start + bytes;
+}
+
+void cache_prepare(CpuExec *exec)
+{
+    Translator *jit = &exec->jit;
+
+    part_prepare(jit, &jit->hot, jit->hot.first + cache_part_bytes(exec));
+    part_prepare(jit, &jit->cold, jit->cold.first + cache_part_bytes(exec));
+}
+
 void cache_reset(CpuExec *exec)
 {
     Translator *jit = &exec->jit;
 
-    if (jit->order_count) {
-        discard(jit, jit->code_first, jit->code_used);
-        discard(jit, jit->cold_first, jit->cold_used);
-    }
-    jit->code_used = jit->code_first;
-    jit->cold_used = jit->cold_first;
+    discard(jit, &jit->hot);
+    discard(jit, &jit->cold);
+    jit->hot.used = jit->hot.first;
+    jit->cold.used = jit->cold.first;
     jit->order_count = 0;
     jit->block = jit->exit_block = NULL;
     jit->last_serial = SERIAL_FIRST;
@@ -119,9 +148,9 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     if (!stubs_emit(jit, &e)) {
         return false;
     }
-    jit->code_first = (e.at - jit->write + 63) & ~(size_t)63;
-    jit->cold_first = code_bytes / 2 & ~(size_t)63;
-    if (jit->code_first >= jit->cold_first) {
+    jit->hot.first = (e.at - jit->write + 63) & ~(size_t)63;
+    jit->cold.first = code_bytes / 2 & ~(size_t)63;
+    if (jit->hot.first >= jit->cold.first) {
         return false;
     }
     jit->page_blocks = g_new0(Block *, PAGE_HASH);
@@ -137,9 +166,9 @@ Block *cache_find(const Translator *jit, uintptr_t host)
 {
     uintptr_t offset = host - (uintptr_t)jit->run;
     unsigned low = 0, high = jit->order_count;
-    bool cold = offset >= jit->cold_first;
+    bool cold = offset >= jit->cold.first;
 
-    if (offset < jit->code_first || offset >= (cold ? jit->cold_used : jit->code_used)) {
+    if (offset < jit->hot.first || offset >= (cold ? jit->cold.used : jit->hot.used)) {
         return NULL;
     }
     while (high - low > 1) {

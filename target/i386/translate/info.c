@@ -52,7 +52,7 @@ void translator_print(Cpu *cpu, GString *out)
     }
     unsigned blocks = MAX(jit->order_count, 1);
     g_string_append_printf(out, "CPU #%d:\n", cpu->index);
-    g_string_append_printf(out, "gen code size       %zu/%zu\n", jit->code_used + jit->cold_used - jit->cold_first, jit->code_size);
+    g_string_append_printf(out, "gen code size       %zu/%zu\n", jit->hot.used + jit->cold.used - jit->cold.first, jit->code_size);
     g_string_append_printf(out, "decoded code size   %zu/%zu\n", exec->arena_used, exec->arena_bytes);
     g_string_append_printf(out, "allowed now         %zu for each\n", exec->cache_limit);
     g_string_append_printf(out, "block count         %u, avg %" PRIu64 " bytes of guest code, %" PRIu64 " of ours\n",

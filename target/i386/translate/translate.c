@@ -695,7 +695,7 @@ void translate_insn(BlockCode *b, const Insn *insn)
 static void switch_part(BlockCode *b)
 {
     const Translator *jit = &b->cpu->exec->jit;
-    uint8_t *at = b->e.at, *cold = jit->write + jit->cold_first;
+    uint8_t *at = b->e.at, *cold = jit->write + jit->cold.first;
 
     b->e.at = b->cold_at;
     b->e.limit = (b->e.at < cold ? jit->write : cold) + cache_part_bytes(b->cpu->exec);
@@ -877,8 +877,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->stack_full = NULL;
     memset(b->copy_starts, 0, (block->count + 1) * sizeof b->copy_starts[0]);
     b->ended = false;
-    b->cold_at = jit->write + jit->code_used;
-    b->e = (Emitter){ .at = jit->write + jit->cold_used, .limit = jit->write + jit->cold_first + cache_part_bytes(exec) };
+    cache_prepare(exec);
+    b->cold_at = jit->write + jit->hot.used;
+    b->e = (Emitter){ .at = jit->write + jit->cold.used, .limit = jit->write + jit->cold.first + cache_part_bytes(exec) };
     flags_begin(&b->flags);
     block->fpu_need = 0;
     if (block->page2 && !native_host_has(FEATURE_BMI2)) {
@@ -940,8 +941,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
         return false;
     }
 
-    jit->code_used = (code_offset(b, code_end) + 15) & ~(size_t)15;
-    jit->cold_used = (code_offset(b, b->e.at) + 7) & ~(size_t)7;
+    jit->hot.used = (code_offset(b, code_end) + 15) & ~(size_t)15;
+    jit->cold.used = (code_offset(b, b->e.at) + 7) & ~(size_t)7;
     block->header = (struct CodeHeader){ .code = block->entry[ENTRY_SAVED][ENTRY_COLD] };
     block->code_start = code_offset(b, entry);
     block->cold_start = code_offset(b, block_address);

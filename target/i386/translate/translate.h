@@ -60,6 +60,8 @@ bool stubs_emit(Translator *jit, Emitter *e);
 void cache_reset(CpuExec *exec);                /* no block has code any more */
 /** cache_part_bytes: how much of each of the two parts of the code memory may be used now. */
 size_t cache_part_bytes(const CpuExec *exec);
+/** cache_prepare: has the host put pages where the next block's code goes, many at a time: a fault for each costs more. */
+void cache_prepare(CpuExec *exec);
 /** code_select: the code TLB is for @key from now on. */
 void code_select(CpuX86 *cpu, uint32_t key);
 /** find_header: the block at cpu->rip, if the dispatch table and the code TLB have it for @key; else NULL. */

@@ -41,6 +41,9 @@ enum {
 static inline uint64_t code_tag(uint64_t page, uint32_t serial) { return -(page + serial); }
 #define CODE_SLOT_MASK ((uint64_t)(TLB_ENTRIES - 1) << GUEST_PAGE_BITS)
 
+/* Offsets in the code memory: [first, used) has code, [.., ready) has pages. */
+typedef struct CodePart { size_t first, used, ready; } CodePart;
+
 typedef struct Translator {
     /* Read and written by translated code. */
     struct CpuX86 *cpu;
@@ -71,8 +74,8 @@ typedef struct Translator {
     uint64_t kick_tag, return_step;             /* a guest cannot guess them */
     void (*enter)(struct CpuX86 *cpu, const void *code);
     uint8_t *write, *run;                       /* the code memory, twice */
-    /* What runs often lies together from code_first on, what does not from cold_first on. */
-    size_t code_size, code_used, code_first, cold_used, cold_first;
+    size_t code_size;
+    CodePart hot, cold;                         /* what runs often lies together, and what does not */
     const void *interpret_stub, *exit_stub, *exit_saved_stub, *slow_stub;
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
