@@ -494,12 +494,14 @@ static int run_translated(const Case *c)
 
     block->lin = cpu->block_rip;
     block->count = 1;
+    block->bytes = c->insn.length;
     block->insns[0] = c->insn;
     block->insns[0].offset = 0;
     jit->hot.used = jit->hot.first;
     jit->cold.used = jit->cold.first;
     jit->last_serial = SERIAL_FIRST;
     jit->order_count = 0;
+    memset(cpu->exec->again, 0, sizeof cpu->exec->again);
     check_true(translate_block(cpu, block), "the block is translated");
     if (sigsetjmp(cpu->run_jmp, 0)) {
         return cpu->exception_vector;
@@ -904,7 +906,8 @@ int main(int argc, char **argv)
     cpu->exec = mmap(NULL, sizeof *cpu->exec, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cpu->tlb = cpu->exec->tlb[cpu->tlb_index];
     tlb_table_clear(cpu->tlb);
-    block = g_malloc0(sizeof *block + 4096);
+    cpu->exec->arena = g_aligned_alloc0(1, 16384, 64);
+    block = (Block *)cpu->exec->arena;
     cpu->exec->cache_limit = 1 << 20;
     if (translator_init(cpu, 1 << 20)) {
         signal_thread(cpu->exec);

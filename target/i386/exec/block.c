@@ -44,13 +44,7 @@ static unsigned block_hash(const uint8_t *host, uint32_t key)
     return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) % HASH_ENTRIES;
 }
 
-static size_t block_size(unsigned insns, unsigned exits, unsigned risks)
-{
-    size_t translated = exits * sizeof(BlockExit) + risks * sizeof(BlockRisk) + (insns + 1) * sizeof(uint32_t);
-    return (sizeof(Block) + insns * sizeof(Insn) + translated + 63) & ~(size_t)63;
-}
-#define EXITS_MAX (BLOCK_INSNS + 2)
-#define RISKS_MAX (2 * BLOCK_INSNS)
+static size_t block_size(unsigned insns, size_t behind) { return (sizeof(Block) + insns * sizeof(Insn) + behind + 63) & ~(size_t)63; }
 
 Block block_none = { .lin = 1, .key = UINT32_MAX };
 
@@ -62,7 +56,7 @@ void exec_new_epoch(CpuExec *exec)
 
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
-    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0, 0);
+    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
     uint8_t *map =
         mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -71,7 +65,7 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
         return error_set_errno(err, errno, "no %zu bytes for decoded code", bytes);
     }
     exec->transient = (Block *)map;
-    exec->blocks = (Block **)(map + block_size(1, 0, 0));
+    exec->blocks = (Block **)(map + block_size(1, 0));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
     exec->cache_limit = MIN(bytes, CACHE_START_BYTES);
@@ -95,6 +89,7 @@ static void forget_blocks(CpuExec *exec)
         madvise(start, exec->arena + exec->arena_bytes - start, MADV_DONTNEED);
     }
     exec->arena_used = 0;
+    memset(exec->again, 0, sizeof exec->again);
     exec->cache_begun_ns = clock_ns(CLOCK_RT);
     exec->arena_flushes++;
     exec_new_epoch(exec);
@@ -145,7 +140,7 @@ void block_cache_idle(CpuExec *exec)
 
 static Block *arena_reserve(CpuExec *exec)
 {
-    if (exec->arena_used + block_size(BLOCK_INSNS, EXITS_MAX, RISKS_MAX) > exec->cache_limit) {
+    if (exec->arena_used + block_size(BLOCK_INSNS, TRANSLATION_MOST_BYTES) > exec->cache_limit) {
         make_room(exec);
     }
     return (Block *)(exec->arena + exec->arena_used);
@@ -287,6 +282,7 @@ static void finish_block(Block *block)
     block->changes_mode = properties & ROW_ENDS_BLOCK;
     block->linked = block->page && !block->changes_mode && (!block->branches || insn_row(last)->imm_kind[0]);
     block->end = last + 1;
+    block->kept = UINT64_MAX;
     block->link[0] = block->link[1] = &block_none;
     if (block->count >= 2 && block->branches && !(block->key & BLOCK_TRANSLATED)) {
         InsnFn *fused = insn_fuse(last - 1, last);
@@ -321,12 +317,12 @@ static void log_asm(CpuX86 *cpu, const Block *block)
     log_printf("%s\n", text->str);
 }
 
-static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit, const Fetch *from)
+static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit, const Fetch *from, bool apart)
 {
     CpuExec *exec = cpu->exec;
     Block *block = from->host ? arena_reserve(exec) : exec->transient;
 
-    *block = (Block){ .host = from->host, .key = key, .layout = exec->layout };
+    *block = (Block){ .host = from->host, .key = key, .layout = exec->layout, .apart = apart };
     if (from->host) {
         block->page = code_page_open(from->ram, from->host - from->ram->host, &block->version);
         decode_run(cpu, block, from, lin, limit, key & BLOCK_SINGLE ? 1 : BLOCK_INSNS);
@@ -341,18 +337,39 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
     if (key & BLOCK_TRANSLATED && block->page) {
         if (!translate_block(cpu, block)) {
             make_room(exec);                    /* the code memory is full */
-            return make_block(cpu, key, lin, limit, from);
+            return make_block(cpu, key, lin, limit, from, apart);
         }
         page_blocks_add(exec, block);
     }
     if (block->page) {
         Block **head = &exec->blocks[block_hash(block->host, key)];
-        exec->arena_used += block_size(block->count, block->exit_count, block->risk_count);
+        exec->arena_used += block->header.code ? block_size(__builtin_popcountll(block->kept), translation_bytes(block)) : block_size(block->count, 0);
         exec->blocks_made++;
         block->next = *head;
         *head = block;
     }
     return block;
+}
+
+const Insn *block_insn(CpuX86 *cpu, const Block *block, unsigned number)
+{
+    if (block->kept >> number & 1) {
+        return &block->insns[__builtin_popcountll(block->kept & ((1ull << number) - 1))];
+    }
+    CpuExec *exec = cpu->exec;
+    struct DecodedAgain *d = &exec->again[((uintptr_t)block / 64 + number) % G_N_ELEMENTS(exec->again)];
+    if (d->block != block || d->number != number) {
+        const uint8_t *lengths = block_lengths(block);
+        unsigned offset = 0;
+        for (unsigned i = 0; i < number; i++) {
+            offset += lengths[i];
+        }
+        d->block = block;
+        d->number = number;
+        d->insn.offset = offset;
+        insn_decode(cpu, &d->insn, block_bytes(block) + offset, lengths[number]);
+    }
+    return &d->insn;
 }
 
 /* Code was written to in the block's page, but perhaps not this code. */
@@ -367,10 +384,16 @@ static bool revive(CpuX86 *cpu, Block *block, uint64_t lin)
     }
     code_page_open(from.ram, from.host - from.ram->host, &version);
     code_page_mark(block->page, start, block->bytes);
-    for (unsigned i = 0; i < block->count; i++) {
-        const Insn *insn = &block->insns[i];
-        if (memcmp(from.host + insn->offset, insn->bytes, insn->length)) {
+    if (block->header.code) {
+        if (memcmp(from.host, block_bytes(block), block->bytes)) {
             return false;
+        }
+    } else {
+        for (unsigned i = 0; i < block->count; i++) {
+            const Insn *insn = &block->insns[i];
+            if (memcmp(from.host + insn->offset, insn->bytes, insn->length)) {
+                return false;
+            }
         }
     }
     block->version = version;                   /* not sooner: links of other blocks still lead here */
@@ -415,10 +438,12 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     uint64_t lin = cpu_code_linear(cpu), limit = code_limit(cpu);
     const uint8_t *host = fetch_host(cpu, lin);
     Block *block = NULL, **link = &exec->blocks[block_hash(host, key)];
+    bool apart = false;
 
     for (; host && (block = *link) != NULL; link = &block->next) {
         if (block->host == host && block->key == key && block->bytes <= limit && same_place(cpu, block, lin)) {
-            if (block_current(block) || revive(cpu, block, lin)) {
+            apart = block->retired;
+            if (!apart && (block_current(block) || revive(cpu, block, lin))) {
                 break;
             }
             *link = block->next;                /* its room comes back when the arena is emptied */
@@ -428,7 +453,7 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     }
     if (!block) {
         Fetch from = fetch_from(cpu, lin);
-        block = make_block(cpu, key, lin, limit, &from);
+        block = make_block(cpu, key, lin, limit, &from, apart);
     }
     block->lin = lin;
     if (block->page) {

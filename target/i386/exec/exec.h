@@ -79,18 +79,20 @@ struct Block {
     } header;
     uint32_t serial, serial2;                   /* of its pages with its key */
     const void *entry[2][2];                    /* ENTRY_*: where the flags are; whether what fpu_need says is loaded */
-    struct BlockExit *exits;
-    struct BlockRisk *risks;
-    uint32_t *starts;                           /* where each instruction begins, and the end */
+    struct BlockExit *exits;                    /* and behind them what translate.h tells */
     struct BlockExit *incoming;                 /* chained jumps of other blocks that lead here */
     Block *next_in_page, *next_in_page2;
     uint32_t code_start, cold_start, code_bytes;        /* offsets in the code memory; bytes of both parts */
     uint8_t exit_count, risk_count;
     uint8_t fpu_need;                           /* FPU_* that the code wants loaded */
     bool reads_flags;                           /* the code wants the flags in EFLAGS */
+    bool apart;                                 /* each access has a check of its own: no groups */
+    bool retired;                               /* is to be made anew, apart */
+    uint8_t splits;                             /* how often a group's operands were in two pages */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */
     uint16_t bytes;                             /* length of the guest's code */
     uint16_t count;
+    uint64_t kept;                              /* bit for each instruction that is in `insns`; the others: block_insn() */
     Insn insns[] __attribute__((aligned(64)));
 };
 #define BLOCK_SINGLE (1u << 31)                 /* key: one instruction a block (single step, shadows, breakpoints) */
@@ -164,6 +166,7 @@ struct CpuExec {
     int64_t idle_from_ns, idle_wait_ns, idle_cpu_ns;    /* since when the vCPU's CPU time is watched, for how long at least */
     uint64_t blocks_made, blocks_revived, arena_flushes;    /* for info jit */
     Block *transient;                           /* one instruction fetched from a device; run once */
+    struct DecodedAgain { const Block *block; unsigned number; Insn insn; } again[256];     /* block_insn() */
     struct CodeHeader *dispatch[DISPATCH_ENTRIES];  /* never NULL once the translator is on */
 };
 
@@ -278,6 +281,11 @@ static inline bool exec_needs_attention(const CpuX86 *cpu)
  * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.
  */
 Block *block_find(CpuX86 *cpu, uint32_t key);
+/**
+ * block_insn: instruction @number of @block, which is of the mode that the vCPU is in. Translated instructions that C
+ * seldom runs are not kept, but decoded again: good until the next call.
+ */
+const Insn *block_insn(CpuX86 *cpu, const Block *block, unsigned number);
 /** block_within_limit: does it end inside the code segment, started at cpu->rip? */
 static inline bool block_within_limit(const CpuX86 *cpu, const Block *block)
 {

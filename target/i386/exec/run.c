@@ -242,7 +242,7 @@ static BlockExit *run_translated(CpuX86 *cpu, Block *block, BlockExit *exit)
     jit->exits_indirect++;
     cpu->rip = jit->spare[SPARE_TARGET];
     if (UNLIKELY(!cpu_is_canonical(cpu, cpu->rip)) && cpu->mode_flags & MODE_CS64) {
-        last = block->insns + block->count - 1; /* a near CALL, JMP or RET, which should not have moved the stack */
+        last = block_insn(cpu, block, block->count - 1);        /* a near CALL, JMP or RET, which should not have moved the stack */
         cpu->regs[R_RSP] += insn_row(last)->op == OP_CALL ? last->size
                           : insn_row(last)->op == OP_RET ? -(int64_t)(last->size + (uint16_t)last->imm)
                                                          : 0;

@@ -9,17 +9,15 @@
 /* A failed check, to be dealt with behind the block's code. */
 typedef struct SlowPath {
     uint8_t *from, *retry;
-    uint32_t info;
-    int32_t tag;                                /* offset of the tag that was compared: gives the address back */
+    SlowData data;
+    const uint8_t *behind;                      /* where that was written */
     FlagState flags;                            /* as after the check */
-    unsigned group;                             /* of a whole group: 1 + its number */
-    uint8_t *next;                              /* where it goes on if the instruction ran in C; NULL: at the next in `starts` */
 } SlowPath;
 
 /* An instruction that may raise by itself. */
 typedef struct Risk {
-    uint8_t *at;                                /* its host code */
-    unsigned number;
+    uint8_t *at, *stub, *behind;                /* its host code; what then runs; SlowData of that */
+    uint8_t number, further;                    /* further: to the end of its group, whose r10 is lost */
     FlagState flags;                            /* as it finds them */
 } Risk;
 
@@ -43,11 +41,6 @@ typedef struct Group {
     /* of each one's operand: from the base at the first, and from what the base is there */
     int32_t offset[BLOCK_INSNS], disp[BLOCK_INSNS];
 } Group;
-typedef struct GroupCopy {
-    unsigned first, last;
-    FlagState flags, end_flags;                 /* after the check; after the last */
-    uint8_t *start, *end;                       /* start: of the second copy */
-} GroupCopy;
 
 _Static_assert(BLOCK_INSNS <= 64, "a bit for each");
 typedef struct BlockCode {
@@ -57,27 +50,21 @@ typedef struct BlockCode {
     uint8_t *cold_at;
     FlagState flags;
     bool mode64;
-    uint64_t translated, operands_known;        /* bit per instruction */
+    uint64_t translated, operands_known, in_c;  /* bit per instruction; in_c: C runs it always */
     Operands operands[BLOCK_INSNS];
     const Insn *insn;                           /* being translated, and which one it is */
     unsigned number;
-    SlowPath slow[BLOCK_INSNS * 4];
-    Group group;
-    GroupCopy groups[BLOCK_INSNS / 2];
-    unsigned group_count;
-    bool single;                                /* no groups: a second copy is being made */
+    SlowPath slow[BLOCK_INSNS * 2];
     unsigned slow_count;
-    BlockExit exits[BLOCK_INSNS + 2];
+    Group group;
+    BlockExit exits[EXITS_MOST];
     unsigned exit_count;
     uint32_t starts[BLOCK_INSNS + 1];
-    uint32_t copy_starts[BLOCK_INSNS + 1];      /* of those behind the first of a group, in its second copy; else 0 */
-    Risk risks[BLOCK_INSNS * 2];
+    Risk risks[RISKS_MOST];
     unsigned risk_count;
     struct { uint8_t *from; int64_t offset; FlagState flags; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
     unsigned far_count;
-    uint8_t *dispatch_miss[4], *return_miss[2], *stack_full, *stack_go_on;
-    unsigned dispatch_miss_count, return_miss_count;
-    uint8_t *tail_exit, *tail_exit_saved, *tail_slow, *tail_interpret;
+    uint8_t *dispatch_miss, *return_miss, *stack_full, *stack_go_on;
     bool ended;                                 /* nothing after this instruction can be reached */
 } BlockCode;
 
@@ -128,11 +115,6 @@ bool operands_certain(const Insn *insn, const Operands *o);
 void group_find(BlockCode *b);
 /** group_operand: emits the group's check if it is the first; the operand of the current instruction. */
 HostMem group_operand(BlockCode *b);
-/** group_end: the last one was translated. */
-void group_end(BlockCode *b);
-void group_emit_copies(BlockCode *b);
-/** group_has: is the current instruction in a group? */
-static inline bool group_has(const BlockCode *b) { return b->group.active && !b->single; }
 /** emit_interpret: the instruction is run in C. */
 void emit_interpret(BlockCode *b);
 /** translate_privileged: what privileged_in_place() is true for. False: it is to be interpreted after all. */

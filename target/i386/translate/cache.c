@@ -185,10 +185,11 @@ Block *cache_find(const Translator *jit, uintptr_t host)
 
 int cache_insn(const Translator *jit, const Block *block, uintptr_t host)
 {
-    uint32_t offset = host - (uintptr_t)jit->run;
+    uint32_t offset = host - (uintptr_t)jit->run - block->code_start;
+    const uint16_t *starts = block_starts(block);
     int found = -1;
 
-    for (unsigned i = 0; i < block->count && block->starts[i] <= offset; i++) {
+    for (unsigned i = 0; i < block->count && starts[i] <= offset; i++) {
         found = i;
     }
     return found;
@@ -326,6 +327,12 @@ void block_drop(CpuExec *exec, Block *block)
     block->incoming = NULL;
     block->header.sum = no_header.sum;
     jit->drops++;
+}
+
+void block_retire(CpuExec *exec, Block *block)
+{
+    block->retired = true;
+    block_drop(exec, block);
 }
 
 /* Pages that were written to */

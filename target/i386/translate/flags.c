@@ -47,7 +47,8 @@ static void emit_alu(Emitter *e, unsigned opcode, unsigned size, unsigned dst, u
     }
 }
 
-static void emit_remake(const FlagState *f, Emitter *e)
+/* An addition is undone and redone in @temporary: r11, or the register itself. */
+static void emit_remake(const FlagState *f, Emitter *e, unsigned temporary)
 {
     enum { ADD = 0x00, SUB = 0x28, TEST = 0x84 };
 
@@ -59,9 +60,11 @@ static void emit_remake(const FlagState *f, Emitter *e)
         emit_alu(e, TEST, f->size, f->dst, f->dst, 0);
         break;
     case REMAKE_ADD: case REMAKE_SUB:
-        emit_mov64(e, H_R11, f->dst);
-        emit_alu(e, f->remake == REMAKE_ADD ? SUB : ADD, f->size, H_R11, f->src, f->imm);
-        emit_alu(e, f->remake == REMAKE_ADD ? ADD : SUB, f->size, H_R11, f->src, f->imm);
+        if (temporary != f->dst) {
+            emit_mov64(e, temporary, f->dst);
+        }
+        emit_alu(e, f->remake == REMAKE_ADD ? SUB : ADD, f->size, temporary, f->src, f->imm);
+        emit_alu(e, f->remake == REMAKE_ADD ? ADD : SUB, f->size, temporary, f->src, f->imm);
         break;
     case REMAKE_NONE:
         break;
@@ -83,11 +86,19 @@ void flags_need(FlagState *f, Emitter *e)
         return;
     }
     if (f->remake != REMAKE_NONE) {
-        emit_remake(f, e);
+        emit_remake(f, e, H_R11);
     } else {
         emit_restore(e);
     }
     f->in_eflags = true;
+}
+
+bool flags_unsaved(const FlagState *f, Emitter *e)
+{
+    if (!f->saved && !f->in_eflags) {
+        emit_remake(f, e, f->dst);
+    }
+    return !f->saved;
 }
 
 void flags_save(FlagState *f, Emitter *e)

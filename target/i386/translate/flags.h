@@ -32,6 +32,8 @@ void flags_spoil(FlagState *f, Emitter *e);
 void flags_need(FlagState *f, Emitter *e);
 /** flags_save: a copy into Translator.flags if there is none, EFLAGS staying as it is or being brought back. Uses r11. */
 void flags_save(FlagState *f, Emitter *e);
+/** flags_unsaved: there is no copy; EFLAGS has them, brought there if need be. Uses no register. */
+bool flags_unsaved(const FlagState *f, Emitter *e);
 /** flags_written: the instruction just emitted has set all of them, in EFLAGS. */
 void flags_written(FlagState *f);
 /** flags_register_changes: host registers @mask are about to change: keeps what can only be made from them. Uses r11. */

@@ -4,12 +4,12 @@
  * a structure, locals, runs of PUSH and POP. One check covers the range that they span; r10 then has the host address of
  * its begin until the last of them. Between them there may be instructions that leave r10 and the base alone.
  *
- * If the check fails for good (the range crosses a page, a part may not be written), the instructions run one by one with
- * checks of their own: a second copy of them, among what seldom runs.
+ * If the check fails for good (the range crosses a page, a part may not be written), all of them run in C; where that
+ * happens again and again for an address's sake, the block is made anew without groups (slow.c).
  */
 #include "target/i386/translate/block_code.h"
 
-enum { SPAN_MAX = INFO_SIZE };
+enum { SPAN_MAX = INT8_MAX };
 
 typedef struct Member {
     enum { BARRIER, TRANSPARENT, MEMORY } kind;
@@ -105,6 +105,9 @@ void group_find(BlockCode *b)
     int64_t low = 0, high = 0, moved = 0;
 
     *g = (Group){ .base = REG_NONE };
+    if (b->block->apart) {
+        return;
+    }
     for (unsigned i = first; i < b->block->count; i++) {
         Member a = access_of(b, &b->block->insns[i], g->base);
         if (a.kind == BARRIER || (a.kind == MEMORY && members && a.base != g->base) || (!members && a.kind != MEMORY)) {
@@ -145,55 +148,10 @@ HostMem group_operand(BlockCode *b)
     if (b->number == g->first) {
         flags_spoil(&b->flags, &b->e);
         check_based(b, guest_host(g->base), g->low, g->span, g->write);
-        b->slow[b->slow_count - 1].group = ++b->group_count;
-        b->groups[b->group_count - 1] = (GroupCopy){ .first = g->first, .last = g->last, .flags = b->flags };
+        b->slow[b->slow_count - 1].data.further = g->last - g->first;
     }
     if (b->mode64) {
         return (HostMem){ .base = H_R10, .index = guest_host(g->base), .disp = g->disp[b->number - g->first] };
     }
     return HOST_BASE(H_R10, g->offset[b->number - g->first] - g->low);
-}
-
-void group_end(BlockCode *b)
-{
-    GroupCopy *copy = &b->groups[b->group_count - 1];
-
-    copy->end = b->e.at;
-    copy->end_flags = b->flags;
-    b->group.active = false;
-}
-
-/* The second copies. */
-void group_emit_copies(BlockCode *b)
-{
-    for (unsigned n = 0; n < b->group_count; n++) {
-        GroupCopy *copy = &b->groups[n];
-
-        copy->start = b->e.at;
-        b->flags = copy->flags;
-        b->flags.saved = true;                  /* the slow path saw to it */
-        b->flags.in_eflags = false;
-        b->single = true;
-        for (unsigned i = copy->first; i <= copy->last; i++) {
-            unsigned slow = b->slow_count;
-            if (i > copy->first) {
-                b->copy_starts[i] = b->e.at - b->cpu->exec->jit.write;
-            }
-            b->number = i;
-            b->insn = &b->block->insns[i];
-            translate_insn(b, b->insn);
-            while (slow < b->slow_count) {
-                b->slow[slow++].next = b->e.at;
-            }
-        }
-        b->single = false;
-        /* The flags to where the first copy has them. */
-        if (copy->end_flags.saved) {
-            flags_save(&b->flags, &b->e);
-        }
-        if (copy->end_flags.in_eflags) {
-            flags_need(&b->flags, &b->e);
-        }
-        emit_patch32(emit_jmp(&b->e), copy->end);
-    }
 }

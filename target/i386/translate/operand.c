@@ -131,7 +131,7 @@ static void emit_check(BlockCode *b, unsigned size, bool write)
 
     enum { SHIFT = GUEST_PAGE_BITS - 5 };
     _Static_assert(sizeof(TlbEntry) == 1 << 5, "the shift below");
-    *slow = (SlowPath){ .tag = tag, .retry = e->at };
+    slow->retry = e->at;
     /* tlb_slot() times the size of an entry */
     if (native_host_has(FEATURE_BMI2)) {
         EMIT(e, 0xc4, 0x43, 0xfb, 0xf0, 0xda, SHIFT);           /* rorx r11, r10, SHIFT */
@@ -145,7 +145,7 @@ static void emit_check(BlockCode *b, unsigned size, bool write)
     EMIT(e, 0x49, 0x81, 0xfa);                                  /* cmp r10, page - size */
     emit32(e, GUEST_PAGE_SIZE - size);
     slow->from = emit_jcc(e, CC_A);
-    slow->info = size | (write ? INFO_WRITE : 0) | b->number << INFO_INSN_SHIFT;
+    slow->data = (SlowData){ .site = code_site(b->cpu->exec, b->block, b->number), .size = size, .write = write };
     slow->flags = b->flags;
 }
 
@@ -546,7 +546,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     if (in_memory(o.vvvv) && (memory ? in_memory(o.reg) : in_memory(o.rm) || o.reg == o.vvvv)) {
         return false;                           /* three scratch registers */
     }
-    if (memory && group_has(b)) {
+    if (memory && b->group.active) {
         at = group_operand(b);
         note_x87_operand(b, insn);
     } else if (memory && operand_is_based(b, insn, &o)) {
@@ -571,7 +571,8 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     }
     flags_register_changes(&b->flags, e, o.written);
     if (insn_may_fault(insn)) {
-        b->risks[b->risk_count++] = (Risk){ .at = e->at, .number = b->number, .flags = b->flags };
+        unsigned further = b->group.active ? b->group.last - b->number : 0;
+        b->risks[b->risk_count++] = (Risk){ .at = e->at, .number = b->number, .further = further, .flags = b->flags };
     }
     if (opcode_register) {
         if (!translate_opcode_register(b, insn, &l, &o)) {

@@ -2,9 +2,18 @@
 /* The first-level TLB from the second, for translated code. General registers only: see slow.c. */
 #include "target/i386/translate/translate.h"
 
-uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info)
+bool slow_refill(CpuX86 *cpu, uint64_t linear, const SlowData *data)
 {
-    cpu->exec->jit.refills++;
-    bool done = (linear & ~TLB_PAGE_MASK) + (info & INFO_SIZE) <= GUEST_PAGE_SIZE && mmu_refill(cpu, linear, info & INFO_WRITE);
-    return done ? REFILL_DONE : info & INFO_GROUP ? REFILL_SPLIT : REFILL_FAILED;
+    Translator *jit = &cpu->exec->jit;
+    bool one_page = (linear & ~TLB_PAGE_MASK) + data->size <= GUEST_PAGE_SIZE;
+
+    jit->refills++;
+    if (one_page && mmu_refill(cpu, linear, data->write)) {
+        return true;
+    }
+    jit->number = data->site & SITE_NUMBER;
+    jit->further = data->further;
+    jit->next_code = jit->run + jit->block->code_start + block_starts(jit->block)[jit->number + jit->further + 1];
+    jit->block->splits += !one_page && data->further && jit->block->splits < UINT8_MAX;
+    return false;
 }

@@ -101,11 +101,6 @@ static void on_kick(int signal, siginfo_t *info, void *context)
 
 enum { RISK_BYTES = 48 };                       /* no instruction's host code is longer */
 
-static bool may_misalign(const Insn *insn)
-{
-    return insn_row(insn)->properties & ROW_ALIGNED || insn_row(insn)->op == OP_CMPXCHG16B;
-}
-
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
     const struct sigaction *old = signal == SIGFPE ? &old_fpe : signal == SIGSEGV ? &old_segv : &old_bus;
@@ -123,10 +118,10 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 static const BlockRisk *find_risk(const Translator *jit, const Block *block, uintptr_t host)
 {
     const uint32_t offset = host - (uintptr_t)jit->run;
-    const BlockRisk *found = NULL;
+    const BlockRisk *risks = block_risks(block), *found = NULL;
 
-    for (unsigned i = 0; i < block->risk_count && block->risks[i].at <= offset; i++) {
-        found = &block->risks[i];
+    for (unsigned i = 0; i < block->risk_count && risks[i].at <= offset; i++) {
+        found = &risks[i];
     }
     return found && offset - found->at < RISK_BYTES ? found : NULL;
 }
@@ -139,7 +134,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     Block *block = jit && jit->enabled ? cache_find(jit, regs[MACHINE_RIP]) : NULL;
     const BlockRisk *risk = block ? find_risk(jit, block, regs[MACHINE_RIP]) : NULL;
 
-    if (!risk || (signal != SIGFPE && !may_misalign(&block->insns[risk->number]))) {
+    if (!risk || (signal != SIGFPE && !risk->may_misalign)) {
         pass_on(signal, info, context);
         return;
     }

@@ -24,7 +24,7 @@ void translator_x87_pointers(CpuX86 *cpu)
 {
     Translator *jit = &cpu->exec->jit;
     Block *block = cache_find(jit, (uintptr_t)jit->run + jit->x87_at);
-    const Insn *insn = &block->insns[cache_insn(jit, block, (uintptr_t)jit->run + jit->x87_at)];
+    const Insn *insn = block_insn(cpu, block, cache_insn(jit, block, (uintptr_t)jit->run + jit->x87_at));
     uint64_t rip = jit->x87_page + (block->lin & ~TLB_PAGE_MASK) + insn->offset;
     FpuState *fpu = &cpu->fpu;
 
@@ -70,30 +70,37 @@ static uint32_t leave_or_jump(CpuX86 *cpu)
 
 uint32_t slow_interpret(CpuX86 *cpu)
 {
+    enum { SPLITS_MOST = 64 };
     CpuExec *exec = cpu->exec;
     Translator *jit = &exec->jit;
     Block *block = jit->block;
-    const Insn *insn = &block->insns[jit->info >> INFO_INSN_SHIFT & (BLOCK_INSNS - 1)];
-    uint64_t properties = insn_row(insn)->properties;
 
-    jit->interpreted++;
-    jit->interpreted_ops[insn_row(insn)->op]++;
     flags_from_slot(cpu);
     translator_note_x87(cpu);
     jit->leave = false;
     exec->block = block;
     cpu->block_rip = jit->code_page + (block->lin & ~TLB_PAGE_MASK);
-    cpu->insn = insn;
-    cpu->block_end = insn + 1;
-    insn->fn(cpu, insn);
-    cpu->insn = NULL;
-    if (properties & ROW_BRANCH) {
-        return leave_or_jump(cpu);
+    if (UNLIKELY(block->splits >= SPLITS_MOST) && !block->retired) {
+        block_retire(exec, block);
     }
-    if (jit->leave || properties & ROW_ENDS_BLOCK || exec_requested(cpu)) {
-        uint64_t rip = cpu->block_rip + insn->offset + insn->length;
-        cpu->rip = cpu->mode_flags & MODE_CS64 ? rip : (uint32_t)rip;
-        return leave_or_jump(cpu);
+    for (unsigned number = jit->number, last = number + jit->further; number <= last; number++) {
+        const Insn *insn = block_insn(cpu, block, number);
+        uint64_t properties = insn_row(insn)->properties;
+
+        jit->interpreted++;
+        jit->interpreted_ops[insn_row(insn)->op]++;
+        cpu->insn = insn;
+        cpu->block_end = insn + 1;
+        insn->fn(cpu, insn);
+        cpu->insn = NULL;
+        if (properties & ROW_BRANCH) {
+            return leave_or_jump(cpu);
+        }
+        if (jit->leave || properties & ROW_ENDS_BLOCK || exec_requested(cpu)) {
+            uint64_t rip = cpu->block_rip + insn->offset + insn->length;
+            cpu->rip = cpu->mode_flags & MODE_CS64 ? rip : (uint32_t)rip;
+            return leave_or_jump(cpu);
+        }
     }
     exec->block = NULL;
     flags_to_slot(cpu);

@@ -2,13 +2,17 @@
 /*
  * Code that all blocks of a vCPU share.
  *
- *   enter      C -> block: guest registers and flags into the host's
- *   exit       block -> C: and back; r10: the block, r11d: number of its exit; exit_saved: flags are saved already
- *   slow       a check failed. r11d: INFO_*; return address + 0 checks again, + 5 goes on after the instruction
- *   interpret  the instruction runs in C; goes on at return address + 5, or leaves to who called enter
- *   gates      one for each state of vector and x87 registers that a block may want; they keep everything
+ *   enter        C -> block: guest registers and flags into the host's
+ *   exit         block -> C: and back; r11d: code_site() of the exit; exit_saved: flags are saved already; exit_rcx: so is
+ *                RCX, flags are not
+ *   return_miss  a RET found something else on the host's stack; r11d: code_site(EXIT_INDIRECT)
+ *   slow         a check failed: r10, r11 as it left them. Returns to a jump to try again, behind which is SlowData
+ *   interpret    the instruction of code_site() r11d runs in C; returns, or leaves to who called enter
+ *   risk         the same after a fault; SlowData lies behind a jump to what follows
+ *   gates        one for each state of vector and x87 registers that a block may want; they keep everything
  *
- * slow and interpret find the flags in Translator.flags and leave them both there and in EFLAGS.
+ * slow, risk and interpret find the flags in Translator.flags (but for one kind of slow) and leave them both there and in
+ * EFLAGS. All return by RET, with the stack as it was, so that the host foresees that and the guest's returns.
  */
 #include "target/i386/native/native.h"
 #include "target/i386/native/x87_state.h"
@@ -84,7 +88,7 @@ static void land(Emitter *e, uint8_t *place)
 {
     *place = e->at - (place + 1);
 }
-enum { JE = 0x74, JNE = 0x75 };
+enum { JE = 0x74, JNE = 0x75, JMP = 0xeb };
 
 static void compare_byte(Emitter *e, int32_t offset, uint8_t value)
 {
@@ -305,16 +309,39 @@ static void emit_enter(Emitter *e)
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(spare[3]));        /* jmp [gs:spare3] */
 }
 
-static void emit_exit(Stubs *s, const ptrdiff_t to_run)
-{
-    Emitter *e = s->e;
+enum { SITE_MASK = ~SITE_NUMBER };
+_Static_assert(SITE_NUMBER < INT8_MAX + 1 && SITE_BLOCK_SHIFT == 1, "the instructions below");
 
-    s->jit->exit_stub = e->at + to_run;
+/* r10 = the block of code_site() r11d; r11d = the number. Spoils EFLAGS. */
+static void emit_take_site(Emitter *e)
+{
+    emit_mov32(e, H_R10, H_R11);
+    EMIT(e, 0x41, 0x83, 0xe2, (uint8_t)SITE_MASK, 0x41, 0xd1, 0xea);            /* and r10d, SITE_MASK; shr r10d, 1 */
+    emit_op_mem(e, OP64(0x03), H_R10, HOST_GS(offsetof(CpuExec, arena)));
+    EMIT(e, 0x41, 0x83, 0xe3, SITE_NUMBER);                                     /* and r11d, SITE_NUMBER */
+}
+
+/* lahf; seto al; to Translator.flags. RAX is kept. */
+static void emit_save_flags(Emitter *e)
+{
     emit_store64(e, H_RAX, GS(spare[SPARE_RCX]));
     EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
     emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, GS(flags));
     emit_load64(e, H_RAX, GS(spare[SPARE_RCX]));
-    s->jit->exit_saved_stub = e->at + to_run;
+}
+
+static void emit_exit(Stubs *s, const ptrdiff_t to_run)
+{
+    Emitter *e = s->e;
+    Translator *jit = s->jit;
+
+    jit->exit_rcx_stub = e->at + to_run;
+    emit_load64(e, H_RCX, GS(spare[SPARE_RCX]));
+    jit->exit_stub = e->at + to_run;
+    emit_save_flags(e);
+    jit->exit_saved_stub = e->at + to_run;
+    emit_take_site(e);
+    emit_store64(e, H_R10, GS(block));
     emit_store64(e, H_R10, GS(exit_block));
     emit_store32(e, H_R11, GS(exit_index));
     emit_load64(e, H_R10, GS(cpu));
@@ -324,50 +351,110 @@ static void emit_exit(Stubs *s, const ptrdiff_t to_run)
     emit_return_to_c(e);
 }
 
-static void emit_slow(Stubs *s, const ptrdiff_t to_run)
+/* The host's stack says otherwise: perhaps one CALL has not been returned from (CALL and POP); else by the table. */
+static void emit_return_miss(Stubs *s, unsigned table, const ptrdiff_t to_run)
 {
     Emitter *e = s->e;
-    uint8_t *interpret, *leave, *jump, *split;
+    uint8_t *other, *empty, *miss;
 
-    s->jit->slow_stub = e->at + to_run;
-    emit_store32(e, H_R11, GS(info));
+    s->jit->return_miss_stub[table] = e->at + to_run;
+    emit_store32(e, H_R11, GS(spare[SPARE_SITE]));
+    emit_load64(e, H_R11, GS(return_key));
+    EMIT(e, 0x4d, 0x01, 0xd3);                                                  /* add r11, r10 */
+    emit_op_mem(e, OP64(0x3b), H_RSP, GS(stack_begin));
+    empty = jump_short(e, JE);
+    emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 16));
+    emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
+    other = jump_short(e, JNE);
+    emit8(e, 0xc3);
+    land(e, other);
+    land(e, empty);
+    miss = emit_lookup(e, table, false);
+    emit_patch32(miss, e->at);
+    emit_load32(e, H_R11, GS(spare[SPARE_SITE]));
+    emit_patch32(emit_jmp(e), s->jit->exit_saved_stub - to_run);
+}
+
+/* To the common part at @common, as one check left it. */
+static void emit_slow_entry(Stubs *s, unsigned table, bool write, const uint8_t *common, const ptrdiff_t to_run)
+{
+    const int32_t tags = (int32_t)(table * sizeof ((CpuExec *)0)->tlb[0]) +
+                         (int32_t)(write ? offsetof(TlbEntry, write_tag) : offsetof(TlbEntry, read_tag));
+    const void **stub = s->jit->slow_stub[table][write];
+    Emitter *e = s->e;
+
+    stub[true] = e->at + to_run;
+    emit_save_flags(e);
+    stub[false] = e->at + to_run;
+    emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, tags));              /* the linear address again */
+    emit_patch32(emit_jmp(e), common);
+}
+
+static void emit_call_c(Emitter *e, unsigned helper)
+{
+    EMIT(e, 0x48, 0x83, 0xec, 8);
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper) + 8 * (int)helper));
+    EMIT(e, 0x48, 0x83, 0xc4, 8);
+}
+
+static void emit_slow(Stubs *s, const ptrdiff_t to_run)
+{
+    enum { DATA = 5 };                          /* from the return address */
+    const HostMem data = HOST_BASE(H_R11, DATA + offsetof(SlowData, site));
+    Emitter *e = s->e;
+    Translator *jit = s->jit;
+    uint8_t *common = e->at, *failed, *interpret, *nothing, *leave, *jump;
+
+    emit_store64(e, H_R10, GS(linear));
+    emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
+    emit_load32(e, H_R11, data);
+    emit_take_site(e);
+    emit_store64(e, H_R10, GS(block));
     emit_load64(e, H_R10, GS(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
-    EMIT(e, 0x48, 0x83, 0xec, 8);
     emit_mov64(e, H_RDI, H_R10);
     emit_load64(e, H_RSI, GS(linear));
-    emit_mov32(e, H_RDX, H_R11);
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[0])));
-    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x83, 0xf8, REFILL_DONE);      /* add rsp, 8; cmp eax, REFILL_DONE */
-    interpret = emit_jcc(e, 2);
-    split = emit_jcc(e, 7);
+    emit_load64(e, H_RDX, HOST_BASE(H_RSP, 0));
+    emit_lea64(e, H_RDX, HOST_BASE(H_RDX, DATA));
+    emit_call_c(e, 0);
     emit_load64(e, H_R10, GS(cpu));
+    EMIT(e, 0x84, 0xc0);                        /* test al, al */
+    failed = jump_short(e, JE);
     move_registers(e, caller_saved, sizeof caller_saved, false);
-    emit_load64(e, H_R10, GS(linear));
     emit8(e, 0xc3);
+    land(e, failed);                            /* C has said where it goes on, once it has run there */
+    emit_load64(e, H_R11, GS(next_code));
+    emit_store64(e, H_R11, HOST_BASE(H_RSP, 0));
+    interpret = emit_jmp(e);
 
-    emit_patch32(split, e->at);
-    emit_load64(e, H_R10, GS(cpu));
-    move_registers(e, caller_saved, sizeof caller_saved, false);
-    EMIT(e, 0x41, 0x5b, 0x4d, 0x8d, 0x5b, 5, 0x41, 0xff, 0xe3);         /* pop r11; lea r11, [r11 + 5]; jmp r11 */
-
-    s->jit->interpret_stub = e->at + to_run;
-    emit_store32(e, H_R11, GS(info));
+    jit->risk_stub = e->at + to_run;
+    emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R10, HOST_BASE(H_R11, DATA + sizeof(SlowData) - 1));
+    EMIT(e, 0x41, 0xd1, 0xea);                  /* shr r10d, 1: beside `write` */
+    emit_store32(e, H_R10, GS(further));
+    emit_load32(e, H_R11, data);
+    uint8_t *site = jump_short(e, JMP);
+    jit->interpret_stub = e->at + to_run;
+    EMIT(e, 0x65, 0xc7, 0x04, 0x25);            /* mov dword [gs:further], 0 */
+    emit32(e, JIT_OFF(further));
+    emit32(e, 0);
+    land(e, site);
+    emit_take_site(e);
+    emit_store64(e, H_R10, GS(block));
+    emit_store32(e, H_R11, GS(number));
     emit_load64(e, H_R10, GS(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
     emit_patch32(interpret, e->at);
-    emit_load64(e, H_R10, GS(cpu));
     store_rest(e);
     emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
     emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, GS(fpu_before));
-    EMIT(e, 0x48, 0x83, 0xec, 8);
     EMIT(e, 0x85, 0xc0);
-    uint8_t *nothing = jump_short(e, JE);
+    nothing = jump_short(e, JE);
     emit_call_to(e, s->spill);
     land(e, nothing);
     emit_load64(e, H_RDI, GS(cpu));
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper[1])));
-    EMIT(e, 0x48, 0x83, 0xc4, 8, 0x83, 0xf8, SLOW_LEAVE);       /* add rsp, 8; cmp eax, SLOW_LEAVE */
+    emit_call_c(e, 1);
+    EMIT(e, 0x83, 0xf8, SLOW_LEAVE);            /* cmp eax, SLOW_LEAVE */
     leave = emit_jcc(e, 4);
     jump = emit_jcc(e, 7);
     emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_before));
@@ -375,8 +462,7 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
                 (HostMem){ .base = H_NONE, .index = H_RAX, .scale = 3, .gs = true, .disp = JIT_OFF(gate) });
     emit_load64(e, H_R10, GS(cpu));
     load_all(e);
-    /* pop r11; lea r11, [r11 + 5]; jmp r11 */
-    EMIT(e, 0x41, 0x5b, 0x4d, 0x8d, 0x5b, 5, 0x41, 0xff, 0xe3);
+    emit8(e, 0xc3);
     emit_patch32(jump, e->at);
     emit_load64(e, H_R10, GS(cpu));
     load_all(e);
@@ -387,6 +473,12 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     emit32(e, JIT_OFF(exit_block));
     emit32(e, 0);
     emit_return_to_c(e);
+
+    for (unsigned table = 0; table < TLB_COUNT; table++) {
+        emit_slow_entry(s, table, false, common, to_run);
+        emit_slow_entry(s, table, true, common, to_run);
+        emit_return_miss(s, table, to_run);
+    }
 }
 
 bool stubs_emit(Translator *jit, Emitter *e)

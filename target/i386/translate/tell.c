@@ -45,6 +45,18 @@ static void disassemble(GString *text, csh handle, const uint8_t *from, const ui
     }
 }
 
+/* The code from @from to the SlowData at @data; returns what is behind that. */
+static const uint8_t *disassemble_to_data(const BlockCode *b, GString *text, csh handle, const uint8_t *from, const uint8_t *data)
+{
+    SlowData d;
+
+    disassemble(text, handle, from, data, (uintptr_t)as_run(b, from));
+    memcpy(&d, data, sizeof d);
+    g_string_append_printf(text, "0x%08" PRIx64 ":  instruction %u and %u more, %s of %u bytes\n", (uint64_t)(uintptr_t)as_run(b, data),
+                           d.site & SITE_NUMBER, d.further, d.write ? "write" : "read", d.size);
+    return data + sizeof d;
+}
+
 static void log_code(const BlockCode *b, const uint8_t *hot, const uint8_t *hot_end, const uint8_t *cold,
                      const uint8_t *cold_end)
 {
@@ -57,7 +69,12 @@ static void log_code(const BlockCode *b, const uint8_t *hot, const uint8_t *hot_
     g_string_append_printf(text, "OUT: [size=%zu]\n", (size_t)(hot_end - hot) + (size_t)(cold_end - cold));
     disassemble(text, handle, hot, hot_end, (uintptr_t)as_run(b, hot));
     g_string_append(text, "  -- slow paths, exits\n");
-    cold += sizeof(uint64_t); /* the block's address */
+    for (unsigned i = 0; i < b->slow_count; i++) {
+        cold = disassemble_to_data(b, text, handle, cold, b->slow[i].behind);
+    }
+    for (unsigned i = 0; i < b->risk_count; i++) {
+        cold = disassemble_to_data(b, text, handle, cold, b->risks[i].behind);
+    }
     disassemble(text, handle, cold, cold_end, (uintptr_t)as_run(b, cold));
     cs_close(&handle);
     log_printf("%s\n", text->str);

@@ -33,6 +33,14 @@ void emit_page_address(BlockCode *b, unsigned to, int64_t offset)
     }
 }
 
+static uint8_t *as_written(const BlockCode *b, const void *stub)
+{
+    const Translator *jit = &b->cpu->exec->jit;
+    return (uint8_t *)jit->write + ((const uint8_t *)stub - jit->run);
+}
+static void emit_call_stub(BlockCode *b, const void *stub) { emit_patch32(emit_call(&b->e), as_written(b, stub)); }
+static void emit_jump_stub(BlockCode *b, const void *stub) { emit_patch32(emit_jmp(&b->e), as_written(b, stub)); }
+
 /* Calls of the interpreter */
 
 void emit_interpret(BlockCode *b)
@@ -40,9 +48,8 @@ void emit_interpret(BlockCode *b)
     Emitter *e = &b->e;
 
     flags_save(&b->flags, e);
-    emit_imm32(e, H_R11, b->number << INFO_INSN_SHIFT);
-    emit_patch32(emit_call(e), b->tail_interpret);
-    EMIT(e, 0x0f, 0x1f, 0x44, 0, 0);                            /* five bytes: goes on behind them */
+    emit_imm32(e, H_R11, code_site(b->cpu->exec, b->block, b->number));
+    emit_call_stub(b, b->cpu->exec->jit.interpret_stub);
     b->flags = (FlagState){ .in_eflags = true, .saved = true };
 }
 
@@ -70,11 +77,10 @@ static uint32_t code_offset(const BlockCode *b, const uint8_t *at)
     return at - b->cpu->exec->jit.write;
 }
 
-/* Host register @to, rcx or r11, = tag in the code TLB for the linear address in r10. */
-static void emit_code_tag(BlockCode *b, unsigned to)
+/* Host register @to, rcx or r11, = tag in the code TLB of @table for the linear address in r10. */
+static void emit_code_tag(Emitter *e, unsigned table, unsigned to)
 {
-    const int32_t tags = offsetof(CpuExec, code_tags) + b->cpu->tlb_index * (int32_t)sizeof b->cpu->exec->code_tags[0];
-    Emitter *e = &b->e;
+    const int32_t tags = offsetof(CpuExec, code_tags) + (int32_t)(table * sizeof ((CpuExec *)0)->code_tags[0]);
 
     EMIT(e, 0x65, 0xc4, to == H_R11 ? 0x62 : 0xe2, 0xaa, 0xf5, 0x04 | (to & 7) << 3, 0x25);     /* pext to, r10, [gs:slot_mask] */
     emit32(e, JIT_OFF(slot_mask));
@@ -95,7 +101,7 @@ static void emit_page_check(BlockCode *b, BlockExit *exit, int32_t distance, uin
     emit_load64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
     emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, distance));
     if (exit->keeps_eflags) {
-        emit_code_tag(b, H_RCX);
+        emit_code_tag(e, b->cpu->tlb_index, H_RCX);
         EMIT(e, 0x4a, 0x8d, 0x8c, 0x11);                        /* lea rcx, [rcx + r10 + serial] */
         exit->serial = code_offset(b, e->at);
         emit32(e, serial);
@@ -103,7 +109,7 @@ static void emit_page_check(BlockCode *b, BlockExit *exit, int32_t distance, uin
         exit->stub = code_offset(b, emit_jmp(e));
         emit_load64(e, H_RCX, SPARE(SPARE_RCX));
     } else {
-        emit_code_tag(b, H_R11);
+        emit_code_tag(e, b->cpu->tlb_index, H_R11);
         EMIT(e, 0x4d, 0x01, 0xd3, 0x49, 0x81, 0xc3);            /* add r11, r10; add r11, serial */
         exit->serial = code_offset(b, e->at);
         emit32(e, serial);
@@ -138,28 +144,30 @@ static void emit_exit(BlockCode *b, int64_t offset)
     b->ended = true;
 }
 
-/* To the linear address in r10, flags saved. The header is found in r10: a kick knows by that where the jump leads. */
-static void emit_dispatch(BlockCode *b, bool call)
+uint8_t *emit_lookup(Emitter *e, unsigned table, bool call)
 {
-    Emitter *e = &b->e;
-
-    b->ended = true;
     emit_store64(e, H_R10, SPARE(SPARE_TARGET));
     if (!native_host_has(FEATURE_BMI2)) {
-        b->dispatch_miss[b->dispatch_miss_count++] = emit_jmp(e);
-        return;
+        return emit_jmp(e);
     }
-    emit_code_tag(b, H_R11);
+    emit_code_tag(e, table, H_R11);
     EMIT(e, 0x4d, 0x01, 0xd3);                                                  /* add r11, r10 */
     emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R10, H_R10);         /* movzx r10d, r10w */
     emit_load64(e, H_R10, (HostMem){ .base = H_NONE, .index = H_R10, .scale = 3, .gs = true,
                                      .disp = offsetof(CpuExec, dispatch) });
     emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, sum)));
-    b->dispatch_miss[b->dispatch_miss_count++] = emit_jcc(e, CC_NE);
+    uint8_t *miss = emit_jcc(e, CC_NE);
     emit_load64(e, H_R11, SPARE(SPARE_TARGET));
     emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, minus_offset)));
     emit_store64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, call ? 2 : 4, HOST_BASE(H_R10, offsetof(struct CodeHeader, code)));
+    return miss;
+}
+
+static void emit_dispatch(BlockCode *b, bool call)
+{
+    b->dispatch_miss = emit_lookup(&b->e, b->cpu->tlb_index, call);
+    b->ended = true;
 }
 
 /*
@@ -203,27 +211,9 @@ static void emit_return(BlockCode *b)
     emit_load64(e, H_R11, HOST_GS(JIT_OFF(return_key)));
     EMIT(e, 0x4d, 0x01, 0xd3);                                  /* add r11, r10 */
     emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
-    b->return_miss[b->return_miss_count++] = emit_jcc(e, CC_NE);
+    b->return_miss = emit_jcc(e, CC_NE);
     emit8(e, 0xc3);
     b->ended = true;
-}
-
-/* The host's stack says otherwise: perhaps one CALL has not been returned from (CALL and POP); else by the table. */
-static void emit_return_miss(BlockCode *b, uint8_t *from)
-{
-    Emitter *e = &b->e;
-    uint8_t *other, *empty;
-
-    emit_patch32(from, e->at);
-    emit_op_mem(e, OP64(0x3b), H_RSP, HOST_GS(JIT_OFF(stack_begin)));
-    empty = emit_jcc(e, CC_E);
-    emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 16));
-    emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
-    other = emit_jcc(e, CC_NE);
-    emit8(e, 0xc3);
-    emit_patch32(other, e->at);
-    emit_patch32(empty, e->at);
-    emit_dispatch(b, false);
 }
 
 /* The one instruction of a block over a page end: is the second page what it was? Else C finds out what to run. */
@@ -261,7 +251,7 @@ static void store_constant(BlockCode *b, HostMem at, uint64_t value)
 /* A word at @offset from the stack pointer, checked. */
 static HostMem stack_operand(BlockCode *b, int offset, bool write)
 {
-    if (group_has(b)) {
+    if (b->group.active) {
         return group_operand(b);
     }
     flags_spoil(&b->flags, &b->e);
@@ -683,6 +673,7 @@ void translate_insn(BlockCode *b, const Insn *insn)
         }
     }
     if (!done) {
+        b->in_c |= 1ull << b->number;
         emit_interpret(b);
         if (is_forbidden(insn) || row->properties & (ROW_BRANCH | ROW_ENDS_BLOCK)) {
             EMIT(&b->e, 0x0f, 0x0b);            /* the interpreter leaves the block */
@@ -716,69 +707,60 @@ static void emit_far_taken(BlockCode *b)
 static void emit_slow_paths(BlockCode *b)
 {
     Emitter *e = &b->e;
-    Translator *jit = &b->cpu->exec->jit;
+    const Translator *jit = &b->cpu->exec->jit;
 
     for (unsigned i = 0; i < b->slow_count; i++) {
         SlowPath *s = &b->slow[i];
-        unsigned number = s->info >> INFO_INSN_SHIFT;
-        uint8_t *next = s->group ? b->groups[s->group - 1].start
-                      : s->next  ? s->next
-                                 : jit->write + b->starts[number + 1];
 
         emit_patch32(s->from, e->at);
-        emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, s->tag));
-        emit_store64(e, H_R10, HOST_GS(JIT_OFF(linear)));
-        flags_save(&s->flags, e);
-        emit_imm32(e, H_R11, s->info | (s->group ? INFO_GROUP : 0));
-        emit_patch32(emit_call(e), b->tail_slow);
+        emit_call_stub(b, jit->slow_stub[b->cpu->tlb_index][s->data.write][flags_unsaved(&s->flags, e)]);
         emit_patch32(emit_jmp(e), s->retry);
-        emit_patch32(emit_jmp(e), next);
+        s->behind = e->at;
+        emit_bytes(e, &s->data, sizeof s->data);
     }
 }
 
-/* What an instruction raises by itself, the interpreter finds again. Both copies of a group go on in the second. */
+/* What an instruction raises by itself, the interpreter finds again. */
 static void emit_risk_stubs(BlockCode *b)
 {
-    Block *block = b->block;
     Emitter *e = &b->e;
     const Translator *jit = &b->cpu->exec->jit;
 
-    block->risk_count = b->risk_count;
     for (unsigned i = 0; i < b->risk_count; i++) {
         Risk *r = &b->risks[i];
-        uint32_t next = b->copy_starts[r->number + 1] ? b->copy_starts[r->number + 1] : b->starts[r->number + 1];
+        SlowData data = { .site = code_site(b->cpu->exec, b->block, r->number), .further = r->further };
 
-        block->risks[i] = (BlockRisk){ .at = code_offset(b, r->at), .stub = code_offset(b, e->at), .number = r->number };
+        r->stub = e->at;
         flags_save(&r->flags, e);
-        emit_imm32(e, H_R11, r->number << INFO_INSN_SHIFT);
-        emit_patch32(emit_call(e), b->tail_interpret);
-        EMIT(e, 0x0f, 0x1f, 0x44, 0, 0);
-        emit_patch32(emit_jmp(e), jit->write + next);
+        emit_call_stub(b, jit->risk_stub);
+        emit_patch32(emit_jmp(e), jit->write + b->starts[r->number + r->further + 1]);
+        r->behind = e->at;
+        emit_bytes(e, &data, sizeof data);
     }
 }
 
 static void emit_exit_stubs(BlockCode *b)
 {
     Emitter *e = &b->e;
-    Translator *jit = &b->cpu->exec->jit;
+    CpuExec *exec = b->cpu->exec;
+    Translator *jit = &exec->jit;
 
     for (unsigned i = 0; i < b->exit_count; i++) {
         BlockExit *exit = &b->exits[i];
         if (exit->stub) {
             emit_patch32(jit->write + exit->stub, e->at);
         }
-        if (exit->keeps_eflags) {
-            emit_load64(e, H_RCX, SPARE(SPARE_RCX));
-        }
         exit->stub = code_offset(b, e->at);
         if (exit->place) {
             emit_patch32(jit->write + exit->place, e->at);
         }
-        emit_imm32(e, H_R11, i);
-        emit_patch32(emit_jmp(e), exit->flags & EXIT_SAVED ? b->tail_exit_saved : b->tail_exit);
+        emit_imm32(e, H_R11, code_site(exec, b->block, i));
+        emit_jump_stub(b, exit->keeps_eflags ? jit->exit_rcx_stub : exit->flags & EXIT_SAVED ? jit->exit_saved_stub : jit->exit_stub);
     }
-    for (unsigned i = 0; i < b->return_miss_count; i++) {
-        emit_return_miss(b, b->return_miss[i]);
+    if (b->return_miss) {
+        emit_patch32(b->return_miss, e->at);
+        emit_imm32(e, H_R11, code_site(exec, b->block, EXIT_INDIRECT));
+        emit_jump_stub(b, jit->return_miss_stub[b->cpu->tlb_index]);
     }
     if (b->stack_full) {                        /* all that is on the host's stack is forgotten */
         emit_patch32(b->stack_full, e->at);
@@ -786,27 +768,11 @@ static void emit_exit_stubs(BlockCode *b)
         EMIT(e, 0x41, 0x53);                    /* push r11 */
         emit_patch32(emit_jmp(e), b->stack_go_on);
     }
-    for (unsigned i = 0; i < b->dispatch_miss_count; i++) {
-        emit_patch32(b->dispatch_miss[i], e->at);
+    if (b->dispatch_miss) {
+        emit_patch32(b->dispatch_miss, e->at);
+        emit_imm32(e, H_R11, code_site(exec, b->block, EXIT_INDIRECT));
+        emit_jump_stub(b, jit->exit_saved_stub);
     }
-    if (b->dispatch_miss_count) {
-        emit_imm32(e, H_R11, EXIT_INDIRECT);
-        emit_patch32(emit_jmp(e), b->tail_exit_saved);
-    }
-}
-
-/* mov r10, [rip to the block's address]; mov [gs:block], r10; jmp stub */
-static uint8_t *emit_tail(BlockCode *b, const uint8_t *block_address, const void *stub)
-{
-    Emitter *e = &b->e;
-    const Translator *jit = &b->cpu->exec->jit;
-    uint8_t *start = e->at;
-
-    EMIT(e, 0x4c, 0x8b, 0x15);
-    emit32(e, block_address - (e->at + 4));
-    emit_store64(e, H_R10, HOST_GS(JIT_OFF(block)));
-    emit_patch32(emit_jmp(e), (const uint8_t *)stub - jit->run + jit->write);
-    return start;
 }
 
 static void add_to_order(Translator *jit, Block *block)
@@ -860,22 +826,65 @@ static void emit_entries(BlockCode *b)
     switch_part(b);
 }
 
+static bool may_misalign(const Insn *insn)
+{
+    return insn_row(insn)->properties & ROW_ALIGNED || insn_row(insn)->op == OP_CMPXCHG16B;
+}
+
+/* The decoded instructions make room for what the translated block is to know of itself. */
+static void pack(BlockCode *b)
+{
+    Block *block = b->block;
+    uint8_t lengths[BLOCK_INSNS], bytes[BLOCK_INSNS * sizeof block->insns[0].bytes];
+    bool misaligns[RISKS_MOST];
+    unsigned kept = 0, written = 0;
+
+    for (unsigned i = 0; i < b->risk_count; i++) {
+        misaligns[i] = may_misalign(&block->insns[b->risks[i].number]);
+    }
+    block->kept = b->in_c;
+    for (unsigned i = 0; i < block->count; i++) {
+        const Insn *insn = &block->insns[i];
+
+        if (insn_row(insn)->op == OP_STI) {     /* and what it shadows: svm/vmrun.c looks for it there */
+            block->kept |= (i + 1 < block->count ? 3ull : 1ull) << i;
+        }
+        lengths[i] = insn->length;
+        memcpy(bytes + written, insn->bytes, insn->length);
+        written += insn->length;
+        if (block->kept >> i & 1) {
+            block->insns[kept++] = *insn;
+        }
+    }
+    block->end = block->insns + kept;
+    block->exits = (BlockExit *)(block->insns + kept);
+    block->exit_count = b->exit_count;
+    block->risk_count = b->risk_count;
+    memcpy(block->exits, b->exits, b->exit_count * sizeof(BlockExit));
+    for (unsigned i = 0; i < b->risk_count; i++) {
+        block_risks(block)[i] = (BlockRisk){ code_offset(b, b->risks[i].at), code_offset(b, b->risks[i].stub), misaligns[i] };
+    }
+    for (unsigned i = 0; i <= block->count; i++) {
+        block_starts(block)[i] = b->starts[i] - block->code_start;
+    }
+    memcpy(block_lengths(block), lengths, block->count);
+    memcpy(block_bytes(block), bytes, block->bytes);
+}
+
 bool translate_block(CpuX86 *cpu, Block *block)
 {
     CpuExec *exec = cpu->exec;
     Translator *jit = &exec->jit;
     static __thread BlockCode code;
     BlockCode *b = &code;
-    uint8_t *block_address, *entry, *code_end;
+    uint8_t *cold, *entry, *code_end;
 
     b->cpu = cpu;
     b->block = block;
     b->mode64 = cpu->mode_flags & MODE_CS64;
-    b->slow_count = b->exit_count = b->far_count = b->group_count = b->dispatch_miss_count = 0;
-    b->group.active = b->single = false;
-    b->return_miss_count = b->risk_count = 0;
-    b->stack_full = NULL;
-    memset(b->copy_starts, 0, (block->count + 1) * sizeof b->copy_starts[0]);
+    b->slow_count = b->exit_count = b->far_count = b->risk_count = 0;
+    b->group.active = false;
+    b->stack_full = b->return_miss = b->dispatch_miss = NULL;
     b->ended = false;
     cache_prepare(exec);
     b->cold_at = jit->write + jit->hot.used;
@@ -890,21 +899,14 @@ bool translate_block(CpuX86 *cpu, Block *block)
     if (!block->serial || !block->serial2) {
         return false;
     }
-    b->translated = b->operands_known = 0;
+    b->translated = b->operands_known = b->in_c = 0;
     for (unsigned i = 0; i < block->count; i++) {
         b->translated |= (uint64_t)translates(b, &block->insns[i]) << i;
         unsigned need = is_translated(b, &block->insns[i]) ? fpu_need(b, &block->insns[i]) : 0;
         block->fpu_need = MAX(block->fpu_need & FPU_LEVEL, need & FPU_LEVEL) | ((block->fpu_need | need) & FPU_X87);
     }
 
-    /* The block's address, and the tails that its slow paths share. */
-    block_address = b->e.at;
-    emit64(&b->e, (uintptr_t)block);
-    b->tail_exit = emit_tail(b, block_address, jit->exit_stub);
-    b->tail_exit_saved = emit_tail(b, block_address, jit->exit_saved_stub);
-    b->tail_slow = emit_tail(b, block_address, jit->slow_stub);
-    b->tail_interpret = emit_tail(b, block_address, jit->interpret_stub);
-
+    cold = b->e.at;
     switch_part(b);
     entry = b->e.at;
     emit_entries(b);
@@ -919,9 +921,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
             group_find(b);
         }
         translate_insn(b, b->insn);
-        if (b->group.active && i == b->group.last) {
-            group_end(b);
-        }
+        b->group.active &= i != b->group.last;
     }
     b->starts[block->count] = code_offset(b, b->e.at);
     if (!b->ended) {
@@ -930,12 +930,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
     emit_far_taken(b);
     code_end = b->e.at;
     switch_part(b);
-    group_emit_copies(b);
     emit_slow_paths(b);
     emit_exit_stubs(b);
-    /* In the arena behind the decoded instructions: block.c keeps room there. */
-    block->exits = (BlockExit *)(block->insns + block->count);
-    block->risks = (BlockRisk *)(block->exits + b->exit_count);
     emit_risk_stubs(b);
     if (b->e.overflow) {
         return false;
@@ -945,16 +941,13 @@ bool translate_block(CpuX86 *cpu, Block *block)
     jit->cold.used = (code_offset(b, b->e.at) + 7) & ~(size_t)7;
     block->header = (struct CodeHeader){ .code = block->entry[ENTRY_SAVED][ENTRY_COLD] };
     block->code_start = code_offset(b, entry);
-    block->cold_start = code_offset(b, block_address);
-    block->code_bytes = code_end - entry + (b->e.at - block_address);
-    block->starts = (uint32_t *)(block->risks + b->risk_count);
-    block->exit_count = b->exit_count;
-    memcpy(block->exits, b->exits, b->exit_count * sizeof(BlockExit));
-    memcpy(block->starts, b->starts, (block->count + 1) * sizeof(uint32_t));
+    block->cold_start = code_offset(b, cold);
+    block->code_bytes = code_end - entry + (b->e.at - cold);
+    if (log_enabled(LOG_OUT_ASM | LOG_OP) || perf_wanted()) {
+        translator_tell(b, entry, code_end, cold, b->e.at);
+    }
+    pack(b);
     add_to_order(jit, block);
     jit->translated++;
-    if (log_enabled(LOG_OUT_ASM | LOG_OP) || perf_wanted()) {
-        translator_tell(b, entry, code_end, block_address, b->e.at);
-    }
     return true;
 }

@@ -32,7 +32,33 @@ typedef struct BlockExit {
 
 enum { EXIT_EFLAGS = 1, EXIT_SAVED = 2 };
 /* Where host code that may raise begins, and what then runs: offsets in the code memory. In order of `at`. */
-typedef struct BlockRisk { uint32_t at, stub; uint8_t number; } BlockRisk;
+typedef struct BlockRisk { uint32_t at, stub; bool may_misalign; } BlockRisk;
+
+/*
+ * A translated block in the arena: Block, the instructions that are kept, then
+ *   BlockExit[exit_count], BlockRisk[risk_count],
+ *   uint16_t[count + 1]: where each instruction begins, and the end, from code_start in the code memory,
+ *   uint8_t[count]: the lengths of the guest's, uint8_t[bytes]: the guest's code
+ */
+static inline BlockRisk *block_risks(const Block *b) { return (BlockRisk *)(b->exits + b->exit_count); }
+static inline uint16_t *block_starts(const Block *b) { return (uint16_t *)(block_risks(b) + b->risk_count); }
+static inline uint8_t *block_lengths(const Block *b) { return (uint8_t *)(block_starts(b) + b->count + 1); }
+static inline uint8_t *block_bytes(const Block *b) { return block_lengths(b) + b->count; }
+static inline size_t translation_bytes(const Block *b) { return block_bytes(b) + b->bytes - (uint8_t *)b->exits; }
+enum { EXITS_MOST = BLOCK_INSNS + 2, RISKS_MOST = BLOCK_INSNS };
+#define TRANSLATION_MOST_BYTES (EXITS_MOST * sizeof(BlockExit) + RISKS_MOST * sizeof(BlockRisk) + BLOCK_INSNS * (3 + 15) + 2)
+
+/* A block and a number in it, as code says it in one word; all the translated blocks are in the arena. */
+enum { SITE_NUMBER = 0x7f, SITE_BLOCK_SHIFT = 1, SITE_BLOCKS_BYTES = 1 << 30 };
+static inline uint32_t code_site(const CpuExec *exec, const Block *block, unsigned number)
+{
+    return ((uintptr_t)block - (uintptr_t)exec->arena) << SITE_BLOCK_SHIFT | number;
+}
+/* Behind the call of a check's slow path and the jump to try again. */
+typedef struct SlowData {
+    uint32_t site;                              /* number: of the instruction */
+    uint8_t size, write: 1, further: 7;         /* of the access; how many more instructions the check is for */
+} __attribute__((packed)) SlowData;
 
 /** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */
 bool translator_init(CpuX86 *cpu, size_t code_bytes);
@@ -52,6 +78,12 @@ bool translate_block(CpuX86 *cpu, Block *block);
 
 /** privileged_in_place: would it be translated, though it may end a decoded block? */
 bool privileged_in_place(const CpuX86 *cpu, const Insn *insn);
+
+/**
+ * emit_lookup: to the linear address in r10, by the dispatch table, flags saved; @table: of the TLB. The place of a jump
+ * that is taken if it has nothing for that. The header is found in r10: a kick knows by that where the jump leads.
+ */
+uint8_t *emit_lookup(Emitter *e, unsigned table, bool call);
 
 /* stubs.c */
 bool stubs_emit(Translator *jit, Emitter *e);
@@ -87,6 +119,8 @@ void dispatch_enter(CpuX86 *cpu, Block *block);
 void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to);
 /** block_drop: nothing leads to @block any more. */
 void block_drop(CpuExec *exec, Block *block);
+/** block_retire: the same, and block_find() makes another in its stead, without groups. It may be running. */
+void block_retire(CpuExec *exec, Block *block);
 void page_blocks_add(CpuExec *exec, Block *block);
 /** cache_find: the block whose code @host is in, or NULL. Async-signal-safe in the vCPU's thread. */
 Block *cache_find(const Translator *jit, uintptr_t host);
@@ -98,11 +132,9 @@ void translator_drop_stale(CpuX86 *cpu);
 void translator_page_changed(Cpu *cpu, struct CodePage *page);
 
 /* slow.c: called by stubs */
-uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, uint32_t info);
+bool slow_refill(CpuX86 *cpu, uint64_t linear, const SlowData *data);
 enum { SLOW_GO_ON, SLOW_LEAVE, SLOW_JUMP };     /* SLOW_JUMP: to Translator.next_code */
 uint32_t slow_interpret(CpuX86 *cpu);
-enum { INFO_SIZE = 0x7f, INFO_WRITE = 0x80, INFO_INSN_SHIFT = 8, INFO_GROUP = 1 << 16 };
-enum { REFILL_FAILED, REFILL_DONE, REFILL_SPLIT };      /* REFILL_SPLIT: a group's check; its second copy is to run */
 /** translator_note_x87: FIP, FOP and FDP as the x87 instructions that translated code ran have left them. */
 void translator_x87_pointers(CpuX86 *cpu);
 static inline void translator_note_x87(CpuX86 *cpu)
@@ -125,8 +157,8 @@ void signal_thread(CpuExec *exec);
 /* CpuOps */
 void translator_kick(Cpu *cpu);
 
-enum { EXIT_INDIRECT = UINT16_MAX };            /* exit_index: by a computed branch, to spare[SPARE_TARGET] */
-enum { SPARE_RCX = 0, SPARE_TARGET = 3 };       /* gates use the first three, spilling the last two */
+enum { EXIT_INDIRECT = SITE_NUMBER };           /* exit_index: by a computed branch, to spare[SPARE_TARGET] */
+enum { SPARE_RCX = 0, SPARE_SITE = 1, SPARE_TARGET = 3 };       /* gates use the first three, spilling the last two */
 
 #define JIT_OFF(field) ((int32_t)offsetof(CpuExec, jit.field))
 

@@ -57,11 +57,12 @@ typedef struct Translator {
     uint64_t x87_page, x87_operand;
     uint16_t flags;                             /* AH as of LAHF in the high byte, OF in the low */
     uint8_t fpu_loaded, fpu_before;
-    uint32_t host_mxcsr, info, exit_index;
-    struct Block *block;                        /* whose slow path was taken, or that is about to be entered */
+    uint32_t host_mxcsr, exit_index;
+    uint32_t number, further;                   /* instruction to run in C, and how many behind it */
+    struct Block *block;                        /* that has it, whose slow path was taken, or that is about to be entered */
     struct Block *exit_block;                   /* left by exit_index; NULL: through an instruction run in C */
     void *gate[FPU_STATES];                     /* called by code that needs that state; returns with it loaded */
-    void *helper[2];
+    const void *helper[2];
     const void *next_code;
     /* The host's stack while translated code runs: 16 bytes for each CALL, down to stack_limit. */
     uint64_t stack_begin, stack_limit;
@@ -76,7 +77,8 @@ typedef struct Translator {
     uint8_t *write, *run;                       /* the code memory, twice */
     size_t code_size;
     CodePart hot, cold;                         /* what runs often lies together, and what does not */
-    const void *interpret_stub, *exit_stub, *exit_saved_stub, *slow_stub;
+    /* stubs.c; by TLB table, those of slow paths also by: read or write, flags saved or in EFLAGS */
+    const void *interpret_stub, *risk_stub, *exit_rcx_stub, *exit_stub, *exit_saved_stub, *slow_stub[4][2][2], *return_miss_stub[4];
     struct Block **order;                       /* blocks with code, by address */
     unsigned order_count, order_room;
     uint64_t exit_rip;                          /* where the last exit led to */
