@@ -71,6 +71,7 @@ void qmp_client_opened(Monitor *mon);
 void qmp_send(Monitor *mon, json_object *message);      /* takes over @message */
 void events_init(void);
 void medium_events_init(void);                  /* DEVICE_TRAY_MOVED */
+void device_events_init(void);                  /* DEVICE_DELETED */
 /** event_timestamp: "timestamp" member of an event. */
 json_object *event_timestamp(void);
 

@@ -316,6 +316,7 @@ Monitor *monitor_new_qmp(Chardev *chr, bool pretty, GError **err)
     json_stream_init(&mon->stream, text_ready, mon);
     events_init();
     medium_events_init();
+    device_events_init();
     chardev_set_handlers(&mon->fe, can_receive, receive, event, mon);
     chardev_set_echo(&mon->fe, true);
     return mon;

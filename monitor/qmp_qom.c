@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/device.h"
+#include "monitor/internal.h"
 #include "qapi/qapi.h"
 
 static Object *resolve(const char *path, GError **err)
@@ -180,6 +181,11 @@ void qmp_device_add(json_object *args, GError **err)
     device_add_from_dict(args, err);
 }
 
+void device_events_init(void)
+{
+    device_removed_hook = qapi_event_send_device_deleted;
+}
+
 void qmp_device_del(const DeviceDelArgs *args, GError **err)
 {
     Device *dev = device_find(args->id);
@@ -198,7 +204,6 @@ void qmp_device_del(const DeviceDelArgs *args, GError **err)
         error_set(err, "Device '%s' is part of the machine and can not be unplugged", args->id);
         return;
     }
-    device_removed_hook = qapi_event_send_device_deleted;
     device_request_unplug(dev, err);
 }
 

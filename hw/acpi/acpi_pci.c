@@ -50,21 +50,24 @@ static Aml *name_functions(Aml *index)
 static Aml *slot_device(const AcpiPciSlot *slot)
 {
     g_autofree char *name = slot_name(slot);
-    Aml *eject = aml_none();
+    Aml *methods = aml_none();
 
     if (slot->index) {
-        aml_append(eject, aml_method("_DSM", 4, AML_SERIALIZED, name_functions(aml_int(slot->index)), no_functions()));
+        aml_append(methods, aml_method("_DSM", 4, AML_SERIALIZED, name_functions(aml_int(slot->index)), no_functions()));
     }
     if (slot->ejectable) {
-        aml_append(eject, aml_method("_DSM", 4, AML_SERIALIZED,
+        aml_append(methods, aml_method("_DSM", 4, AML_SERIALIZED,
             aml_return(aml_call("PDSM", aml_arg(0), aml_arg(1), aml_arg(2), aml_ref("BSEL"), aml_ref("_SUN")))));
-        aml_append(eject, aml_name("_SUN", aml_int(slot->devfn >> 3)));
-        aml_append(eject, aml_method("_EJ0", 1, AML_NOT_SERIALIZED, aml_call("PCEJ", aml_ref("BSEL"),
+        aml_append(methods, aml_name("_SUN", aml_int(slot->devfn >> 3)));
+        aml_append(methods, aml_method("_EJ0", 1, AML_NOT_SERIALIZED, aml_call("PCEJ", aml_ref("BSEL"),
                                                                              aml_ref("_SUN"))));
+    }
+    if (slot->shpc) {                           /* PCI Firmware 3.2, 4.8: it is the guest's for the asking */
+        aml_append(methods, aml_method("OSHP", 0, AML_NOT_SERIALIZED, aml_none()));
     }
     return aml_device(name,
         aml_name("_ADR", aml_int((slot->devfn >> 3) << 16 | (slot->devfn & 7))),
-        eject,
+        methods,
         slot->bus ? bus_terms(slot->bus) : aml_none());
 }
 

@@ -22,6 +22,7 @@ typedef struct AcpiPciSlot {
     uint32_t index;                             /* acpi-index of a device that stays; 0: none */
     bool ejectable;                             /* a device can come and go here: it has a number in BSEL's registers */
     const struct AcpiPciBus *bus;               /* behind the bridge that is here; NULL: none */
+    bool shpc;                                  /* which has a standard hot-plug controller for the guest to drive */
 } AcpiPciSlot;
 typedef struct AcpiPciBus { int bsel; unsigned count; AcpiPciSlot slots[]; } AcpiPciBus;    /* bsel -1: takes no part */
 

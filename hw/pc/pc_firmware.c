@@ -17,6 +17,7 @@
 #include "hw/pc/ich9_lpc.h"
 #include "hw/pc/pc.h"
 #include "hw/pc/q35.h"
+#include "hw/pci/shpc.h"
 #include "hw/timer/hpet.h"
 #include "target/i386/apic.h"
 #include "target/i386/cpu.h"
@@ -139,6 +140,7 @@ static const AcpiPciBus *describe_pci_bus(const AcpiPciHotplug *h, const PciBus 
         slot.index = dev && !slot.ejectable ? dev->acpi_index : 0;
         if (below && !below->root_number) {
             slot.bus = describe_pci_bus(h, below);
+            slot.shpc = shpc_drives(below);
         }
         if (slot.ejectable || slot.bus || slot.index) {
             b->slots[b->count++] = slot;

@@ -110,6 +110,7 @@ struct PciDevice {
     uint64_t max_bounce_bytes;
     char *failover_pair_id, *sriov_pf;
     bool unplug_requested;                      /* device_del is waiting for the guest */
+    uint8_t interrupt_pin;                      /* the type's, or as set in realize(); 0: none */
     uint8_t irq_level;                          /* INTx as driven by the device (before INTERRUPT_DISABLE) */
     bool irq_asserted;                          /* as seen by the bus */
     PciMsix *msix;
@@ -137,6 +138,9 @@ void pci_register_bar(PciDevice *dev, unsigned n, PciBarType type, MemoryRegion 
  */
 unsigned pci_add_capability(PciDevice *dev, uint8_t id, unsigned offset, unsigned len, GError **err);
 unsigned pci_find_capability(const PciDevice *dev, uint8_t id);    /* 0: none */
+
+/** pci_set_interrupt_pin: in place of the type's: 0: none, 1: INTA ... */
+void pci_set_interrupt_pin(PciDevice *dev, unsigned pin);
 
 /* Config bytes, little-endian; set_* also where the guest may not write. */
 uint8_t pci_get8(const PciDevice *dev, unsigned offset);

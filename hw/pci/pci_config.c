@@ -99,7 +99,6 @@ static void set_identity(PciDevice *dev)
         pci_set16(dev, PCI_SUBSYSTEM_VENDOR_ID, own ? type->subsystem_vendor_id : PCI_VENDOR_REDHAT_QUMRANET);
         pci_set16(dev, PCI_SUBSYSTEM_ID, own ? type->subsystem_id : 0x1100);
     }
-    pci_set8(dev, PCI_INTERRUPT_PIN, type->interrupt_pin);
 }
 
 void pci_config_init(PciDevice *dev)
@@ -114,6 +113,7 @@ void pci_config_init(PciDevice *dev)
     memset(dev->cap_used, 0xff, PCI_HEADER_END / 8);
 
     set_identity(dev);
+    pci_set_interrupt_pin(dev, type->interrupt_pin);
     pci_set_writable16(dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
                                          PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
     store(dev->write_1_clear, PCI_STATUS, PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT |
@@ -188,9 +188,8 @@ bool pci_config_loaded(PciDevice *dev, GError **err)
         dev->config_len = len;
         return error_set(err, "configuration space has %u bytes, not %u", got, len);
     }
-    uint8_t pin = pci_device_type_of(dev)->interrupt_pin;
     set_identity(dev);
-    pci_set8(dev, PCI_INTERRUPT_PIN, pin);
+    pci_set_interrupt_pin(dev, dev->interrupt_pin);
     for (unsigned n = 0; n < PCI_BAR_COUNT; n++) {      /* type bits and size are the device's, not the stream's */
         const PciBar *bar = &dev->bars[n];
         if (bar->size) {
@@ -348,6 +347,12 @@ unsigned pci_add_capability(PciDevice *dev, uint8_t id, unsigned offset, unsigne
     pci_set8(dev, PCI_CAPABILITIES_POINTER, offset);
     pci_set16(dev, PCI_STATUS, pci_get16(dev, PCI_STATUS) | PCI_STATUS_CAP_LIST);
     return offset;
+}
+
+void pci_set_interrupt_pin(PciDevice *dev, unsigned pin)
+{
+    dev->interrupt_pin = pin;
+    pci_set8(dev, PCI_INTERRUPT_PIN, pin);
 }
 
 uint32_t pci_default_config_read(PciDevice *dev, unsigned offset, unsigned size)

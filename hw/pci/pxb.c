@@ -116,6 +116,7 @@ static bool pxb_realize(Device *d, GError **err)
     }
     Device *bridge = device_new(device_type_find("pci-bridge"));
     object_set_int(OBJECT(bridge), "chassis_nr", s->bus_nr);
+    object_set_bool(OBJECT(bridge), "shpc", false);
     ((PciDevice *)bridge)->addr = 0;
     bridge->id = g_strdup(d->id);
     object_add_child(OBJECT(d), "bridge", OBJECT(bridge));

@@ -48,6 +48,22 @@ class Hotplug(unittest.TestCase):
         self.come_and_go(g, 'dn', '0000:04:')
         self.assertIn('pciehp', g.shell('dmesg'))
 
+    def test_standard_controller(self):
+        """Linux waits 5 s after the button before it acts, so one round each."""
+        for machine, bridge, off in (('pc', 'pci-bridge,chassis_nr=1', 'PIIX4_PM'), ('q35', 'pcie-pci-bridge', 'ICH9-LPC')):
+            with self.subTest(machine=machine):
+                g = self.start('-M', machine, '-global', f'{off}.acpi-pci-hotplug-with-bridge-support=off',
+                               '-device', f'{bridge},id=br,addr=5', '-device', 'edu,bus=br,addr=1')
+                self.assertIn('shpchp', g.shell('ls /sys/bus/pci_express/drivers /sys/bus/pci/drivers/shpchp; dmesg | grep shpchp'))
+                self.wait_for(g, True, '0000:01:01.0')
+                self.qmp('device_add', driver='edu', id='late', bus='br', addr='3')
+                self.wait_for(g, True, '0000:01:03.0')
+                self.assertNotEqual(g.shell('head -1 /sys/bus/pci/devices/0000:01:03.0/resource').split()[0], f'0x{0:016x}')
+                self.qmp('device_del', id='late')
+                self.assertEqual(self.qmp.event('DEVICE_DELETED')['data']['device'], 'late')
+                self.wait_for(g, False, '0000:01:03.0')
+                self.wait_for(g, True, '0000:01:01.0')
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -31,12 +31,15 @@ REGISTERS = {
         0x00: 0x34208086, 0x08: 0x06040002, 0x34: 0x90, 0x40: 0x0d, 0x44: 0x8086, 0x60: 0x01024005, 0x90: 0x01426010,
         0x9c: 0x05000411, 0xa0: 0x00110000, 0xa4: 0x001a007b, 0xa8: 0x07c0, 0xb4: 0x00300020, 0x100: 0x00020001},
     'i82801b11-bridge': {0x00: 0x244e8086, 0x04: 0x00b00000, 0x08: 0x06040192, 0x1c: 0x00a00000, 0x34: 0x50, 0x50: 0x0d},
-    'pci-bridge,chassis_nr=5': {0x00: 0x00011b36, 0x04: 0x00b00000, 0x1c: 0x00a00000, 0x34: 0x40, 0x40: 0x05200004},
+    'pci-bridge,chassis_nr=5,shpc=off': {0x00: 0x00011b36, 0x04: 0x00b00000, 0x10: 0, 0x1c: 0x00a00000, 0x34: 0x40, 0x3c: 0, 0x40: 0x05200004},
+    'pci-bridge,chassis_nr=5': {0x00: 0x00011b36, 0x04: 0x00b00000, 0x10: 4, 0x1c: 0x00a00000, 0x34: 0x4c, 0x3c: 0x100,
+                                0x40: 0x0c, 0x44: 0, 0x48: 0x05204004, 0x4c: 0x01804805},
+    'pci-bridge,chassis_nr=5,msi=off': {0x10: 4, 0x34: 0x48, 0x48: 0x05204004},
+    'pcie-pci-bridge': {0x00: 0x000e1b36, 0x10: 4, 0x34: 0x8c, 0x3c: 0x100, 0x40: 0x0c, 0x48: 0x00724010, 0x84: 0x00034801, 0x8c: 0x01808405},
     'pxb-pcie,bus_nr=16': {0x00: 0x000b1b36, 0x04: 0x00a00000, 0x08: 0x06000000, 0x2c: 0x11001af4},
 }
 REFUSED = {
     '-device pci-bridge': "'chassis_nr' is missing",
-    '-device pci-bridge,chassis_nr=1,shpc=on': "'shpc'",
     '-device pci-bridge,chassis_nr=1,mem-reserve=5G': "'mem-reserve'",
     '-device pcie-root-port,pref32-reserve=1M,pref64-reserve=1M': 'exclude each other',
     '-device pcie-root-port,chassis=1 -device pcie-root-port,chassis=1': 'slot 0 of chassis 1 is taken',
@@ -267,6 +270,106 @@ class Slots(ChipsetCase):
             with self.assertRaises(qtest.QmpError) as refused:
                 vm.qmp(command, **arguments)
             self.assertRegex(refused.exception.desc, 'hotplug|hot-unplug|no free', str(arguments))
+
+
+class StandardController(ChipsetCase):
+    """SHPC, the guest's part played by hand. Wanted values were seen on QEMU 11.1."""
+    BAR, EMPTY, OFF_EMPTY, ON = 0xfe000000, 0xd00, 0x7f000d3f, 0x7f000036
+    COMMAND, LOCATOR, SERR_INT, SLOT3 = 0x14, 0x18, 0x20, 0x2c
+    PRESENCE, BUTTON, MRL = 1 << 16, 4 << 16, 8 << 16
+
+    def start_bridge(self, *args, msi='off'):
+        self.vm = self.start('-M', 'pc', '-nodefaults', '-global', 'PIIX4_PM.acpi-pci-hotplug-with-bridge-support=off',
+                             '-device', f'pci-bridge,id=br,chassis_nr=1,addr=9,msi={msi}', *args)
+        self.bridge = Config(self.vm, 9)
+        self.bridge.write(SECONDARY, 0x010100)
+        self.bridge.write(0x10, self.BAR)
+        self.bridge.write(0x14, 0)
+        self.bridge.command(COMMAND_MEMORY)
+        Config(self.vm, 1).write(0x60, 0x0a0a0a0a)      # PIRQA-D lead to interrupt 10
+        self.vm.irq_intercept_in('/machine/i440fx/ioapic')
+
+    def setUp(self):
+        self.start_bridge('-device', 'edu,id=e,bus=br,addr=3')
+
+    def reg(self, offset):
+        return self.vm.readl(self.BAR + offset)
+
+    def command(self, value):
+        self.vm.writew(self.BAR + self.COMMAND, value)
+        return self.reg(self.COMMAND) >> 16
+
+    def test_registers_after_reset(self):
+        for offset, wanted in {0: 0, 4: 31, 8: 0, 0xc: 0xe001011f, 0x10: 0x01000000, 0x14: 0, 0x18: 0, 0x1c: 0, 0x20: 0xf, 0x24: self.OFF_EMPTY,
+                               0x28: self.OFF_EMPTY, 0x2c: self.ON, 0x9c: self.OFF_EMPTY, 0xa0: 0, 0xfc: 0}.items():
+            self.check(self.reg(offset), wanted, f'register {offset:#x}')
+        cap = self.bridge.find_capability(0x0c)
+        for dword in (3, 11):
+            self.bridge.write(cap + 2, dword, 1)
+            self.check(self.bridge.read(cap + 4), self.reg(dword * 4), f'doubleword {dword} through the capability')
+        self.bridge.write(cap + 2, 5, 1)
+        self.bridge.write(cap + 4, 0x303, 2)
+        self.check(self.reg(self.SLOT3), self.ON | 3, 'a command through the capability')
+
+    def test_commands(self):
+        for command, status, slot3 in ((0x301, 4, 0x36), (0x303, 0, 0x37), (0x40, 0, 0x37), (0x41, 8, 0x37), (0x48, 0, 0x35), (0x49, 0, 0x36),
+                                       (0x2000, 4, 0x36), (0x000, 4, 0x36), (0x00f, 4, 0x36), (0x302, 0, 0x36), (0x202, 2, 0x36), (0x4a, 4, 0x36), (0x307, 0, 0x37),
+                                       (0x30b, 0, 0x3b), (0x310, 0, 0x1b), (0x33c, 0, None)):
+            self.check(self.command(command), status, f'status of command {command:#x}')
+            if slot3 is not None:
+                self.check(self.reg(self.SLOT3), 0x7f000000 | slot3, f'slot after command {command:#x}')
+        self.check(self.reg(self.SLOT3), self.OFF_EMPTY | self.PRESENCE | self.MRL, 'off: the device is gone')
+        self.assertEqual(self.vm.qmp.event('DEVICE_DELETED')['data']['device'], 'e')
+        self.check(self.command(0x302), 2, 'an open latch')
+
+    def test_interrupts(self):
+        self.vm.writel(self.BAR + self.SERR_INT, 0)
+        self.assertFalse(self.high(self.vm))
+        self.command(0x310)
+        self.check(self.reg(self.LOCATOR), 1, 'the command is complete')
+        self.assertTrue(self.high(self.vm))
+        self.vm.writel(self.BAR + self.SERR_INT, 0x10004)
+        self.assertFalse(self.high(self.vm))
+        self.vm.qmp('device_del', id='e')
+        self.check(self.reg(self.LOCATOR), 0, 'the button is masked')
+        self.vm.writeb(self.BAR + self.SLOT3 + 3, 0)
+        self.check(self.reg(self.LOCATOR), 8, 'and now is not')
+        self.assertTrue(self.high(self.vm))
+        self.vm.state_cycle()
+        self.assertTrue(self.high(self.vm))
+        self.vm.writel(self.BAR + self.SLOT3, self.BUTTON)
+        self.assertFalse(self.high(self.vm))
+
+    def test_come_and_go(self):
+        with self.assertRaisesRegex(Exception, 'slot 0'):
+            self.vm.qmp('device_add', driver='edu', id='x', bus='br', addr='0')
+        self.vm.qmp('device_add', driver='edu', id='late', bus='br', addr='4')
+        self.check(self.reg(0x30), 0x7f00003f | self.PRESENCE | self.BUTTON | self.MRL, 'present, off')
+        self.check(self.command(0x402 | 4), 0, 'on')
+        self.check(Config(self.vm, 4, bus=1).read(0), EDU, 'it is there')
+        self.vm.writel(self.BAR + 0x30, 0xffffffff)
+        self.vm.qmp('device_del', id='late')
+        self.check(self.reg(0x30), 0x7f000036 | self.BUTTON, 'asked to go')
+        with self.assertRaisesRegex(Exception, 'already in the process'):
+            self.vm.qmp('device_del', id='late')
+        self.check(self.command(0x403), 0, 'disabled, indicator still on')
+        self.check(Config(self.vm, 4, bus=1).read(0), EDU, 'so it stays')
+        self.check(self.command(0x40c), 0, 'indicator off')
+        self.assertEqual(self.vm.qmp.event('DEVICE_DELETED')['data']['device'], 'late')
+        self.check(Config(self.vm, 4, bus=1).read(0), 0xffffffff, 'gone')
+        self.vm.qmp('device_add', driver='edu', id='again', bus='br', addr='4')
+        self.vm.qmp('device_del', id='again')
+        self.assertEqual(self.vm.qmp.event('DEVICE_DELETED')['data']['device'], 'again', 'a slot that is off gives it at once')
+
+    def test_every_write_is_survived(self):
+        for offset in range(256):
+            for value in (0, 0xff):
+                self.vm.writeb(self.BAR + offset, value)
+        self.vm.state_cycle()
+        self.reset(self.vm)
+        self.bridge.write(0x10, self.BAR)
+        self.bridge.command(COMMAND_MEMORY)
+        self.check(self.reg(self.SERR_INT), 0xf, 'after reset')
 
 
 class AcpiHotplug(ChipsetCase):
