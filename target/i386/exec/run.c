@@ -414,7 +414,7 @@ bool cpu_x86_tcg_init(Cpu *c, GError **err)
         return error_set_errno(err, errno, "no %zu bytes for TLBs", sizeof *exec);
     }
     bool translate = tcg_translates();
-    size_t bytes = translate ? tcg_code_bytes() / 2 : tcg_code_bytes();
+    size_t bytes = translate ? MIN(tcg_code_bytes() / 2, SITE_BLOCKS_BYTES) : tcg_code_bytes();
     if (!block_cache_init(exec, bytes, err)) {
         munmap(exec, sizeof *exec);
         return false;
