@@ -33,6 +33,7 @@ struct TcgCpu {
     unsigned table_count;
     uint32_t flush_request;                     /* bits for Cpu.interrupt_request that make it look at flush_pending */
     uint32_t lock;                              /* spin lock of the tables: fill, withdrawal */
+    uint64_t *writable;                         /* under it: bit for each entry that may give write permission */
     uint32_t outside, flush_pending;            /* atomic */
     uint64_t boundaries;                        /* written by its thread only */
     pthread_t thread;
@@ -44,6 +45,16 @@ struct TcgCpu {
  * we.
  */
 void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, uint32_t flush_request);
+/** tcg_fill: sets entry @slot of table @table, under the lock. Its thread. */
+static inline void tcg_fill(TcgCpu *t, unsigned table, unsigned slot, TlbEntry entry)
+{
+    size_t n = (size_t)table * TLB_ENTRIES + slot;
+
+    t->tables[n] = entry;
+    if (entry.write_tag != tlb_no_tag(slot)) {
+        t->writable[n / 64] |= 1ull << n % 64;
+    }
+}
 void tcg_outside(TcgCpu *t);                    /* the vCPU's thread, as the next ones */
 void tcg_inside(TcgCpu *t);                     /* runs a flush that was asked for meanwhile */
 static inline void tcg_boundary(TcgCpu *t)

@@ -35,7 +35,7 @@ void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, ui
 {
     *t = (TcgCpu){
         .cpu = cpu, .tables = tables, .table_count = table_count, .flush_request = flush_request, .outside = 1,
-        .thread = pthread_self() };
+        .thread = pthread_self(), .writable = g_new0(uint64_t, (size_t)table_count * TLB_ENTRIES / 64) };
     for (unsigned i = 0; i < table_count; i++) {
         tlb_table_clear(tables + (size_t)i * TLB_ENTRIES);
     }
@@ -92,10 +92,16 @@ static void pause_while_waiting(unsigned *spins)
 static void withdraw(TcgCpu *t, uintptr_t start, uint64_t len)
 {
     tcg_lock(&t->lock);
-    for (size_t i = 0; i < (size_t)t->table_count * TLB_ENTRIES; i++) {
-        TlbEntry *e = &t->tables[i];
-        if (e->host - start < len) {
-            __atomic_store_n(&e->write_tag, tlb_no_tag(i % TLB_ENTRIES), __ATOMIC_RELAXED);
+    for (size_t word = 0; word < (size_t)t->table_count * TLB_ENTRIES / 64; word++) {
+        for (uint64_t left = t->writable[word]; left; left &= left - 1) {
+            size_t i = word * 64 + __builtin_ctzll(left);
+            TlbEntry *e = &t->tables[i];
+            if (e->host - start < len) {
+                __atomic_store_n(&e->write_tag, tlb_no_tag(i % TLB_ENTRIES), __ATOMIC_RELAXED);
+                t->writable[word] &= ~(1ull << i % 64);
+            } else if (!e->host) {              /* emptied since, without the lock */
+                t->writable[word] &= ~(1ull << i % 64);
+            }
         }
     }
     tcg_unlock(&t->lock);

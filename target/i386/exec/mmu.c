@@ -379,7 +379,6 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
     CpuExec *exec = cpu->exec;
     bool user = mmu_is_user(index), smap = index == TLB_SUPER_SMAP, watched = mmu_watched(cpu, lin);
     uint64_t tag = lin & TLB_PAGE_MASK, none = tlb_no_tag(tlb_slot(lin));
-    TlbEntry *e = &exec->tlb[index][tlb_slot(lin)];
 
     if (!page->host || index == TLB_CHECK_ALIGN) {
         return;
@@ -392,7 +391,8 @@ void mmu_fill(CpuX86 *cpu, uint64_t lin, const TlbPage *page, unsigned index)
     tcg_lock(&exec->tcg.lock);
     /* Under the lock: who makes writes slow clears a dirty bit first and then looks at the tables. */
     write = write && !ram_page_needs_slow_write(page->ram, page->host - page->ram->host);
-    *e = (TlbEntry){ read ? tag : none, write ? tag : none, (uintptr_t)page->host - tag, (uintptr_t)page->host };
+    tcg_fill(&exec->tcg, index, tlb_slot(lin),
+             (TlbEntry){ read ? tag : none, write ? tag : none, (uintptr_t)page->host - tag, (uintptr_t)page->host });
     exec->exec_tags[index][tlb_slot(lin)] = fetch ? tag : none;
     tcg_unlock(&exec->tcg.lock);
     exec->tables_used |= 1u << index;
