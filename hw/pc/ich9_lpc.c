@@ -189,9 +189,14 @@ static void pmcon_written(PciDevice *dev, uint32_t old, uint32_t value)
 }
 
 #define PIRQ_ROUT_ROW(at, n) { at, 1, n, .reset = ROUT_DISABLE, .writable = 0x8f, .on_write = rout_written }
+/*
+ * Where the blocks are is in the core well, so that it is lost in S3 and a BIOS puts it back at the wake-up. SeaBIOS does
+ * that for PIIX4 alone: here it is kept, or the power management block would be gone and the guest never sleep again.
+ */
 static const PciConfigRow ich9_lpc_config[] = {
-    { PMBASE,    4, "PMBASE",    .reset = 1, .writable = 0xff80, .on_write = map_written },
-    { ACPI_CNTL, 1, "ACPI_CNTL", .writable = ACPI_CNTL_ACPI_EN | ACPI_CNTL_SCI_IRQ_SEL, .on_write = map_written },
+    { PMBASE,    4, "PMBASE",    .reset = 1, .writable = 0xff80, .on_write = map_written, .survives_s3 = true },
+    { ACPI_CNTL, 1, "ACPI_CNTL", .writable = ACPI_CNTL_ACPI_EN | ACPI_CNTL_SCI_IRQ_SEL, .on_write = map_written,
+      .survives_s3 = true },
     { 0x48,      4, "GPIOBASE",  .reset = 1, .writable = 0xffc0 },
     { 0x4c,      1, "GC",        .writable = 0x11 },
     PIRQ_ROUT_ROW(0x60, "PIRQA_ROUT"), PIRQ_ROUT_ROW(0x61, "PIRQB_ROUT"), PIRQ_ROUT_ROW(0x62, "PIRQC_ROUT"),
@@ -212,7 +217,7 @@ static const PciConfigRow ich9_lpc_config[] = {
     { 0xd4,      2, "FWH_SEL2",  .reset = 0x4567, .writable = 0xffff },
     { 0xd8,      2, "FWH_DEC_EN1", .reset = 0xffcf, .writable = 0x7fcf },
     { 0xdc,      1, "BIOS_CNTL", .writable = 0x1f },
-    { RCBA,      4, "RCBA",      .writable = 0xffffc001, .on_write = map_written },
+    { RCBA,      4, "RCBA",      .writable = 0xffffc001, .on_write = map_written, .survives_s3 = true },
     { }
 };
 

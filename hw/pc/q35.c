@@ -191,8 +191,8 @@ static const PciConfigRow mch_config[] = {
     { MCH_EXT_TSEG_MBYTES, 2, "EXT_TSEG_MBYTES", .writable = 0xffff, .on_write = ext_tseg_written },
     { 0x54, 4, "DEVEN",    .writable = 0x000003db },
     { MCH_PCIEXBAR, 4, "PCIEXBAR", .reset = Q35_ECAM_DEFAULT_BASE, .writable = 0xfc000007,
-      .on_write = pciexbar_written },
-    { MCH_PCIEXBAR + 4, 4, "PCIEXBAR_HI", .writable = 0x0000000f, .on_write = pciexbar_written },
+      .on_write = pciexbar_written, .survives_s3 = true },      /* see ICH9's PMBASE */
+    { MCH_PCIEXBAR + 4, 4, "PCIEXBAR_HI", .writable = 0x0000000f, .on_write = pciexbar_written, .survives_s3 = true },
     { 0x68, 4, "DMIBAR",   .writable = 0xfffff001 },
     { 0x6c, 4, "DMIBAR_HI", .writable = 0x0000000f },
     { 0x90, 1, "PAM0",     .writable = 0x30, .on_write = pam_written, .survives_s3 = true },

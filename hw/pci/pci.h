@@ -49,7 +49,7 @@ struct PciConfigRow {
     uint32_t reset;                             /* value after reset (also of read-only registers) */
     uint32_t writable;                          /* bits a write changes */
     uint32_t write_1_clear;                     /* bits a written 1 clears */
-    /* the reset at wake-up leaves it: firmware finds its shadow copy by it */
+    /* the reset at wake-up leaves it: firmware finds its shadow copy by it, or does not put it back */
     bool survives_s3;
     /* after storing, once an access that touches it */
     void (*on_write)(PciDevice *dev, uint32_t old, uint32_t value);
