@@ -13,8 +13,10 @@
 #include "qapi/qapi.h"
 
 const HmpCommand hmp_info_commands[] = {
+    { "accel", .help = "what the accelerator counts", .run = hmp_info_accel },
     { "accelerators", .help = "accelerators, and which of them runs the guest", .run = hmp_info_accelerators },
     { "block", .help = "disks and their images", .run = hmp_info_block },
+    { "block-jobs", .help = "jobs on disks", .run = hmp_info_block_jobs },
     { "blockstats", .help = "what disks have read and written", .run = hmp_info_blockstats },
     { "chardev", .help = "character devices", .run = hmp_info_chardev },
     { "cpus", .help = "virtual CPUs; * marks the one that commands look at", .run = hmp_info_cpus },
@@ -29,6 +31,7 @@ const HmpCommand hmp_info_commands[] = {
       .run = hmp_info_lapic },
     { "mem", .help = "address ranges that the page tables map", .run = hmp_info_mem },
     { "memdev", .help = "memory back ends", .run = hmp_info_memdev },
+    { "memory-devices", .help = "memory devices", .run = hmp_info_memory_devices },
     { "memory_size_summary", .help = "amount of guest memory", .run = hmp_info_memory_size },
     { "mice", .help = "pointing devices; * marks the one that the host's mouse moves", .run = hmp_info_mice },
     { "mtree", HMP_ARGS({ "f", HMP_FLAG }), "[-f]", "memory regions as a tree (-f: as flat views)", .run = hmp_info_mtree },

@@ -121,51 +121,6 @@ void hmp_info_registers(Monitor *mon, json_object *args, GError **err)
 
 /* Interrupt controllers */
 
-static bool print_pics_below(Object *obj, void *out)
-{
-    const DeviceType *type = object_is_a(obj, &device_type.type) ? device_type_of(obj) : NULL;
-
-    if (type && type->print_pic && ((Device *)obj)->realized) {
-        type->print_pic((Device *)obj, out);
-    }
-    object_foreach_child(obj, print_pics_below, out);
-    return true;
-}
-
-void hmp_info_pic(Monitor *mon, json_object *args, GError **err)
-{
-    GString *out = g_string_new(NULL);
-
-    object_foreach_child(object_root(), print_pics_below, out);
-    print_and_free(mon, out);
-}
-
-static bool print_counts_below(Object *obj, void *out)
-{
-    const DeviceType *type = object_is_a(obj, &device_type.type) ? device_type_of(obj) : NULL;
-
-    if (type && type->print_pic && ((Device *)obj)->realized) {
-        unsigned inputs;
-        const uint64_t *counts = type->irq_counts ? type->irq_counts((Device *)obj, &inputs) : NULL;
-        g_string_append_printf(out, counts ? "IRQ statistics for %s:\n" : "%s does not count\n", type->name);
-        for (unsigned i = 0; counts && i < inputs; i++) {
-            if (counts[i]) {
-                g_string_append_printf(out, "%2u: %" PRIu64 "\n", i, counts[i]);
-            }
-        }
-    }
-    object_foreach_child(obj, print_counts_below, out);
-    return true;
-}
-
-void hmp_info_irq(Monitor *mon, json_object *args, GError **err)
-{
-    GString *out = g_string_new(NULL);
-
-    object_foreach_child(object_root(), print_counts_below, out);
-    print_and_free(mon, out);
-}
-
 void hmp_info_lapic(Monitor *mon, json_object *args, GError **err)
 {
     json_object *id = json_object_object_get(args, "apic-id");
@@ -181,21 +136,6 @@ void hmp_info_lapic(Monitor *mon, json_object *args, GError **err)
     GString *out = g_string_new(NULL);
     monitor_target.print_apic(cpu, out);
     print_and_free(mon, out);
-}
-
-void hmp_info_jit(Monitor *mon, json_object *args, GError **err)
-{
-    Cpu *cpu;
-
-    if (!accel_is("tcg")) {
-        error_set(err, "JIT information is only available with accel=tcg");
-        return;
-    }
-    CPU_FOREACH(cpu) {
-        GString *out = g_string_new(NULL);
-        monitor_target.print_jit(cpu, out);
-        print_and_free(mon, out);
-    }
 }
 
 void hmp_info_mem(Monitor *mon, json_object *args, GError **err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* HMP: prints of system/qmp_layout.c, block statistics, boot order, sizes of disks. */
+/* HMP: prints of qmp_prints.c and system/qmp_layout.c, block statistics, boot order, sizes of disks. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,6 +21,21 @@ void hmp_info_numa(Monitor *mon, json_object *args, GError **err) { print(mon, q
 void hmp_info_roms(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_roms(err)); }
 void hmp_info_ramblock(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_ramblock(err)); }
 void hmp_info_usb(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_usb(err)); }
+void hmp_info_pic(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_interrupt_controllers(err)); }
+void hmp_info_irq(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_irq(err)); }
+void hmp_info_jit(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_query_jit(err)); }
+void hmp_info_accel(Monitor *mon, json_object *args, GError **err) { print(mon, qmp_x_accel_stats(err)); }
+
+void hmp_info_memory_devices(Monitor *mon, json_object *args, GError **err)
+{
+    g_ptr_array_unref(qmp_query_memory_devices(err));   /* there are none yet, so there is nothing to print of them */
+}
+
+void hmp_info_block_jobs(Monitor *mon, json_object *args, GError **err)
+{
+    g_ptr_array_unref(qmp_query_block_jobs(err));       /* likewise */
+    monitor_puts(mon, "No active jobs\n");
+}
 
 void hmp_info_hotpluggable_cpus(Monitor *mon, json_object *args, GError **err)
 {

@@ -41,6 +41,38 @@ class Pci(qtest.Case):
         self.assertEqual(self.start('-M', 'none').qmp('query-pci'), [])
 
 
+class Prints(qtest.Case):
+    def test_interrupts(self):
+        m = self.start('-M', 'pc')
+        text = lambda command: m.qmp(command)['human-readable-text']    # noqa: E731
+        self.assertNotIn(' 5: ', text('x-query-irq'))
+        m.outb(0x21, 0)                         # unmasked: the i8259's IMR shows in its line
+        for port, value in ((0x20, 0x11), (0x21, 0x08), (0x21, 0x04), (0x21, 0x01), (0x21, 0xa5)):
+            m.outb(port, value)
+        self.assertRegex(text('x-query-interrupt-controllers'), r'pic0: .*imr=a5.*irq_base=08')
+        self.assertIn('ioapic0: ver=0x20', text('x-query-interrupt-controllers'))
+        m.outb(0x43, 0x34), m.outb(0x40, 100), m.outb(0x40, 0)
+        m.command('clock_step', '10000000')
+        self.assertRegex(text('x-query-irq'), r'isa-i8259:\n 0: [1-9]')
+        for command, line in (('x-query-irq', 'info irq'), ('x-query-interrupt-controllers', 'info pic')):
+            self.assertEqual(m.qmp.hmp(line), text(command))
+
+    def test_translator(self):
+        with self.assertRaisesRegex(qtest.QmpError, 'only available with accel=tcg'):
+            self.start().qmp('x-query-jit')
+        self.assertEqual(self.start().qmp('x-accel-stats'), {'human-readable-text': ''})
+        m = self.start('-S', accel='tcg')
+        self.assertIn('TLB refills', m.qmp('x-query-jit')['human-readable-text'])
+        self.assertEqual(m.qmp.hmp('info accel'), m.qmp('x-accel-stats')['human-readable-text'])
+
+    def test_nothing_to_list(self):
+        m = self.start()
+        for command in ('query-jobs', 'query-block-jobs', 'query-memory-devices'):
+            self.assertEqual(m.qmp(command), [], command)
+        self.assertEqual(m.qmp.hmp('info block-jobs'), 'No active jobs\n')
+        self.assertEqual(m.qmp.hmp('info memory-devices'), '')
+
+
 class Layout(qtest.Case):
     def test_places_for_cpus(self):
         m = self.start('-M', 'q35', *NUMA)
