@@ -162,6 +162,22 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     return true;
 }
 
+/* A kick may come between any two instructions here, and its handler searches the array (cache_find). */
+void cache_add(Translator *jit, Block *block)
+{
+    if (jit->order_count == jit->order_room) {
+        Block **old = jit->order, **grown = g_new(Block *, jit->order_room ? 2 * jit->order_room : 1024);
+        if (old) {
+            memcpy(grown, old, jit->order_count * sizeof *grown);
+        }
+        jit->order_room = jit->order_room ? 2 * jit->order_room : 1024;
+        __atomic_store_n(&jit->order, grown, __ATOMIC_RELEASE);
+        g_free(old);
+    }
+    jit->order[jit->order_count] = block;
+    __atomic_store_n(&jit->order_count, jit->order_count + 1, __ATOMIC_RELEASE);
+}
+
 Block *cache_find(const Translator *jit, uintptr_t host)
 {
     uintptr_t offset = host - (uintptr_t)jit->run;

@@ -775,15 +775,6 @@ static void emit_exit_stubs(BlockCode *b)
     }
 }
 
-static void add_to_order(Translator *jit, Block *block)
-{
-    if (jit->order_count == jit->order_room) {
-        jit->order_room = jit->order_room ? 2 * jit->order_room : 1024;
-        jit->order = g_renew(Block *, jit->order, jit->order_room);
-    }
-    jit->order[jit->order_count++] = block;
-}
-
 static void emit_gate_call(BlockCode *b)
 {
     if (b->block->fpu_need) {
@@ -947,7 +938,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
         translator_tell(b, entry, code_end, cold, b->e.at);
     }
     pack(b);
-    add_to_order(jit, block);
+    cache_add(jit, block);
     jit->translated++;
     return true;
 }

@@ -122,6 +122,8 @@ void block_drop(CpuExec *exec, Block *block);
 /** block_retire: the same, and block_find() makes another in its stead, without groups. It may be running. */
 void block_retire(CpuExec *exec, Block *block);
 void page_blocks_add(CpuExec *exec, Block *block);
+/** cache_add: @block has code, behind that of all others. */
+void cache_add(Translator *jit, Block *block);
 /** cache_find: the block whose code @host is in, or NULL. Async-signal-safe in the vCPU's thread. */
 Block *cache_find(const Translator *jit, uintptr_t host);
 /** cache_insn: which instruction of @block begins at or before @host, or -1. Async-signal-safe. */
