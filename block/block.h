@@ -30,6 +30,8 @@ bool block_add(json_object *args, GError **err);
 bool block_del(const char *node_name, GError **err);
 /** block_drive_add: -drive text's dictionary (file, format, if, id, index, media, readonly, cache, snapshot ...). */
 bool block_drive_add(json_object *args, GError **err);
+/** block_drive_delete: takes drive @id's image away, at once. A device that uses it goes on without a medium. */
+bool block_drive_delete(const char *id, GError **err);
 
 /* A -drive for the board to plug: taken by (interface, index). */
 typedef struct DriveInfo {

@@ -511,6 +511,29 @@ bool block_drive_add(json_object *args, GError **err)
            make_drive((DriveOptions *)obj, ours, node, err);
 }
 
+bool block_drive_delete(const char *id, GError **err)
+{
+    BlockBackend *blk = block_backend_find(id);
+
+    if (!blk) {
+        return error_set(err, "Device '%s' not found", id);
+    }
+    if (!blk->drive || strcmp(blk->name, id)) {
+        return error_set(err, "Deleting device added with blockdev-add is not supported");
+    }
+    block_backend_eject(blk);
+    g_ptr_array_remove(drives, blk->drive);
+    g_clear_pointer(&blk->drive, g_free);
+    g_free(blk->name);
+    blk->name = g_strdup("");
+    if (blk->dev) {                             /* the device keeps it, and hears that there is no medium */
+        block_backend_set_on_error(blk, BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_REPORT);
+    } else {
+        object_unref(OBJECT(blk));
+    }
+    return true;
+}
+
 void block_drive_add_default(const char *interface, int index, bool cdrom)
 {
     g_autoptr(json_object) args = json_object_new_object();

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands that change media, QMP's and HMP's, and the event that tells of moving trays. */
+#include <string.h>
+
 #include "block/node.h"
 #include "core/device.h"
+#include "core/option.h"
 #include "monitor/hmp.h"
 #include "qapi/qapi.h"
 
@@ -171,4 +174,37 @@ void medium_events_init(void)
 {
     block_tray_moved_hook = tray_moved;
     block_io_error_hook = io_error;
+}
+
+/* Drives of the human monitor: no device comes with them. */
+
+static void drive_add(Monitor *mon, json_object *dict, bool as_node, GError **err)
+{
+    const char *interface = dict_str(dict, "if");
+
+    if (as_node && !dict_str(dict, "node-name")) {
+        error_set(err, "drive_add -n makes a block node, which needs a node-name");
+    } else if (as_node) {
+        block_add(dict, err);
+    } else if (!interface || strcmp(interface, "none")) {
+        error_set(err, "Can't hot-add drive of if=%s: give if=none, and a device by device_add",
+                  interface ? interface : "ide");
+    } else if (block_drive_add(dict, err)) {
+        monitor_puts(mon, "OK\n");
+    }
+}
+
+void hmp_drive_add(Monitor *mon, json_object *args, GError **err)
+{
+    json_object *dict = keyval_parse(dict_str(args, "opts"), NULL, false, NULL, err);
+
+    if (dict) {
+        drive_add(mon, dict, json_object_object_get(args, "n"), err);
+        json_object_put(dict);
+    }
+}
+
+void hmp_drive_del(Monitor *mon, json_object *args, GError **err)
+{
+    block_drive_delete(dict_str(args, "id"), err);
 }

@@ -73,6 +73,37 @@ class Prints(qtest.Case):
         self.assertEqual(m.qmp.hmp('info memory-devices'), '')
 
 
+class Drives(qtest.Case):
+    def test_added_and_deleted(self):
+        with tempfile.NamedTemporaryFile() as f, tempfile.NamedTemporaryFile() as g:
+            g.truncate(1 << 16)
+            f.write(b'here'.ljust(512, b'.') * 64)
+            f.flush()
+            m = self.start('-M', 'pc', '-drive', f'id=hd,if=ide,format=raw,file={f.name}')
+            names = lambda: {b['device'] for b in m.qmp('query-block')}     # noqa: E731
+            self.assertEqual(read_sector(m, 1)[:4], b'here')
+            self.assertEqual(m.qmp.hmp(f'drive_add 0 if=none,id=more,format=raw,file={g.name},readonly=on'), 'OK\n')
+            self.assertIn('more', names())
+            self.assertIn('if=none', m.qmp.hmp('drive_add 0 id=x'))
+            self.assertIn('needs a node-name', m.qmp.hmp('drive_add -n 0 driver=raw'))
+            self.assertEqual(m.qmp.hmp('drive_del more'), '')
+            self.assertNotIn('more', names())
+            self.assertIn("'more' not found", m.qmp.hmp('drive_del more'))
+            self.assertEqual(m.qmp.hmp(f'drive_add -n 0 driver=file,node-name=n,filename={g.name},read-only=on'), '')
+            self.assertIn('n', {b['node-name'] for b in m.qmp('query-named-block-nodes')})
+            self.assertIn('not found', m.qmp.hmp('drive_del n'))
+            # The guest's disk goes under its feet: it sees errors, nothing worse.
+            self.assertEqual(m.qmp.hmp('drive_del hd'), '')
+            self.assertNotIn('hd', names())
+            m.outb(0x1f6, 0xe0), m.outb(0x1f2, 1), m.outb(0x1f3, 1), m.outb(0x1f4, 0), m.outb(0x1f5, 0), m.outb(0x1f7, 0x20)
+            for _ in range(1000):
+                if not m.inb(0x3f6) & 0x80:
+                    break
+            self.assertEqual(m.inb(0x1f7) & 1, 1, 'ERR')
+            m.qmp('system_reset')
+            self.assertTrue(m.qmp('query-status')['running'])
+
+
 class Layout(qtest.Case):
     def test_places_for_cpus(self):
         m = self.start('-M', 'q35', *NUMA)
