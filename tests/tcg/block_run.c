@@ -435,6 +435,21 @@ static const BlockItem *item_at(const TestBlock *b, uint64_t rip)
     return NULL;
 }
 
+/* The instruction at @rip, which may be inside an item: a function that the block calls. */
+static bool insn_at(const TestBlock *b, uint64_t rip, Insn *insn)
+{
+    memset(insn, 0, sizeof *insn);
+    for (unsigned i = 0; i < b->count; i++) {
+        const BlockItem *item = &b->items[i];
+        uint64_t into = rip - (place_of(b)->code + b->start + b->offsets[i]);
+
+        if (!item->dropped && into < item->length) {
+            return insn_decode(cpu, insn, item->bytes + into, item->length - into) != 0;
+        }
+    }
+    return false;
+}
+
 /* Flags that mean something where the block stopped. */
 static uint64_t flags_compared(const TestBlock *b, uint64_t rip)
 {
@@ -502,11 +517,10 @@ static bool is_memory_fault(const State *s)
 static bool store_left_out(const TestBlock *b, const State *host, const State *other)
 {
     enum { FSW_ES = 0x80 };
-    const BlockItem *item = item_at(b, other->rip);
-    Insn insn = { 0 };
+    Insn insn;
 
-    return item && is_memory_fault(other) && !(other->fsw & FSW_ES) && (host->fsw & FSW_ES) &&
-           insn_decode(cpu, &insn, item->bytes, item->length) && insn_rows[insn.row].properties & ROW_X87;
+    return is_memory_fault(other) && !(other->fsw & FSW_ES) && (host->fsw & FSW_ES) && insn_at(b, other->rip, &insn) &&
+           insn_rows[insn.row].properties & ROW_X87;
 }
 
 /* Makers differ in when a REP sees that it has overwritten itself. */
@@ -558,11 +572,10 @@ char *block_compare(const TestBlock *b, const State *one, const State *other, bo
     g_autoptr(GString) diff = g_string_new(NULL);
     bool wide = place_of(b)->bits == 64;
     uint64_t width = wide ? UINT64_MAX : UINT32_MAX;
-    const BlockItem *item = item_at(b, one->rip);
-    Insn insn = { 0 };
     unsigned free = 0;
+    Insn insn;
 
-    if (native && item && is_memory_fault(one) && insn_decode(cpu, &insn, item->bytes, item->length)) {
+    if (native && is_memory_fault(one) && insn_at(b, one->rip, &insn)) {
         free = makers_choice(&insn);
     }
     if ((native && (store_left_out(b, one, other) || rep_overwritten(b, one))) ||

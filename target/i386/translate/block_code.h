@@ -115,12 +115,36 @@ bool operands_certain(const Insn *insn, const Operands *o);
 void group_find(BlockCode *b);
 /** group_operand: emits the group's check if it is the first; the operand of the current instruction. */
 HostMem group_operand(BlockCode *b);
+/** stack_operand: a word at @offset from the stack pointer, checked. */
+HostMem stack_operand(BlockCode *b, int offset, bool write);
+void move_stack_pointer(BlockCode *b, int by);
+static inline HostOp word_op(const BlockCode *b, uint8_t opcode) { return (HostOp){ .opcode = opcode, .w = b->mode64 }; }
 /** emit_interpret: the instruction is run in C. */
 void emit_interpret(BlockCode *b);
 /** translate_privileged: what privileged_in_place() is true for. False: it is to be interpreted after all. */
 bool translate_privileged(BlockCode *b, const Insn *insn);
 /** emit_rflags: r11 = what PUSHF stores, outside of vm86. Spoils r10 and EFLAGS. */
 void emit_rflags(BlockCode *b);
+/* Code that all blocks share, as written. */
+static inline uint8_t *as_written(const BlockCode *b, const void *stub)
+{
+    const Translator *jit = &b->cpu->exec->jit;
+    return jit->write + ((const uint8_t *)stub - jit->run);
+}
+static inline void emit_call_stub(BlockCode *b, const void *stub) { emit_patch32(emit_call(&b->e), as_written(b, stub)); }
+static inline void emit_jump_stub(BlockCode *b, const void *stub) { emit_patch32(emit_jmp(&b->e), as_written(b, stub)); }
+static inline uint32_t code_offset(const BlockCode *b, const uint8_t *at) { return at - b->cpu->exec->jit.write; }
+
+/* branch.c */
+bool translate_branch(BlockCode *b, const Insn *insn);
+/** emit_exit: goes on at @offset from the begin of the page: the block ends. */
+void emit_exit(BlockCode *b, int64_t offset);
+/** emit_second_page_check: the one instruction of a block over a page end: is the second page what it was? Else to C. */
+void emit_second_page_check(BlockCode *b);
+/** emit_far_taken: where conditional jumps to other pages lead; behind the block. */
+void emit_far_taken(BlockCode *b);
+void emit_exit_stubs(BlockCode *b);
+
 /** next_offset: address behind @insn, from the begin of its page. */
 static inline int64_t next_offset(const BlockCode *b, const Insn *insn)
 {

@@ -3,6 +3,7 @@
  * The translator: blocks of guest instructions to host code, and how that code and C meet.
  *
  *   translate.c   a decoded block -> host code            operand.c  one instruction re-emitted with other operands
+ *   branch.c      from block to block                    tell.c     the log, perf
  *   flags.c       where the guest's flags are             stubs.c    code that all blocks share: in, out, slow paths
  *   privileged.c  system instructions in place           group.c    one check for several instructions
  *   slow.c        C called from translated code           cache.c    code memory, contexts, chaining, unchaining
