@@ -438,6 +438,49 @@ static void test_trace(void)
     check_true(!cpu_debug_read(cpu, LIN + 0x1ffe, &v, 0x2000000), "running into what is not mapped fails");
 }
 
+/* Accesses near one register that lie in two pages: translated code checks them together first, then one by one. */
+static void test_neighbours_in_two_pages(void)
+{
+    enum { ROUNDS = 200, AT = 0x4fff8 };
+    static const uint8_t code[] = {
+        0x48, 0x89, 0x03,                       /* 1: mov [rbx], rax */
+        0x48, 0x89, 0x53, 0x08,                 /* mov [rbx + 8], rdx */
+        0x48, 0x01, 0xc8,                       /* add rax, rcx */
+        0x48, 0x03, 0x33,                       /* add rsi, [rbx] */
+        0x48, 0x03, 0x7b, 0x08,                 /* add rdi, [rbx + 8] */
+        0xff, 0xc9, 0x75, 0xeb,                 /* dec ecx; jnz 1b */
+    };
+    CpuX86 *cpu = bare.cpu[0];
+    uint64_t sum = 0, rax = 1;
+
+    bare_reset(cpu, BARE_LONG);
+    bare_code(BARE_CODE, code, sizeof code);
+    BARE_CODE_AT(BARE_CODE + sizeof code, 0xf4);
+    cpu->regs[R_RAX] = rax;
+    cpu->regs[R_RBX] = AT;
+    cpu->regs[R_RDX] = 3;
+    cpu->regs[R_RCX] = ROUNDS;
+    for (unsigned i = ROUNDS; i; i--) {
+        sum += rax;
+        rax += i;
+    }
+    uint64_t interpreted = cpu->exec->jit.interpreted;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
+    check_int(cpu->regs[R_RSI], ==, sum, "what was stored in the first page is read each time");
+    check_int(cpu->regs[R_RDI], ==, 3 * ROUNDS, "and in the second");
+    check_int(cpu->exec->jit.interpreted - interpreted, <, ROUNDS * 4, "C gets tired of it");
+
+    bare_map(AT + 8, 0, 0);
+    flush_all(cpu);
+    cpu->rip = BARE_CODE;
+    cpu->regs[R_RAX] = 77;
+    cpu->regs[R_RCX] = 1;
+    check_int(bare_run(cpu), ==, VECTOR_PF, "the second page is not there");
+    check_int(bare.trap.rip, ==, BARE_CODE + 3, "the second store faults");
+    check_int(bare_ld32(AT), ==, 77, "the first has stored");
+    check_int(cpu->cr2, ==, AT + 8, "CR2");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -452,5 +495,6 @@ int main(int argc, char **argv)
     g_test_add_func("/paging/pkru", test_pkru_by_xrstor);
     g_test_add_func("/paging/pdptes", test_pdptes_are_registers);
     g_test_add_func("/paging/trace", test_trace);
+    g_test_add_func("/paging/neighbours-in-two-pages", test_neighbours_in_two_pages);
     return g_test_run();
 }
