@@ -444,7 +444,12 @@ static bool insn_at(const TestBlock *b, uint64_t rip, Insn *insn)
         uint64_t into = rip - (place_of(b)->code + b->start + b->offsets[i]);
 
         if (!item->dropped && into < item->length) {
-            return insn_decode(cpu, insn, item->bytes + into, item->length - into) != 0;
+            /* The fault may have led to another mode. */
+            unsigned bits = place_of(b)->bits, mode = cpu->mode_flags;
+            cpu->mode_flags = (mode & ~(MODE_CS64 | MODE_CS32)) | (bits == 64 ? MODE_CS64 : bits == 32 ? MODE_CS32 : 0);
+            bool decoded = insn_decode(cpu, insn, item->bytes + into, item->length - into) != 0;
+            cpu->mode_flags = mode;
+            return decoded;
         }
     }
     return false;
