@@ -28,6 +28,8 @@ typedef enum BlockErrorAction { BLOCK_ERROR_REPORT, BLOCK_ERROR_IGNORE, BLOCK_ER
 /** block_add: -blockdev / blockdev-add: @args as in BlockdevOptions, nested. Adds a named node. */
 bool block_add(json_object *args, GError **err);
 bool block_del(const char *node_name, GError **err);
+/** block_drive_parse: -drive's text as block_drive_add() takes it; "file=NAME,file.locking=off" too. NULL, @err. */
+json_object *block_drive_parse(const char *text, GError **err);
 /** block_drive_add: -drive text's dictionary (file, format, if, id, index, media, readonly, cache, snapshot ...). */
 bool block_drive_add(json_object *args, GError **err);
 /** block_drive_delete: takes drive @id's image away, at once. A device that uses it goes on without a medium. */

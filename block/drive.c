@@ -495,6 +495,31 @@ static bool make_drive(DriveOptions *o, json_object *args, json_object *node_opt
     return true;
 }
 
+/* @text with "file=" spelt "file.filename=", if there are other "file." keys, whose parent is no name then. */
+static char *spell_filename(const char *text)
+{
+    const char *plain = NULL;
+    bool dotted = false;
+
+    for (const char *p = text; *p; ) {
+        plain = g_str_has_prefix(p, "file=") ? p : plain;
+        dotted |= g_str_has_prefix(p, "file.");
+        while (*p && (p[0] != ',' || p[1] == ',')) {
+            p += p[0] == ',' ? 2 : 1;                   /* a doubled comma is part of the value */
+        }
+        p += *p == ',';
+    }
+    return plain && dotted ? g_strdup_printf("%.*sfile.filename=%s", (int)(plain - text), text, plain + strlen("file="))
+                           : g_strdup(text);
+}
+
+json_object *block_drive_parse(const char *text, GError **err)
+{
+    g_autofree char *spelt = spell_filename(text);
+
+    return keyval_parse(spelt, NULL, false, NULL, err);
+}
+
 bool block_drive_add(json_object *args, GError **err)
 {
     g_autoptr(json_object) ours = json_object_new_object(), node = json_object_new_object();

@@ -196,7 +196,7 @@ static void drive_add(Monitor *mon, json_object *dict, bool as_node, GError **er
 
 void hmp_drive_add(Monitor *mon, json_object *args, GError **err)
 {
-    json_object *dict = keyval_parse(dict_str(args, "opts"), NULL, false, NULL, err);
+    json_object *dict = block_drive_parse(dict_str(args, "opts"), err);
 
     if (dict) {
         drive_add(mon, dict, json_object_object_get(args, "n"), err);

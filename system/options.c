@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block/block.h"
 #include "chardev/chardev.h"
 #include "core/device.h"
 #include "core/host_fd.h"
@@ -432,7 +433,7 @@ static void add_file_drive(Config *c, const OptionRow *row, const char *text)
 static void add_drive(Config *c, const OptionRow *row, const char *text)
 {
     GError *err = NULL;
-    json_object *args = keyval_parse(text, NULL, false, NULL, &err);
+    json_object *args = block_drive_parse(text, &err);
     if (!args) {
         fail(row, text, err);
     }
