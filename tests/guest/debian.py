@@ -30,6 +30,14 @@ class Debian(Guest):
 
     def __enter__(self):
         super().__enter__()
+        try:
+            self.log_in()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def log_in(self):
         self.expect(r'debian login: ')
         self.send('root')
         self.expect(r'Password: ')
@@ -38,7 +46,6 @@ class Debian(Guest):
         self.send("exec env PS1='guest''# ' sh")        # plain lines: no editing, no colours
         self.prompt()
         self.shell('dmesg -n 1')                        # what the kernel has to say would break into the lines
-        return self
 
     def poweroff(self, test):
         test.assertEqual(self.shell(f"dmesg | grep -E '{COMPLAINTS}' || true"), '')

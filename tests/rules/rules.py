@@ -13,9 +13,11 @@ LAYERS = ['core', 'qapi', 'memory', 'chardev', 'block', 'ui', 'accel', 'target/i
 
 
 def files(*endings):
-    out = subprocess.run(['git', '-C', ROOT, 'ls-files', '-co', '--exclude-standard'], capture_output=True, text=True)
-    names = out.stdout.split() if out.returncode == 0 else [
-        os.path.relpath(os.path.join(d, f), ROOT) for d, _, fs in os.walk(ROOT) for f in fs]
+    try:
+        names = subprocess.run(['git', '-C', ROOT, 'ls-files', '-co', '--exclude-standard'], capture_output=True, text=True,
+                               check=True).stdout.split()
+    except (FileNotFoundError, subprocess.CalledProcessError):      # no git here, or none of its trees
+        names = [os.path.relpath(os.path.join(d, f), ROOT) for d, _, fs in os.walk(ROOT) for f in fs]
     return [n for n in names if n.endswith(endings) and not n.startswith('build') and os.path.exists(os.path.join(ROOT, n))]
 
 
