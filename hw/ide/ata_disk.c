@@ -358,7 +358,7 @@ static const StateField disk_state[] = {
     STATE_U32(IdeDevice, remaining), STATE_U32(IdeDevice, buf_pos),
     STATE_BUFFER(IdeDevice, buf, buf_len, IDE_BUF_BYTES),
     STATE_BOOL(IdeDevice, data_out), STATE_INT(IdeDevice, next), STATE_INT(IdeDevice, pending),
-    STATE_BOOL(IdeDevice, stopped),
+    STATE_BOOL(IdeDevice, stopped), STATE_U8(IdeDevice, late_count), STATE_TIMER(IdeDevice, late_irq),
     { }
 };
 

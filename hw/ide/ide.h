@@ -125,6 +125,7 @@ struct IdeDevice {
     char *version, *serial, *model;
     uint64_t wwn;
     uint16_t rotation_rate;
+    bool win2k_install_hack;
     /* of the drive */
     int64_t sectors;
     uint32_t cylinders, heads, track_sectors;   /* INITIALIZE DEVICE PARAMETERS changes the last two */
@@ -144,6 +145,8 @@ struct IdeDevice {
     int next;                                   /* IdeNext: when the host is through with the buffer */
     int pending;                                /* IdePending */
     bool stopped;                               /* `pending` waits for the machine to run again */
+    uint8_t late_count;                         /* with win2k_install_hack: interrupts of PIO writes, modulo 16 */
+    Timer late_irq;                             /* one that is held back */
     IdeRequest *request;
 };
 #define IDE_BUS(b) ((IdeBus *)(b))
@@ -175,6 +178,7 @@ void ide_dma_stop(IdeDevice *dev);
 void ide_give_up(IdeDevice *dev);
 void ide_given_up_done(IdeDevice *dev);         /* and now it has */
 void ide_cancel(IdeDevice *dev);                /* gives up and waits; not from a vCPU */
+void ide_late_irq(void *opaque);                /* of IdeDevice.late_irq; @opaque: the device */
 extern const StateField ide_bus_state[];
 void ide_write_control(IdeBus *bus, uint8_t value);     /* Device Control register */
 /** ide_pio_block_done: the adapter has moved all of dev->buf[buf_pos..buf_len). */

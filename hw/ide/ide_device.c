@@ -50,6 +50,8 @@ static const Property device_properties[] = {
     PROP_STR("model", IdeDevice, model, "model name"),
     PROP_UINT64("wwn", IdeDevice, wwn, 0, "world wide name"),
     PROP_BOOTINDEX(IdeDevice, bootindex),
+    PROP_BOOL("win2k-install-hack", IdeDevice, win2k_install_hack, false,
+              "some interrupts of writes come late, which the installer of Windows 2000 needs"),
     { }
 };
 
@@ -57,6 +59,6 @@ const IdeDeviceType ide_device_type = {
     .name = "ide-device", .parent = &device_type.type, .size = sizeof(IdeDevice), .is_abstract = true,
     .description = "ATA device", .bus = &ide_bus_type.type, .category = CATEGORY_STORAGE,
     .properties = device_properties, .realize = ide_device_realize, .unrealize = ide_device_unrealize,
-    .reset = ide_device_reset,
+    .reset = ide_device_reset, .timers = TIMERS(TIMER(IdeDevice, late_irq, CLOCK_VIRTUAL, ide_late_irq)),
 };
 TYPE_REGISTER(ide_device_type);

@@ -271,17 +271,35 @@ static void pio_read_done(IdeDevice *dev, uint32_t sectors)
     ide_raise_irq(dev);
 }
 
+void ide_late_irq(void *opaque)
+{
+    ide_raise_irq(opaque);
+}
+
+/*
+ * The interrupt of a PIO write. The installer of Windows 2000 goes astray if all of them come at once, so for it
+ * (win2k-install-hack) every 16th takes a millisecond.
+ */
+static void raise_write_irq(IdeDevice *dev)
+{
+    enum { ONE_IN = 16, DELAY_NS = 1000000 };
+
+    if (dev->win2k_install_hack && ++dev->late_count % ONE_IN == 0) {
+        timer_arm_ns(&dev->late_irq, clock_ns(CLOCK_VIRTUAL) + DELAY_NS);
+    } else {
+        ide_raise_irq(dev);
+    }
+}
+
 static void pio_write_done(IdeDevice *dev, uint32_t sectors)
 {
     advance(dev, sectors);
+    dev->pending = IDE_PENDING_NONE;
+    ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC;
     if (dev->remaining) {
-        dev->pending = IDE_PENDING_NONE;
-        ide_regs(dev)->status = STATUS_DRDY | STATUS_DSC;
         ide_pio_start(dev, block_sectors(dev) * IDE_SECTOR_BYTES, true, IDE_NEXT_WRITE);
-        ide_raise_irq(dev);
-    } else {
-        command_done(dev);
     }
+    raise_write_irq(dev);
 }
 
 static void request_done(void *opaque, int ret);
@@ -525,6 +543,7 @@ void ide_dma_stop(IdeDevice *dev)
 
 void ide_cancel(IdeDevice *dev)
 {
+    timer_stop(&dev->late_irq);
     ide_give_up(dev);
     if (dev->request) {
         block_drain(dev->conf.blk);

@@ -459,6 +459,27 @@ class Pio(IdeCase):
         self.vm.outb(d.control, 0)
         self.assertEqual(self.vm.irq(14), 1, 'until it is cleared')
 
+    def test_late_interrupts(self):
+        """win2k-install-hack: the 16th interrupt of writing comes a millisecond late, STATUS does not."""
+        d = self.disk(device=',win2k-install-hack=on')
+        self.vm.irq_intercept_in(pc.Board(self.vm, 'pc').ioapic_path)
+        d.task(0, 17)
+        d.write(COMMAND, 0x30)
+        for n in range(1, 18):
+            self.assertTrue(d.wait() & DRQ)
+            d.read(STATUS)
+            d.data_out(bytes(SECTOR), 4)
+            d.wait()
+            if n == 16:
+                self.assertEqual(self.vm.irq(14), 0, 'held back')
+                self.vm.state_cycle()
+                self.assertEqual(self.vm.irq(14), 0, 'still')
+                self.vm.command('clock_step', '999999')
+                self.assertEqual(self.vm.irq(14), 0, 'not yet')
+                self.vm.command('clock_step', '1')
+            self.assertEqual(self.vm.irq(14), 1, f'interrupt {n}')
+        self.assertEqual(d.read(STATUS), READY)
+
 
 class Dma(IdeCase):
     def setup_dma(self, **options):
