@@ -886,6 +886,40 @@ static unsigned from_environment(const char *name, unsigned otherwise)
     return text ? (unsigned)g_ascii_strtoull(text, NULL, 0) : otherwise;
 }
 
+/* A CALL has jumps that are patched later: where it does not fit, what lies before it stays as it is. */
+static void test_no_room(void)
+{
+    enum { BEFORE = 16, ROOM_MOST = 512 };
+    static const uint8_t call[] = { 0xe8, 0x00, 0x01, 0x00, 0x00 };
+    Translator *jit = &cpu->exec->jit;
+    unsigned refused = 0;
+
+    test_cpu_mode(cpu, 64);
+    for (unsigned part = 0; part < 2; part++) {
+        for (unsigned room = 0; room < ROOM_MOST; room++) {
+            size_t bytes = cache_part_bytes(cpu->exec);
+            jit->hot.used = part ? jit->hot.first + BEFORE : bytes - room;
+            jit->cold.used = jit->cold.first + (part ? bytes - room : BEFORE);
+            jit->last_serial = SERIAL_FIRST;
+            jit->order_count = 0;
+            uint8_t *hot = jit->write + jit->hot.used - BEFORE, *cold = jit->write + jit->cold.used - BEFORE;
+            memset(hot, 0x5a, BEFORE);
+            memset(cold, 0x5a, BEFORE);
+            block->lin = 0x1000;
+            block->count = 1;
+            check_int(insn_decode(cpu, &block->insns[0], call, sizeof call), ==, sizeof call, "CALL decodes");
+            block->insns[0].offset = 0;
+            block->bytes = sizeof call;
+            refused += !translate_block(cpu, block);
+            for (unsigned i = 0; i < BEFORE; i++) {
+                check_int(hot[i], ==, 0x5a, "%u bytes of room in part %u: byte %u before the block", room, part, i);
+                check_int(cold[i], ==, 0x5a, "%u bytes of room in part %u: byte %u before the slow paths", room, part, i);
+            }
+        }
+    }
+    check_int(refused, >, 16, "blocks that do not fit are refused");
+}
+
 int main(int argc, char **argv)
 {
     static const struct { unsigned feature; const char *name; } names[] = {
@@ -939,5 +973,8 @@ int main(int argc, char **argv)
         }
     }
     check_int(tests, >, 20, "the table has rows of many features");
+    if (cpu->exec->jit.enabled) {
+        g_test_add_func("/diff/no-room", test_no_room);
+    }
     return g_test_run();
 }

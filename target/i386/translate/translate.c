@@ -509,6 +509,11 @@ bool translate_block(CpuX86 *cpu, Block *block)
     cache_prepare(exec);
     b->cold_at = jit->write + jit->hot.used;
     b->e = (Emitter){ .at = jit->write + jit->cold.used, .limit = jit->write + jit->cold.first + cache_part_bytes(exec) };
+    /* Where not even a jump fits, the place to patch of one that was left out would be in the block before. */
+    enum { LEAST_BYTES = 16 };
+    if (jit->hot.used + LEAST_BYTES > cache_part_bytes(exec) || b->e.at + LEAST_BYTES > b->e.limit) {
+        return false;
+    }
     flags_begin(&b->flags);
     block->fpu_need = 0;
     if (block->page2 && !native_host_has(FEATURE_BMI2)) {
