@@ -86,7 +86,7 @@ struct Block {
     uint8_t exit_count, risk_count;
     uint8_t fpu_need;                           /* FPU_* that the code wants loaded */
     bool reads_flags;                           /* the code wants the flags in EFLAGS */
-    bool apart;                                 /* each access has a check of its own: no groups */
+    bool apart;                                 /* groups have copies in which each access has a check of its own */
     bool retired;                               /* is to be made anew, apart */
     uint8_t splits;                             /* how often a group's operands were in two pages */
     uint64_t layout;                            /* of physical memory, when `page` was last known to be at `host` */

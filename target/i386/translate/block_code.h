@@ -12,6 +12,8 @@ typedef struct SlowPath {
     SlowData data;
     const uint8_t *behind;                      /* where that was written */
     FlagState flags;                            /* as after the check */
+    unsigned copy;                              /* of a group that has one: 1 + its number */
+    uint8_t *next;                              /* in a copy: where it goes on if the instruction ran in C */
 } SlowPath;
 
 /* An instruction that may raise by itself. */
@@ -42,6 +44,12 @@ typedef struct Group {
     int32_t offset[BLOCK_INSNS], disp[BLOCK_INSNS];
 } Group;
 
+typedef struct GroupCopy {
+    unsigned first, last;
+    FlagState flags, end_flags;                 /* after the check; after the last */
+    uint8_t *start, *end;                       /* start: of the copy */
+} GroupCopy;
+
 _Static_assert(BLOCK_INSNS <= 64, "a bit for each");
 typedef struct BlockCode {
     CpuX86 *cpu;
@@ -54,9 +62,12 @@ typedef struct BlockCode {
     Operands operands[BLOCK_INSNS];
     const Insn *insn;                           /* being translated, and which one it is */
     unsigned number;
-    SlowPath slow[BLOCK_INSNS * 2];
+    SlowPath slow[BLOCK_INSNS * 4];
     unsigned slow_count;
     Group group;
+    GroupCopy copies[BLOCK_INSNS / 2];
+    unsigned copy_count;
+    bool copying;                               /* each access has a check of its own */
     BlockExit exits[EXITS_MOST];
     unsigned exit_count;
     uint32_t starts[BLOCK_INSNS + 1];
@@ -64,7 +75,8 @@ typedef struct BlockCode {
     unsigned risk_count;
     struct { uint8_t *from; int64_t offset; FlagState flags; } far_taken[BLOCK_INSNS];     /* conditional jumps to another page */
     unsigned far_count;
-    uint8_t *dispatch_miss, *return_miss, *stack_full, *stack_go_on;
+    uint8_t *dispatch_miss, *return_miss[2], *stack_full, *stack_go_on;
+    unsigned return_miss_count;
     bool ended;                                 /* nothing after this instruction can be reached */
 } BlockCode;
 
@@ -119,6 +131,10 @@ HostMem group_operand(BlockCode *b);
 HostMem stack_operand(BlockCode *b, int offset, bool write);
 void move_stack_pointer(BlockCode *b, int by);
 static inline HostOp word_op(const BlockCode *b, uint8_t opcode) { return (HostOp){ .opcode = opcode, .w = b->mode64 }; }
+/** group_end: the last one was translated. */
+void group_end(BlockCode *b);
+/** group_emit_copies: of a block whose groups have some. */
+void group_emit_copies(BlockCode *b);
 /** emit_interpret: the instruction is run in C. */
 void emit_interpret(BlockCode *b);
 /** translate_privileged: what privileged_in_place() is true for. False: it is to be interpreted after all. */

@@ -165,7 +165,7 @@ static void emit_return(BlockCode *b)
     emit_load64(e, H_R11, HOST_GS(JIT_OFF(return_key)));
     EMIT(e, 0x4d, 0x01, 0xd3);                                  /* add r11, r10 */
     emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
-    b->return_miss = emit_jcc(e, CC_NE);
+    b->return_miss[b->return_miss_count++] = emit_jcc(e, CC_NE);
     emit8(e, 0xc3);
     b->ended = true;
 }
@@ -350,8 +350,10 @@ void emit_exit_stubs(BlockCode *b)
         emit_imm32(e, H_R11, code_site(exec, b->block, i));
         emit_jump_stub(b, exit->keeps_eflags ? jit->exit_rcx_stub : exit->flags & EXIT_SAVED ? jit->exit_saved_stub : jit->exit_stub);
     }
-    if (b->return_miss) {
-        emit_patch32(b->return_miss, e->at);
+    for (unsigned i = 0; i < b->return_miss_count; i++) {
+        emit_patch32(b->return_miss[i], e->at);
+    }
+    if (b->return_miss_count) {
         emit_imm32(e, H_R11, code_site(exec, b->block, EXIT_INDIRECT));
         emit_jump_stub(b, jit->return_miss_stub[b->cpu->tlb_index]);
     }

@@ -4,8 +4,9 @@
  * a structure, locals, runs of PUSH and POP. One check covers the range that they span; r10 then has the host address of
  * its begin until the last of them. Between them there may be instructions that leave r10 and the base alone.
  *
- * If the check fails for good (the range crosses a page, a part may not be written), all of them run in C; where that
- * happens again and again for an address's sake, the block is made anew without groups (slow.c).
+ * If the check fails for good (the range crosses a page, a part may not be written), all of them run in C. Where that
+ * happens again and again for an address's sake, the block is made anew (slow.c), with a second copy of each group among
+ * what seldom runs, in which each access has a check of its own: then that runs.
  */
 #include "target/i386/translate/block_code.h"
 
@@ -105,9 +106,6 @@ void group_find(BlockCode *b)
     int64_t low = 0, high = 0, moved = 0;
 
     *g = (Group){ .base = REG_NONE };
-    if (b->block->apart) {
-        return;
-    }
     for (unsigned i = first; i < b->block->count; i++) {
         Member a = access_of(b, &b->block->insns[i], g->base);
         if (a.kind == BARRIER || (a.kind == MEMORY && members && a.base != g->base) || (!members && a.kind != MEMORY)) {
@@ -148,10 +146,58 @@ HostMem group_operand(BlockCode *b)
     if (b->number == g->first) {
         flags_spoil(&b->flags, &b->e);
         check_based(b, guest_host(g->base), g->low, g->span, g->write);
-        b->slow[b->slow_count - 1].data.further = g->last - g->first;
+        SlowPath *slow = &b->slow[b->slow_count - 1];
+        if (b->block->apart) {
+            slow->copy = ++b->copy_count;
+            b->copies[b->copy_count - 1] = (GroupCopy){ .first = g->first, .last = g->last, .flags = b->flags };
+        } else {
+            slow->data.further = g->last - g->first;
+        }
     }
     if (b->mode64) {
         return (HostMem){ .base = H_R10, .index = guest_host(g->base), .disp = g->disp[b->number - g->first] };
     }
     return HOST_BASE(H_R10, g->offset[b->number - g->first] - g->low);
+}
+
+void group_end(BlockCode *b)
+{
+    if (b->block->apart) {
+        GroupCopy *copy = &b->copies[b->copy_count - 1];
+        copy->end = b->e.at;
+        copy->end_flags = b->flags;
+    }
+    b->group.active = false;
+}
+
+void group_emit_copies(BlockCode *b)
+{
+    b->copying = true;
+    for (unsigned n = 0; n < b->copy_count; n++) {
+        GroupCopy *copy = &b->copies[n];
+
+        copy->start = b->e.at;
+        b->flags = copy->flags;
+        b->flags.saved = true;                  /* the slow path saw to it */
+        b->flags.in_eflags = false;
+        b->group.last = copy->last;
+        for (unsigned i = copy->first; i <= copy->last; i++) {
+            unsigned slow = b->slow_count;
+            b->number = i;
+            b->insn = &b->block->insns[i];
+            translate_insn(b, b->insn);
+            while (slow < b->slow_count) {
+                b->slow[slow++].next = b->e.at;
+            }
+        }
+        /* The flags to where the first copy has them. */
+        if (copy->end_flags.saved) {
+            flags_save(&b->flags, &b->e);
+        }
+        if (copy->end_flags.in_eflags) {
+            flags_need(&b->flags, &b->e);
+        }
+        emit_patch32(emit_jmp(&b->e), copy->end);
+    }
+    b->copying = false;
 }

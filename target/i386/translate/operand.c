@@ -131,7 +131,7 @@ static void emit_check(BlockCode *b, unsigned size, bool write)
 
     enum { SHIFT = GUEST_PAGE_BITS - 5 };
     _Static_assert(sizeof(TlbEntry) == 1 << 5, "the shift below");
-    slow->retry = e->at;
+    *slow = (SlowPath){ .retry = e->at };
     /* tlb_slot() times the size of an entry */
     if (native_host_has(FEATURE_BMI2)) {
         EMIT(e, 0xc4, 0x43, 0xfb, 0xf0, 0xda, SHIFT);           /* rorx r11, r10, SHIFT */
@@ -571,7 +571,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     }
     flags_register_changes(&b->flags, e, o.written);
     if (insn_may_fault(insn)) {
-        unsigned further = b->group.active ? b->group.last - b->number : 0;
+        unsigned further = b->group.active || b->copying ? b->group.last - b->number : 0;
         b->risks[b->risk_count++] = (Risk){ .at = e->at, .number = b->number, .further = further, .flags = b->flags };
     }
     if (opcode_register) {

@@ -88,7 +88,7 @@ static void land(Emitter *e, uint8_t *place)
 {
     *place = e->at - (place + 1);
 }
-enum { JE = 0x74, JNE = 0x75, JMP = 0xeb };
+enum { JB = 0x72, JE = 0x74, JNE = 0x75, JMP = 0xeb };
 
 static void compare_byte(Emitter *e, int32_t offset, uint8_t value)
 {
@@ -403,7 +403,7 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     const HostMem data = HOST_BASE(H_R11, DATA + offsetof(SlowData, site));
     Emitter *e = s->e;
     Translator *jit = s->jit;
-    uint8_t *common = e->at, *failed, *interpret, *nothing, *leave, *jump;
+    uint8_t *common = e->at, *failed, *split, *interpret, *nothing, *leave, *jump;
 
     emit_store64(e, H_R10, GS(linear));
     emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
@@ -418,9 +418,15 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     emit_lea64(e, H_RDX, HOST_BASE(H_RDX, DATA));
     emit_call_c(e, 0);
     emit_load64(e, H_R10, GS(cpu));
-    EMIT(e, 0x84, 0xc0);                        /* test al, al */
-    failed = jump_short(e, JE);
+    EMIT(e, 0x83, 0xf8, REFILL_DONE);           /* cmp eax, REFILL_DONE */
+    failed = jump_short(e, JB);
+    split = jump_short(e, JNE);
     move_registers(e, caller_saved, sizeof caller_saved, false);
+    emit8(e, 0xc3);
+    land(e, split);
+    move_registers(e, caller_saved, sizeof caller_saved, false);
+    emit_load64(e, H_R11, GS(next_code));
+    emit_store64(e, H_R11, HOST_BASE(H_RSP, 0));
     emit8(e, 0xc3);
     land(e, failed);                            /* C has said where it goes on, once it has run there */
     emit_load64(e, H_R11, GS(next_code));
@@ -430,7 +436,7 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     jit->risk_stub = e->at + to_run;
     emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
     emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R10, HOST_BASE(H_R11, DATA + sizeof(SlowData) - 1));
-    EMIT(e, 0x41, 0xd1, 0xea);                  /* shr r10d, 1: beside `write` */
+    EMIT(e, 0x41, 0xc1, 0xea, 2);               /* shr r10d, 2: beside `write` and `behind` */
     emit_store32(e, H_R10, GS(further));
     emit_load32(e, H_R11, data);
     uint8_t *site = jump_short(e, JMP);

@@ -380,8 +380,13 @@ static void emit_slow_paths(BlockCode *b)
         emit_patch32(s->from, e->at);
         emit_call_stub(b, jit->slow_stub[b->cpu->tlb_index][s->data.write][flags_unsaved(&s->flags, e)]);
         emit_patch32(emit_jmp(e), s->retry);
+        s->data.split = s->copy != 0;
+        s->data.behind = s->copy || s->next;
         s->behind = e->at;
         emit_bytes(e, &s->data, sizeof s->data);
+        if (s->data.behind) {
+            emit_patch32(emit_jmp(e), s->copy ? b->copies[s->copy - 1].start : s->next);
+        }
     }
 }
 
@@ -502,9 +507,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->cpu = cpu;
     b->block = block;
     b->mode64 = cpu->mode_flags & MODE_CS64;
-    b->slow_count = b->exit_count = b->far_count = b->risk_count = 0;
-    b->group.active = false;
-    b->stack_full = b->return_miss = b->dispatch_miss = NULL;
+    b->slow_count = b->exit_count = b->far_count = b->risk_count = b->copy_count = b->return_miss_count = 0;
+    b->group.active = b->copying = false;
+    b->stack_full = b->dispatch_miss = NULL;
     b->ended = false;
     cache_prepare(exec);
     b->cold_at = jit->write + jit->hot.used;
@@ -546,7 +551,9 @@ bool translate_block(CpuX86 *cpu, Block *block)
             group_find(b);
         }
         translate_insn(b, b->insn);
-        b->group.active &= i != b->group.last;
+        if (b->group.active && i == b->group.last) {
+            group_end(b);
+        }
     }
     b->starts[block->count] = code_offset(b, b->e.at);
     if (!b->ended) {
@@ -555,6 +562,7 @@ bool translate_block(CpuX86 *cpu, Block *block)
     emit_far_taken(b);
     code_end = b->e.at;
     switch_part(b);
+    group_emit_copies(b);
     emit_slow_paths(b);
     emit_exit_stubs(b);
     emit_risk_stubs(b);

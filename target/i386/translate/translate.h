@@ -46,7 +46,7 @@ static inline uint16_t *block_starts(const Block *b) { return (uint16_t *)(block
 static inline uint8_t *block_lengths(const Block *b) { return (uint8_t *)(block_starts(b) + b->count + 1); }
 static inline uint8_t *block_bytes(const Block *b) { return block_lengths(b) + b->count; }
 static inline size_t translation_bytes(const Block *b) { return block_bytes(b) + b->bytes - (uint8_t *)b->exits; }
-enum { EXITS_MOST = BLOCK_INSNS + 2, RISKS_MOST = BLOCK_INSNS };
+enum { EXITS_MOST = BLOCK_INSNS + 2, RISKS_MOST = 2 * BLOCK_INSNS };
 #define TRANSLATION_MOST_BYTES (EXITS_MOST * sizeof(BlockExit) + RISKS_MOST * sizeof(BlockRisk) + BLOCK_INSNS * (3 + 15) + 2)
 
 /* A block and a number in it, as code says it in one word; all the translated blocks are in the arena. */
@@ -58,7 +58,9 @@ static inline uint32_t code_site(const CpuExec *exec, const Block *block, unsign
 /* Behind the call of a check's slow path and the jump to try again. */
 typedef struct SlowData {
     uint32_t site;                              /* number: of the instruction */
-    uint8_t size, write: 1, further: 7;         /* of the access; how many more instructions the check is for */
+    uint8_t size: 7, split: 1;                  /* of the access; split: if it fails, nothing runs in C */
+    /* behind: it goes on right behind this, not in the block; further: how many more instructions the check is for */
+    uint8_t write: 1, behind: 1, further: 6;
 } __attribute__((packed)) SlowData;
 
 /** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */
@@ -120,7 +122,7 @@ void dispatch_enter(CpuX86 *cpu, Block *block);
 void block_chain(CpuX86 *cpu, BlockExit *exit, Block *to);
 /** block_drop: nothing leads to @block any more. */
 void block_drop(CpuExec *exec, Block *block);
-/** block_retire: the same, and block_find() makes another in its stead, without groups. It may be running. */
+/** block_retire: the same, and block_find() makes another in its stead, whose groups have copies. It may be running. */
 void block_retire(CpuExec *exec, Block *block);
 void page_blocks_add(CpuExec *exec, Block *block);
 /** cache_add: @block has code, behind that of all others. */
@@ -135,7 +137,8 @@ void translator_drop_stale(CpuX86 *cpu);
 void translator_page_changed(Cpu *cpu, struct CodePage *page);
 
 /* slow.c: called by stubs */
-bool slow_refill(CpuX86 *cpu, uint64_t linear, const SlowData *data);
+enum { REFILL_FAILED, REFILL_DONE, REFILL_SPLIT };      /* REFILL_SPLIT: on to Translator.next_code */
+uint32_t slow_refill(CpuX86 *cpu, uint64_t linear, const SlowData *data);
 enum { SLOW_GO_ON, SLOW_LEAVE, SLOW_JUMP };     /* SLOW_JUMP: to Translator.next_code */
 uint32_t slow_interpret(CpuX86 *cpu);
 /** translator_note_x87: FIP, FOP and FDP as the x87 instructions that translated code ran have left them. */
