@@ -5,6 +5,8 @@ import unittest
 
 from guest import start_with_qmp
 
+SPACE = [{'type': 'qcode', 'data': 'spc'}]
+
 
 class Sleep(unittest.TestCase):
     def start(self, *args):
@@ -23,14 +25,15 @@ class Sleep(unittest.TestCase):
         g.prompt()
         self.assertEqual(self.qmp('query-status')['status'], 'running')
 
+    def sleep_until(self, g, command, **arguments):
+        self.sleep(g)
+        self.qmp(command, **arguments)
+        self.woken(g)
+
     def test_monitor_key_and_alarm(self):
         g = self.start('-M', 'pc', '-smp', '2')
-        self.sleep(g)
-        self.qmp('system_wakeup')
-        self.woken(g)
-        self.sleep(g)
-        self.qmp('send-key', keys=[{'type': 'qcode', 'data': 'spc'}])
-        self.woken(g)
+        self.sleep_until(g, 'system_wakeup')
+        self.sleep_until(g, 'send-key', keys=SPACE)
         self.sleep(g, 'echo 0 > /sys/class/rtc/rtc0/wakealarm; echo +3 > /sys/class/rtc/rtc0/wakealarm;')
         self.woken(g)
 
@@ -38,12 +41,8 @@ class Sleep(unittest.TestCase):
         """Again and again: the power management block stays where it was."""
         g = self.start('-M', 'q35', '-smp', '2')
         for _ in range(3):
-            self.sleep(g)
-            self.qmp('system_wakeup')
-            self.woken(g)
-        self.sleep(g)
-        self.qmp('send-key', keys=[{'type': 'qcode', 'data': 'spc'}])
-        self.woken(g)
+            self.sleep_until(g, 'system_wakeup')
+        self.sleep_until(g, 'send-key', keys=SPACE)
 
 
 if __name__ == '__main__':
