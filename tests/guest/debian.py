@@ -82,7 +82,7 @@ class WholeDebian(unittest.TestCase):
         def check(kind):
             monitor = f'{self.dir}/hmp'
             with Debian(self.image, *kind, '-monitor', f'unix:{monitor},server=on,wait=off') as g:
-                self.assertEqual(g.shell('/work/step usr'), self.expected('usr'))
+                self.assertEqual(g.shell('/steps/step usr'), self.expected('usr'))
                 g.shell('dd if=/dev/urandom of=/root/written bs=1000 count=20000 2>/dev/null; sync')
                 written = g.shell('sha256sum /root/written').split()[0]
                 # quit, not poweroff: what was synced must be in the image without the guest's help
@@ -100,7 +100,7 @@ class WholeDebian(unittest.TestCase):
             with Debian(self.image, *kind) as g:
                 for step in STEPS:
                     with self.subTest(step=step):
-                        self.assertEqual(g.shell(f'/work/step {step}'), self.expected(step))
+                        self.assertEqual(g.shell(f'/steps/step {step}'), self.expected(step))
                 g.poweroff(self)
         self.each_kind(check)
 
