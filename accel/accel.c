@@ -33,8 +33,9 @@ Accel *current_accel;
 __thread Cpu *current_cpu;
 
 #define CPUS_MAX 4096
-static Cpu *cpus[CPUS_MAX];
-static int cpus_used;                           /* written under the big lock, read anywhere */
+static Cpu *cpus[CPUS_MAX];                     /* by index; NULL: a place without. Both written under the big lock, read anywhere */
+static int cpus_used;                           /* indices in use are below */
+const CpuPlaces *cpu_places;
 static pthread_cond_t cpus_cond = PTHREAD_COND_INITIALIZER;     /* a vCPU stopped or finished synchronous work */
 
 static const AccelType *accel_of(Accel *accel)
@@ -114,13 +115,33 @@ bool accel_init(GPtrArray *list, GError **err)
 
 Cpu *cpu_by_index(int index)
 {
-    int used = __atomic_load_n(&cpus_used, __ATOMIC_ACQUIRE);
-    return index >= 0 && index < used ? cpus[index] : NULL;
+    return index >= 0 && index < cpu_index_limit() ? __atomic_load_n(&cpus[index], __ATOMIC_ACQUIRE) : NULL;
+}
+
+int cpu_index_limit(void)
+{
+    return __atomic_load_n(&cpus_used, __ATOMIC_ACQUIRE);
+}
+
+Cpu *cpu_next(int *index)
+{
+    Cpu *cpu = NULL;
+
+    while (!cpu && *index < cpu_index_limit()) {
+        cpu = cpu_by_index((*index)++);
+    }
+    return cpu;
 }
 
 int cpu_count(void)
 {
-    return __atomic_load_n(&cpus_used, __ATOMIC_ACQUIRE);
+    int count = 0;
+    Cpu *cpu;
+
+    CPU_FOREACH(cpu) {
+        count++;
+    }
+    return count;
 }
 
 static int expected = 1;
@@ -137,8 +158,8 @@ int cpus_expected(void)
 
 void cpu_register(Cpu *cpu)
 {
-    g_assert(cpus_used < CPUS_MAX);
-    cpu->index = cpus_used;
+    cpu->index = cpu->index < 0 ? cpus_used : cpu->index;
+    g_assert(cpu->index < CPUS_MAX && !cpus[cpu->index]);
     cpu->stop = true;
     pthread_cond_init(&cpu->halt_cond, NULL);
     pthread_mutex_init(&cpu->work_lock, NULL);
@@ -146,35 +167,57 @@ void cpu_register(Cpu *cpu)
     if (!cpu->as) {
         cpu->as = address_space_memory();
     }
-    cpus[cpus_used] = cpu;
-    __atomic_store_n(&cpus_used, cpus_used + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpus[cpu->index], cpu, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpus_used, MAX(cpus_used, cpu->index + 1), __ATOMIC_RELEASE);
 }
 
 /* Threads. */
+
+static void work_run(Cpu *cpu);
 
 static void *cpu_thread(void *arg)
 {
     Cpu *cpu = arg;
     current_cpu = cpu;
     memory_thread_register();
+    const AccelType *accel = accel_of(current_accel);
     bql_lock();
     cpu->thread_id = syscall(SYS_gettid);
-    cpu->created = true;
+    if (!accel->vcpu_init || accel->vcpu_init(cpu, &cpu->start_error)) {
+        cpu->created = true;
+        pthread_cond_broadcast(&cpus_cond);
+        accel->vcpu_thread(cpu);
+        cpu->created = false;                   /* work for it is done by whoever wants it from now on */
+        work_run(cpu);
+    }
+    cpu->ended = true;
     pthread_cond_broadcast(&cpus_cond);
     bql_unlock();
-    void *ret = accel_of(current_accel)->vcpu_thread(cpu);
     memory_thread_unregister();
-    return ret;
+    return NULL;
 }
 
-void cpu_start(Cpu *cpu)
+bool cpu_start(Cpu *cpu, GError **err)
 {
     g_autofree char *accel = g_ascii_strup(current_accel->object.type->name, 3);
     g_autofree char *name = g_strdup_printf("CPU %d/%s", cpu->index, accel);
     cpu->thread = thread_start(name, cpu_thread, cpu);
-    while (!cpu->created) {
+    cpu->has_thread = true;
+    while (!cpu->created && !cpu->ended) {
         bql_wait(&cpus_cond);
     }
+    if (cpu->start_error) {
+        g_propagate_prefixed_error(err, g_steal_pointer(&cpu->start_error), "vCPU %d: ", cpu->index);
+        return false;
+    }
+    return true;
+}
+
+/* Wakes it up to look at what was changed. */
+static void rouse(Cpu *cpu)
+{
+    cpu_kick(cpu);
+    pthread_cond_broadcast(&cpu->halt_cond);
 }
 
 void cpu_kick(Cpu *cpu)
@@ -348,8 +391,7 @@ void cpus_pause_all(void)
                 __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
             } else {
                 cpu->stop = true;
-                cpu_kick(cpu);
-                pthread_cond_broadcast(&cpu->halt_cond);
+                rouse(cpu);
             }
         }
     }
@@ -367,21 +409,28 @@ void cpus_resume_all(void)
     }
 }
 
+void cpu_resume(Cpu *cpu)
+{
+    if (vm_running()) {
+        cpu->stop = cpu->stopped = false;
+        pthread_cond_broadcast(&cpu->halt_cond);
+    }
+}
+
 void cpus_join_all(void)
 {
     Cpu *cpu;
     CPU_FOREACH(cpu) {
         if (cpu->created) {
             cpu->unplug = true;
-            cpu_kick(cpu);
-            pthread_cond_broadcast(&cpu->halt_cond);
+            rouse(cpu);
         }
     }
     bql_unlock();
     CPU_FOREACH(cpu) {
-        if (cpu->created) {
+        if (cpu->has_thread) {
             pthread_join(cpu->thread, NULL);
-            cpu->created = false;
+            cpu->has_thread = false;
         }
     }
     bql_lock();
@@ -473,4 +522,37 @@ void cpu_exclusive_end(void)
     __atomic_store_n(&exclusive_pending, 0, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&exclusive_cond);
     pthread_mutex_unlock(&exclusive_lock);
+}
+
+/* Removal. Nobody looks for the vCPU without the big lock but exclusive sections, and vCPUs, which stand. */
+
+void cpu_remove(Cpu *cpu)
+{
+    bool resume = vm_running();
+
+    g_assert(bql_held() && cpu != current_cpu);
+    cpus_pause_all();
+    cpu->unplug = true;
+    if (cpu->created) {
+        rouse(cpu);
+    }
+    while (cpu->has_thread && !cpu->ended) {
+        bql_wait(&cpus_cond);
+    }
+    pthread_mutex_lock(&exclusive_lock);
+    __atomic_store_n(&cpus[cpu->index], NULL, __ATOMIC_RELEASE);
+    while (cpus_used && !cpus[cpus_used - 1]) {
+        __atomic_store_n(&cpus_used, cpus_used - 1, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&exclusive_lock);
+    if (cpu->has_thread) {
+        pthread_join(cpu->thread, NULL);        /* it waits for nothing any more */
+        cpu->has_thread = false;
+        if (accel_of(current_accel)->vcpu_destroy) {
+            accel_of(current_accel)->vcpu_destroy(cpu);
+        }
+    }
+    if (resume) {
+        cpus_resume_all();
+    }
 }

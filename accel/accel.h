@@ -25,6 +25,7 @@ typedef struct CpuOps {
     /* TCG: runs guest code until exit_request, halt or reset; returns with the reason acted upon. No big lock. */
     void (*tcg_run)(Cpu *cpu);
     bool (*tcg_init)(Cpu *cpu, GError **err);   /* per-vCPU TLBs, caches; in the vCPU thread before its first run */
+    void (*tcg_destroy)(Cpu *cpu);              /* they go; its thread is over and no other vCPU runs */
     void (*tcg_tlb_flush_all)(Cpu *cpu);        /* in the vCPU's own thread */
     void (*tcg_kick)(Cpu *cpu);                 /* makes it look at its requests soon; any thread. NULL: it does */
     void (*tcg_page_changed)(Cpu *cpu, struct CodePage *page);  /* code in it was overwritten; any thread. NULL: nothing to do */
@@ -34,10 +35,12 @@ typedef struct CpuOps {
 struct Cpu {
     Device device;
     const CpuOps *ops;
-    int index;
+    int index;                                  /* -1: cpu_register() chooses */
     pthread_t thread;
     pthread_cond_t halt_cond;                   /* with the big lock */
-    bool created, stopped, stop, unplug;        /* big lock */
+    bool has_thread;                            /* `thread` is to be joined */
+    bool created, ended, stopped, stop, unplug; /* big lock; created: it takes part; ended: the thread is over */
+    GError *start_error;                        /* why the thread could not begin */
     uint32_t halted;                            /* atomic */
     uint32_t exit_request;                      /* atomic: leave guest code soon */
     bool in_guest;                              /* atomic: between cpu_guest_enter() and _leave() */
@@ -53,7 +56,9 @@ extern const DeviceType cpu_type;               /* "cpu": abstract */
 typedef struct AccelType {
     union { Type type; struct Type; };
     bool (*init_machine)(Accel *accel, GError **err);
-    void *(*vcpu_thread)(void *cpu);
+    bool (*vcpu_init)(Cpu *cpu, GError **err);  /* in its thread, before it takes part in anything; NULL: nothing to do */
+    void (*vcpu_thread)(Cpu *cpu);              /* runs it until `unplug`; begins and ends with the big lock */
+    void (*vcpu_destroy)(Cpu *cpu);             /* its thread is over and no other vCPU runs; NULL: nothing to do */
     void (*kick)(Cpu *cpu);                     /* after exit_request was set; NULL: nothing more */
     void (*state_pull)(Cpu *cpu);               /* NULL, both: the target's registers are the only ones */
     void (*state_changed)(Cpu *cpu);
@@ -66,15 +71,30 @@ bool accel_init(GPtrArray *list, GError **err);
 bool accel_is(const char *name);                /* "tcg", "qtest", "kvm" */
 
 extern __thread Cpu *current_cpu;               /* NULL in other threads */
+/* vCPUs are numbered by their places; where one can be added there is none yet. */
 Cpu *cpu_by_index(int index);                   /* NULL: none */
 int cpu_count(void);
+int cpu_index_limit(void);                      /* all indices are below */
+Cpu *cpu_next(int *index);                      /* the first at *@index or above; *@index moves behind it. NULL: none */
 /** cpus_expect: how many the machine is about to make; before the first. cpus_expected: 1 if nobody said. */
 void cpus_expect(int count);
 int cpus_expected(void);
-#define CPU_FOREACH(c) for (int c##_i = 0; (c = cpu_by_index(c##_i)) != NULL; c##_i++)
+#define CPU_FOREACH(c) for (int c##_i = 0; (c = cpu_next(&c##_i)) != NULL;)
 
-void cpu_register(Cpu *cpu);                    /* at realize: gives it an index */
-void cpu_start(Cpu *cpu);                       /* creates the thread, stopped */
+void cpu_register(Cpu *cpu);                    /* at realize: gives it an index, if it has none, and enters it */
+bool cpu_start(Cpu *cpu, GError **err);         /* creates the thread, stopped; false: it could not begin */
+void cpu_resume(Cpu *cpu);                      /* lets one that came later go, if the machine runs */
+/** cpu_remove: ends its thread and forgets it. All vCPUs pause meanwhile. Main loop, under the big lock. */
+void cpu_remove(Cpu *cpu);
+/* What a board has to say of vCPUs that users add and take away; set once those of the machine are there. NULL: none can. */
+typedef struct CpuPlaces {
+    void (*begin)(Cpu *cpu);                    /* a new object: what all vCPUs of the machine have */
+    bool (*check)(Cpu *cpu, GError **err);      /* at realize: its place; sets index */
+    void (*plugged)(Cpu *cpu);                  /* while the machine runs */
+    bool (*unplug_request)(Cpu *cpu, GError **err);     /* the guest is asked, and device_remove() follows some day */
+    void (*removed)(void);
+} CpuPlaces;
+extern const CpuPlaces *cpu_places;
 void cpu_interrupt(Cpu *cpu, uint32_t mask);    /* sets bits and wakes or kicks; any thread */
 void cpu_interrupt_clear(Cpu *cpu, uint32_t mask);
 void cpu_kick(Cpu *cpu);                        /* leave guest code and look at requests; any thread */

@@ -207,10 +207,22 @@ void bus_detach(Device *dev)
     dev->bus = NULL;
 }
 
+/* The same of a device's type. */
+#define DEVICE_HOOK(dev, field) ({ \
+        const DeviceType *t_ = device_type_of(dev); \
+        while (!t_->field && t_ != &device_type) { t_ = (const DeviceType *)t_->parent; } \
+        t_->field; })
+
+bool device_leaves_alone(const Device *dev) { return !dev->bus && DEVICE_HOOK(dev, unplug_request); }
+
 void bus_plugged(Device *dev)
 {
     void (*plugged)(Bus *, Device *) = dev->bus ? BUS_HOOK(dev->bus, plugged) : NULL;
+    void (*alone)(Device *) = dev->bus ? NULL : DEVICE_HOOK(dev, plugged);
 
+    if (alone) {
+        alone(dev);
+    }
     if (plugged) {
         plugged(dev->bus, dev);
     }
@@ -220,8 +232,10 @@ bool bus_unplug_request(Device *dev, bool *asked, GError **err)
 {
     bool (*request)(Bus *, Device *, GError **) = dev->bus ? BUS_HOOK(dev->bus, unplug_request) : NULL;
 
-    *asked = request != NULL;
-    return !request || request(dev->bus, dev, err);
+    bool (*alone)(Device *, GError **) = dev->bus ? NULL : DEVICE_HOOK(dev, unplug_request);
+
+    *asked = request || alone;
+    return (!request || request(dev->bus, dev, err)) && (!alone || alone(dev, err));
 }
 
 void bus_reset(Bus *bus, ResetKind kind)

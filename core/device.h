@@ -53,6 +53,9 @@ struct DeviceType {
     void (*reset)(Device *dev, ResetKind kind);
     bool (*post_load)(Device *dev, unsigned version, GError **err);
     void (*pre_save)(Device *dev);
+    /* Of a device on no bus (else the bus has these): as BusType's. */
+    void (*plugged)(Device *dev);
+    bool (*unplug_request)(Device *dev, GError **err);
     void (*print_info)(Device *dev, GString *out);  /* extra lines of `info qtree` */
     void (*print_pic)(Device *dev, GString *out);   /* an interrupt controller: its part of `info pic` */
     /* An interrupt controller: how often each of *@inputs inputs has risen, for `info irq`; NULL: not counted. */
@@ -97,6 +100,8 @@ void device_unrealize(Device *dev);
 /** device_remove: the same for a device of the user's; device_removed_hook hears of it. */
 void device_remove(Device *dev);
 extern void (*device_removed_hook)(const char *id, const char *path);
+/** device_leaves_alone: @dev is on no bus and has an unplug_request of its own. */
+bool device_leaves_alone(const Device *dev);
 /** device_request_unplug: device_del: at once, or when the guest has let go of it. */
 bool device_request_unplug(Device *dev, GError **err);
 void device_reset(Device *dev, ResetKind kind);         /* with the devices on its buses, children first */

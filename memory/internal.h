@@ -39,8 +39,6 @@ void memory_views_update(void);                 /* renders and publishes; not in
 bool memory_in_transaction(void);
 AddressSpace *address_space_first(void);
 
-/** memory_call_rcu: @fn(@head) once all present readers have left; runs in a background thread. */
-void memory_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head));
 
 extern __thread bool memory_thread_registered;
 static inline void memory_read_lock(void)

@@ -208,6 +208,8 @@ void address_space_destroy(AddressSpace *as);
  * rcu_register_thread() directly is not.
  */
 void memory_thread_register(void);
+/** memory_call_rcu: @fn(@head) once all present readers have left; runs in a background thread. */
+void memory_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head));
 void memory_thread_unregister(void);
 
 /* A resolved physical range, valid until rcu_read_unlock() or, for the section's region, while it stays mapped. */

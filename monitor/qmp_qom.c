@@ -200,7 +200,9 @@ void qmp_device_del(const DeviceDelArgs *args, GError **err)
         }
     }
     Object *home = OBJECT(dev)->parent;
-    if (!dev->bus || (home != object_container("/machine/peripheral") && home != object_container("/machine/peripheral-anon"))) {
+    bool users = home == object_container("/machine/peripheral") || home == object_container("/machine/peripheral-anon");
+    /* What sits on no bus but can go by itself does so wherever it came from: the machine's own CPUs. */
+    if (!device_leaves_alone(dev) && (!dev->bus || !users)) {
         error_set(err, "Device '%s' is part of the machine and can not be unplugged", args->id);
         return;
     }

@@ -3,10 +3,11 @@
 #include <inttypes.h>
 
 #include "core/device.h"
+#include "hw/acpi/cpu_hotplug.h"
 #include "hw/machine.h"
 #include "hw/numa.h"
 #include "qapi/qapi.h"
-#include "target/i386/apic.h"
+#include "system/setup.h"
 
 static HumanReadableText *text_of(GString *text)
 {
@@ -53,10 +54,38 @@ GPtrArray *qmp_query_hotpluggable_cpus(GError **err)
     return list;
 }
 
+static ACPIOSTInfo *ost_info(unsigned index, uint32_t event, uint32_t status)
+{
+    const Cpu *cpu = cpu_by_index(index);
+    ACPIOSTInfo *info = g_new0(ACPIOSTInfo, 1);
+    info->device = g_strdup(cpu ? cpu->device.id : NULL);
+    info->slot = g_strdup_printf("%u", index);
+    info->slot_type = ACPI_SLOT_TYPE_CPU;
+    info->source = event;
+    info->status = status;
+    return info;
+}
+
+void layout_ost_event(unsigned index, uint32_t event, uint32_t status)
+{
+    g_autoptr(ACPIOSTInfo) info = ost_info(index, event, status);
+    qapi_event_send_acpi_device_ost(info);
+}
+
 GPtrArray *qmp_query_acpi_ospm_status(GError **err)
 {
-    error_set(err, "command is not supported, missing ACPI device");    /* nothing can be plugged through ACPI yet */
-    return NULL;
+    const AcpiCpuHotplug *cpus = acpi_cpu_hotplug();
+    if (!cpus) {
+        error_set(err, "command is not supported, missing ACPI device");
+        return NULL;
+    }
+    GPtrArray *list = acpiost_info_list_new();
+    for (unsigned i = 0; i < current_machine->smp.max_cpus; i++) {
+        uint32_t event, status;
+        acpi_cpu_ost(cpus, i, &event, &status);
+        g_ptr_array_add(list, ost_info(i, event, status));
+    }
+    return list;
 }
 
 /* Prints */

@@ -12,6 +12,7 @@
 
 #include "accel/kvm/kvm.h"
 #include "core/option.h"
+#include "hw/acpi/cpu_hotplug.h"
 #include "memory/backend.h"
 #include "system/boot_options.h"
 #include "system/numa.h"
@@ -470,6 +471,7 @@ void machine_setup(Config *c)
     if (!type->init_board(m, &err)) {
         error_fatal(err);
     }
+    acpi_cpu_ost_hook = layout_ost_event;
     firmware_options_apply(c);
     parallel_ports_setup(c, m);
     if (c->debugcon) {

@@ -13,6 +13,8 @@
 /** machine_setup: makes current_machine from @c, up to and including its board and -device devices; vCPUs are stopped. */
 void machine_setup(Config *c);
 
+/** layout_ost_event: ACPI_DEVICE_OST: acpi_cpu_ost_hook. */
+void layout_ost_event(unsigned index, uint32_t event, uint32_t status);
 /** host_ends_setup: chardevs, block nodes and drives for a machine of @type, before it is made. */
 void host_ends_setup(Config *c, const MachineType *type);
 /** serial_setup: the machine's serial ports, default and given. After host_ends_setup(). */

@@ -59,6 +59,7 @@ typedef enum KvmNext { KVM_NEXT_RUN, KVM_NEXT_LEAVE } KvmNext;     /* into the g
 struct KvmCpuOps {
     unsigned (*vcpu_id)(Cpu *cpu);              /* the kernel's number of it: the APIC id */
     bool (*init)(Cpu *cpu, GError **err);       /* after KVM_CREATE_VCPU, under the big lock */
+    void (*destroy)(Cpu *cpu);                  /* frees what init() made; its thread is over */
     bool (*get_state)(Cpu *cpu, GError **err);
     bool (*put_state)(Cpu *cpu, KvmLevel level, GError **err);
     void (*events)(Cpu *cpu);                   /* under the big lock, before the guest is entered: INIT, start-up */
@@ -81,7 +82,9 @@ typedef struct KvmCpu {
 } KvmCpu;
 
 /* Thread function and hooks of the accelerator type. */
-void *kvm_vcpu_thread(void *cpu);
+bool kvm_vcpu_init(Cpu *cpu, GError **err);
+void kvm_vcpu_thread(Cpu *cpu);
+void kvm_vcpu_destroy(Cpu *cpu);
 void kvm_kick(Cpu *cpu);
 void kvm_state_pull(Cpu *cpu);
 void kvm_state_changed(Cpu *cpu);

@@ -241,12 +241,44 @@ static void run(Cpu *cpu)
 
 /* Life. */
 
-static bool vcpu_create(Cpu *cpu, GError **err)
+/*
+ * The kernel never lets go of a vCPU before the machine ends, and does not make another by the same number: that of one
+ * that was removed waits here until there is one in its place.
+ */
+typedef struct ParkedCpu { unsigned id; int fd; } ParkedCpu;
+static GArray *parked;
+
+static int unpark(unsigned id)
+{
+    for (guint i = 0; parked && i < parked->len; i++) {
+        ParkedCpu p = g_array_index(parked, ParkedCpu, i);
+        if (p.id == id) {
+            g_array_remove_index_fast(parked, i);
+            return p.fd;
+        }
+    }
+    return -1;
+}
+
+static void park(Cpu *cpu)
+{
+    ParkedCpu p = { cpu->kvm->ops->vcpu_id(cpu), cpu->kvm->fd };
+
+    if (!parked) {
+        parked = g_array_new(false, false, sizeof p);
+    }
+    g_array_append_val(parked, p);
+}
+
+bool kvm_vcpu_init(Cpu *cpu, GError **err)
 {
     g_autofree KvmCpu *k = g_new0(KvmCpu, 1);
 
     k->ops = cpu->ops->kvm;
-    k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
+    k->fd = unpark(k->ops->vcpu_id(cpu));
+    if (k->fd < 0) {
+        k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
+    }
     if (k->fd < 0) {
         return error_set_errno(err, -k->fd, "KVM makes no vCPU %d (this host allows %d)", cpu->index,
                                kvm_has(KVM_CAP_MAX_VCPUS));
@@ -264,15 +296,21 @@ static bool vcpu_create(Cpu *cpu, GError **err)
     return cpu->kvm->ops->init(cpu, err);
 }
 
-void *kvm_vcpu_thread(void *arg)
+void kvm_vcpu_destroy(Cpu *cpu)
 {
-    Cpu *cpu = arg;
-    GError *err = NULL;
+    KvmCpu *k = cpu->kvm;
 
-    bql_lock();
-    if (!vcpu_create(cpu, &err)) {
-        error_fatal(err);
+    if (k) {
+        park(cpu);
+        k->ops->destroy(cpu);
+        munmap(k->run, kvm.run_bytes);
+        cpu->kvm = NULL;
+        g_free(k);
     }
+}
+
+void kvm_vcpu_thread(Cpu *cpu)
+{
     while (!cpu->unplug) {
         if (cpu_can_run(cpu) && !__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
             cpu->kvm->ops->events(cpu);
@@ -284,6 +322,4 @@ void *kvm_vcpu_thread(void *arg)
         }
         cpu_wait_for_work(cpu);
     }
-    bql_unlock();
-    return NULL;
 }

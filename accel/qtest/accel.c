@@ -10,18 +10,14 @@ static bool qtest_init_machine(Accel *accel, GError **err)
 }
 
 /* Takes part in stopping, resuming and run_on as any vCPU does, and sleeps where another would enter the guest. */
-static void *qtest_vcpu_thread(void *arg)
+static void qtest_vcpu_thread(Cpu *cpu)
 {
-    Cpu *cpu = arg;
-    bql_lock();
     while (!cpu->unplug) {
         cpu_wait_for_work(cpu);
         if (cpu_can_run(cpu)) {
             bql_wait(&cpu->halt_cond);
         }
     }
-    bql_unlock();
-    return NULL;
 }
 
 static const AccelType qtest_accel_type = {

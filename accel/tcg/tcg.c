@@ -114,20 +114,21 @@ static void tcg_kick(Cpu *cpu)
     }
 }
 
-static void *tcg_vcpu_thread(void *arg)
+static bool tcg_vcpu_init(Cpu *cpu, GError **err)
 {
-    Cpu *cpu = arg;
-    g_autoptr(GError) err = NULL;
-
-    bql_lock();
     if (TCG(current_accel)->thread == THREAD_SINGLE && cpu_count() > 1) {
-        error_set(&err, "thread=single runs one vCPU only; use thread=multi or -smp 1");
-        error_fatal(g_steal_pointer(&err));
+        return error_set(err, "thread=single runs one vCPU only; use thread=multi or -smp 1");
     }
-    if (!cpu->ops->tcg_init(cpu, &err)) {
-        g_prefix_error(&err, "vCPU %d: ", cpu->index);
-        error_fatal(g_steal_pointer(&err));
-    }
+    return cpu->ops->tcg_init(cpu, err);
+}
+
+static void tcg_vcpu_destroy(Cpu *cpu)
+{
+    cpu->ops->tcg_destroy(cpu);
+}
+
+static void tcg_vcpu_thread(Cpu *cpu)
+{
     while (!cpu->unplug) {
         if (cpu_can_run(cpu) && !__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
             bql_unlock();
@@ -138,8 +139,6 @@ static void *tcg_vcpu_thread(void *arg)
         }
         cpu_wait_for_work(cpu);
     }
-    bql_unlock();
-    return NULL;
 }
 
 /* Code is mapped twice in any case; who asks for the contrary is told so. */
@@ -184,7 +183,9 @@ const AccelType tcg_accel_type = {
     .properties = tcg_properties,
     .finalize = tcg_finalize,
     .init_machine = tcg_init_machine,
+    .vcpu_init = tcg_vcpu_init,
     .vcpu_thread = tcg_vcpu_thread,
+    .vcpu_destroy = tcg_vcpu_destroy,
     .kick = tcg_kick,
 };
 TYPE_REGISTER(tcg_accel_type);

@@ -40,11 +40,13 @@ struct TcgCpu {
     TcgCpu *next;
 };
 
-/**
- * tcg_cpu_add: @tables of TLB_ENTRIES each. In the vCPU's thread; it is outside. Never undone: a vCPU lives as long as
- * we.
- */
+/** tcg_cpu_add: @tables of TLB_ENTRIES each. In the vCPU's thread; it is outside. */
 void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, uint32_t flush_request);
+/**
+ * tcg_cpu_remove: its thread is over and no other vCPU runs. Threads that access guest memory may look at @t, and at its
+ * Cpu, until their RCU read sections end.
+ */
+void tcg_cpu_remove(TcgCpu *t);
 /** tcg_fill: sets entry @slot of table @table, under the lock. Its thread. */
 static inline void tcg_fill(TcgCpu *t, unsigned table, unsigned slot, TlbEntry entry)
 {

@@ -19,7 +19,7 @@
 #include "accel/tcg/code.h"
 #include "core/thread.h"
 
-static TcgCpu *vcpus;                           /* only grows; read without lock */
+static TcgCpu *vcpus;                           /* read without lock, by vCPUs among guest instructions and in RCU sections */
 static pthread_mutex_t vcpus_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool have_membarrier;
 static __thread TcgCpu *self;
@@ -50,6 +50,18 @@ void tcg_cpu_add(TcgCpu *t, Cpu *cpu, TlbEntry *tables, unsigned table_count, ui
     __atomic_store_n(&vcpus, t, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&vcpus_lock);
     self = t;
+}
+
+void tcg_cpu_remove(TcgCpu *t)
+{
+    TcgCpu **at = &vcpus;
+
+    pthread_mutex_lock(&vcpus_lock);
+    while (*at != t) {
+        at = &(*at)->next;
+    }
+    __atomic_store_n(at, t->next, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&vcpus_lock);
 }
 
 void tcg_outside(TcgCpu *t)

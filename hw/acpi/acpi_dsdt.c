@@ -6,7 +6,7 @@
  *   \_SB.PCI0.ISA    south bridge function 0: PIRQ registers, and the devices behind it
  *   \_SB.PCnn         root bus nn (hex) of an expander bridge, likewise
  *   \_SB.LNKx, GSIx  interrupt links: PIRQx over the PIC, or (q35) wired to IO APIC inputs 16-23
- *   \_SB.HPET, Cnnn  timer, processors
+ *   \_SB.HPET, CPUS  timer, processors
  * Interrupt model (_PIC): 0 PIC, 1 APIC. Specs: ACPI 6.4; Intel 82371AB (PIIX4) 4.1.10 and ICH9 13.1.17 for PIRQx_ROUT;
  * PCI Firmware 3.2 section 4.5 for _OSC.
  */
@@ -404,22 +404,6 @@ static Aml *hpet_device(const AcpiMachine *m)
         aml_name("_CRS", aml_resources(aml_memory32_fixed(false, 0xfed00000, 0x400))));
 }
 
-static Aml *processors(const AcpiMachine *m)
-{
-    Aml *a = aml_none();
-
-    for (unsigned i = 0; i < m->cpu_count; i++) {
-        if (m->cpus[i].present) {
-            g_autofree char *name = g_strdup_printf("C%03X", i);
-            aml_append(a, aml_device(name,
-                aml_name("_HID", aml_string("ACPI0007")),
-                aml_name("_UID", aml_int(i)),
-                aml_name("_STA", aml_int(STA_ALL))));
-        }
-    }
-    return a;
-}
-
 /* \_Sx: values of SLP_TYP for PM1a and PM1b control. */
 static Aml *sleep_state(const char *name, unsigned type)
 {
@@ -437,8 +421,9 @@ Aml *acpi_dsdt(const AcpiMachine *m)
             links(m),
             ecam_device(m),
             hpet_device(m),
-            processors(m)),
+            acpi_cpus(m)),
         acpi_pci_gpe(m),
+        acpi_cpus_gpe(m),
         m->s3 ? sleep_state("\\_S3", 1) : aml_none(),
         m->s4 ? sleep_state("\\_S4", m->s4_value) : aml_none(),
         sleep_state("\\_S5", 0));

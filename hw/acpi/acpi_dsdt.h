@@ -9,6 +9,11 @@
 /** acpi_pci_slots: what stands in PCI0 for hot-plug; acpi_pci_gpe: \\_GPE._E01. No bytes without hot-plug. */
 Aml *acpi_pci_slots(const AcpiMachine *m);
 Aml *acpi_pci_gpe(const AcpiMachine *m);
+/** acpi_cpus: what stands in \\_SB for processors; acpi_cpus_gpe: \\_GPE._E02, if they can come and go. */
+Aml *acpi_cpus(const AcpiMachine *m);
+Aml *acpi_cpus_gpe(const AcpiMachine *m);
+/** acpi_madt_cpu: appends MADT's entry of the processor with _UID @uid. */
+void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled);
 Aml *acpi_dsdt(const AcpiMachine *m);
 
 #endif

@@ -171,18 +171,18 @@ static void fadt(Build *b)
 
 /* MADT, 5.2.12 */
 
-static void madt_cpu(GByteArray *o, unsigned uid, const AcpiCpu *cpu)
+void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled)
 {
-    if (cpu->apic_id < 255 && uid < 255) {
+    if (apic_id < 255 && uid < 255) {
         aml_le(o, 0 | 8 << 8, 2);               /* processor local APIC */
         aml_u8(o, uid);
-        aml_u8(o, cpu->apic_id);
-        aml_le(o, cpu->present, 4);
+        aml_u8(o, apic_id);
+        aml_le(o, enabled, 4);
     } else {
         aml_le(o, 9 | 16 << 8, 2);              /* processor local x2APIC */
         aml_le(o, 0, 2);
-        aml_le(o, cpu->apic_id, 4);
-        aml_le(o, cpu->present, 4);
+        aml_le(o, apic_id, 4);
+        aml_le(o, enabled, 4);
         aml_le(o, uid, 4);
     }
 }
@@ -208,7 +208,7 @@ static void madt(Build *b)
     aml_le(o, 0xfee00000, 4);
     aml_le(o, PCAT_COMPAT, 4);
     for (unsigned i = 0; i < m->cpu_count; i++) {
-        madt_cpu(o, i, &m->cpus[i]);
+        acpi_madt_cpu(o, i, m->cpus[i].apic_id, m->cpus[i].present);
         x2apic |= m->cpus[i].apic_id >= 255 || i >= 255;
     }
     aml_le(o, 1 | 12 << 8, 2);                  /* I/O APIC */

@@ -60,6 +60,7 @@ typedef struct AcpiMachine {
     bool floppy;
     bool fw_cfg;
     uint16_t pci_hotplug_base;                  /* 0xae00 (PIIX4), 0xcc0 (ICH9); 0: no hot-plug by ACPI */
+    uint16_t cpu_hotplug_base;                  /* 0xaf00 (PIIX4), 0xcd8 (ICH9); 0: processors stay as they are */
     const AcpiPciBus *pci;                      /* main root bus; NULL: nothing to tell of its devices */
     const AcpiPciRoot *roots;                   /* the others */
     unsigned root_count;

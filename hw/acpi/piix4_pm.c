@@ -10,6 +10,7 @@
 #include "hw/acpi/piix4_pm.h"
 
 #include "hw/acpi/acpi_pm.h"
+#include "hw/acpi/cpu_hotplug.h"
 #include "hw/acpi/pci_hotplug.h"
 #include "hw/acpi/smbus_host.h"
 #include "hw/char/parallel.h"
@@ -33,6 +34,7 @@ typedef struct Piix4Pm {
     uint8_t disable_s3, disable_s4, s4_val;
     bool smm_enabled;
     AcpiPciHotplug hotplug;
+    AcpiCpuHotplug cpus;
 } Piix4Pm;
 
 static void sci_changed(Device *dev, bool level)
@@ -125,6 +127,7 @@ static bool piix4_pm_realize(Device *dev, GError **err)
     if (s->hotplug.root_slots || s->hotplug.bridges) {
         acpi_pci_hotplug_init(&s->hotplug, dev, &s->pm, pci_device_bus(&s->pci), s->io, PIIX4_PCI_HOTPLUG_BASE);
     }
+    acpi_cpu_hotplug_init(&s->cpus, dev, &s->pm, s->io, PIIX4_CPU_HOTPLUG_BASE);
     smbus_host_init(&s->smbus, dev, NULL);
     s->smbus.buffered = true;
     memory_region_set_enabled(&s->smbus.region, false);
@@ -161,7 +164,7 @@ static bool piix4_pm_post_load(Device *dev, unsigned version, GError **err)
     acpi_pm_loaded(&s->pm);
     acpi_pci_hotplug_loaded(&s->hotplug);
     remap(s);
-    return smbus_host_loaded(&s->smbus, err);
+    return acpi_cpu_hotplug_loaded(&s->cpus, err) && smbus_host_loaded(&s->smbus, err);
 }
 
 static const Property piix4_pm_properties[] = {
@@ -179,7 +182,8 @@ static const Property piix4_pm_properties[] = {
 static const StateField piix4_pm_state[] = {
     STATE_STRUCT(Piix4Pm, pm, AcpiPm, acpi_pm_state), STATE_STRUCT(Piix4Pm, apm, ApmPorts, apm_ports_state),
     STATE_STRUCT(Piix4Pm, smbus, SmbusHost, smbus_host_state),
-    STATE_STRUCT(Piix4Pm, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state), { }
+    STATE_STRUCT(Piix4Pm, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state),
+    STATE_STRUCT(Piix4Pm, cpus, AcpiCpuHotplug, acpi_cpu_hotplug_state), { }
 };
 
 static const PciDeviceType piix4_pm_type = {

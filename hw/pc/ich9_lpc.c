@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "hw/acpi/cpu_hotplug.h"
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/pci_hotplug.h"
 #include "hw/firmware/fw_cfg.h"
@@ -42,6 +43,7 @@ typedef struct Ich9Lpc {
     IrqLine *gsis[GSI_COUNT];
     Ich9Pm pm;
     AcpiPciHotplug hotplug;
+    AcpiCpuHotplug cpus;
     ApmPorts apm;
     ResetControl reset_control;
     MemoryRegion rcrb_region;
@@ -284,6 +286,7 @@ static bool ich9_lpc_realize(Device *dev, GError **err)
     if (s->hotplug.bridges) {
         acpi_pci_hotplug_init(&s->hotplug, dev, &s->pm.pm, pci_device_bus(&s->pci), m->io, ICH9_PCI_HOTPLUG_BASE);
     }
+    acpi_cpu_hotplug_init(&s->cpus, dev, &s->pm.pm, m->io, ICH9_CPU_HOTPLUG_BASE);
     apm_ports_init(&s->apm, dev, m->io, apm_command);
     reset_control_init(&s->reset_control, pci_device_bus(&s->pci), RESET_CONTROL_SYS_RST | RESET_CONTROL_FULL_RST);
     isa_bus_init(&s->isa, dev, "isa.0", m->system, m->io);
@@ -321,6 +324,9 @@ static bool ich9_lpc_post_load(Device *dev, unsigned version, GError **err)
     ich9_pm_loaded(&s->pm);
     acpi_pci_hotplug_loaded(&s->hotplug);
     remap(s);
+    if (!acpi_cpu_hotplug_loaded(&s->cpus, err)) {
+        return false;
+    }
     s->driven = 0;
     pci_bus_recount_irqs(pci_device_bus(&s->pci));
     route(s);
@@ -330,6 +336,7 @@ static bool ich9_lpc_post_load(Device *dev, unsigned version, GError **err)
 static void ich9_lpc_finalize(Object *obj)
 {
     g_free(((Ich9Lpc *)obj)->rcrb);
+    g_free(((Ich9Lpc *)obj)->cpus.slots);
 }
 
 static const Property ich9_lpc_properties[] = {
@@ -349,7 +356,8 @@ static const StateField ich9_lpc_state[] = {
     STATE_BUFFER(Ich9Lpc, rcrb, rcrb_len, RCRB_BYTES), STATE_U8(Ich9Lpc, reset_control.value),
     STATE_BOOL(Ich9Lpc, sci_level),
     STATE_U64(Ich9Lpc, smi_requested), STATE_U8(Ich9Lpc, smi_ok), STATE_U64(Ich9Lpc, smi_negotiated),
-    STATE_STRUCT(Ich9Lpc, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state), { }
+    STATE_STRUCT(Ich9Lpc, hotplug, AcpiPciHotplug, acpi_pci_hotplug_state),
+    STATE_STRUCT(Ich9Lpc, cpus, AcpiCpuHotplug, acpi_cpu_hotplug_state), { }
 };
 
 static const PciDeviceType ich9_lpc_type = {
@@ -379,6 +387,11 @@ IsaBus *ich9_lpc_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const
 Ich9PmInfo ich9_lpc_pm_info(void)
 {
     return (Ich9PmInfo){ machine_lpc->disable_s3, machine_lpc->disable_s4, machine_lpc->s4_val };
+}
+
+bool ich9_lpc_smi_broadcast(void)
+{
+    return machine_lpc->smi_negotiated & SMI_FEATURE_BROADCAST;
 }
 
 const AcpiPciHotplug *ich9_lpc_hotplug(void)

@@ -17,6 +17,8 @@ IsaBus *ich9_lpc_create(PciBus *bus, const ChipsetMemory *memory, IrqLine *const
 typedef struct Ich9PmInfo { bool disable_s3, disable_s4; uint8_t s4_value; } Ich9PmInfo;
 Ich9PmInfo ich9_lpc_pm_info(void);              /* for ACPI tables */
 
+/** ich9_lpc_smi_broadcast: the firmware has asked that SMIs go to all CPUs, and so counts on knowing them all. */
+bool ich9_lpc_smi_broadcast(void);
 /** ich9_lpc_hotplug: PCI hot-plug by ACPI; NULL: it is off. */
 const AcpiPciHotplug *ich9_lpc_hotplug(void);
 

@@ -115,6 +115,11 @@ static void s3_to_cmos(void *opaque)
     mc146818_set_cmos(((PcMachine *)opaque)->rtc, CMOS_SHUTDOWN_STATUS, SHUTDOWN_STATUS_S3);
 }
 
+void pc_cmos_count_cpus(PcMachine *pc)
+{
+    mc146818_set_cmos(pc->rtc, CMOS_CPUS, cpu_count() - 1);
+}
+
 void pc_cmos_init(PcMachine *pc)
 {
     uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
@@ -126,7 +131,7 @@ void pc_cmos_init(PcMachine *pc)
     set16(pc->rtc, CMOS_ABOVE_16M_64KIB, below > 16 * MIB ? (below - 16 * MIB) / (64 * KIB) : 0);
     set16(pc->rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
     mc146818_set_cmos(pc->rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
-    mc146818_set_cmos(pc->rtc, CMOS_CPUS, pc->machine.smp.cpus - 1);
+    pc_cmos_count_cpus(pc);
     machine_on_done(floppies_to_cmos, pc);
     vm_on_suspend(s3_to_cmos, pc);
     pc_boot_order_init(pc);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/acpi/acpi_roots.h"
+#include "hw/acpi/cpu_hotplug.h"
 #include "hw/acpi/ich9_pm.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/block/fdc.h"
@@ -167,8 +168,14 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
     const Machine *m = &pc->machine;
 
     a->q35 = pc->q35;
+    for (unsigned i = 0; i < m->smp.max_cpus; i++) {
+        pc->acpi_cpus[i] = (AcpiCpu){ .apic_id = pc_apic_id(&m->smp, i), .present = cpu_by_index(i) != NULL };
+    }
     a->cpus = pc->acpi_cpus;
     a->cpu_count = m->smp.max_cpus;
+    if (acpi_cpu_hotplug()) {
+        a->cpu_hotplug_base = pc->q35 ? ICH9_CPU_HOTPLUG_BASE : PIIX4_CPU_HOTPLUG_BASE;
+    }
     describe_windows(pc, a);
     a->pm_base = PM_BASE;
     a->gpe0_base = pc->q35 ? PM_BASE + ICH9_GPE0_OFFSET : PIIX4_GPE0_BASE;
@@ -198,12 +205,7 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
 
 static void add_acpi(PcMachine *pc)
 {
-    const SmpConfig *smp = &pc->machine.smp;
-
-    pc->acpi_cpus = g_new0(AcpiCpu, smp->max_cpus);
-    for (unsigned i = 0; i < smp->max_cpus; i++) {
-        pc->acpi_cpus[i] = (AcpiCpu){ .apic_id = pc_apic_id(smp, i), .present = i < smp->cpus };
-    }
+    pc->acpi_cpus = g_new0(AcpiCpu, pc->machine.smp.max_cpus);
     acpi_setup(pc->fw_cfg, describe_acpi, pc);
 }
 
@@ -245,10 +247,17 @@ static void add_smbios(PcMachine *pc)
     }
 }
 
+void pc_count_cpus(PcMachine *pc)
+{
+    fw_cfg_modify_u16(pc->fw_cfg, FW_CFG_NB_CPUS, cpu_count());
+    pc_cmos_count_cpus(pc);
+}
+
 static void machine_done(void *opaque)
 {
     PcMachine *pc = opaque;
 
+    pc_count_cpus(pc);                          /* -device may have added some */
     add_smbios(pc);
     if (pc_on(pc->acpi, true)) {
         add_acpi(pc);
@@ -297,13 +306,7 @@ static void print_roms(Machine *m, GString *out)
 bool pc_firmware_init(PcMachine *pc, GError **err)
 {
     Machine *m = &pc->machine;
-    Cpu *cpu;
 
-    if (pc->memory.smm) {
-        CPU_FOREACH(cpu) {
-            CPU_X86(cpu)->smm_as = &pc->smm_as;
-        }
-    }
     if ((m->boot_order && !pc_check_boot_order(m->boot_order, err)) ||
         (m->boot_once && !pc_check_boot_order(m->boot_once, err))) {
         return false;

@@ -81,6 +81,11 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     return true;
 }
 
+void block_cache_destroy(CpuExec *exec)
+{
+    munmap(exec->transient, exec->arena + exec->arena_bytes - (uint8_t *)exec->transient);
+}
+
 static void forget_blocks(CpuExec *exec)
 {
     memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));

@@ -133,6 +133,7 @@ struct CpuExec {
     Block *block;                               /* being run; NULL between blocks */
     uint64_t layout;                            /* moves when the physical memory layout changes */
     TcgCpu tcg;
+    struct rcu_head rcu;                        /* on its way out */
 
     uint32_t debug_hits;                        /* DR6 bits that data or I/O breakpoints of this instruction hit */
     bool in_exclusive;                          /* inside cpu_rmw_exclusive() */
@@ -172,6 +173,7 @@ struct CpuExec {
 
 /* CpuOps of the TCG accelerator. */
 bool cpu_x86_tcg_init(Cpu *cpu, GError **err);
+void cpu_x86_tcg_destroy(Cpu *cpu);
 void cpu_x86_tcg_run(Cpu *cpu);
 void cpu_x86_tcg_flush_all(Cpu *cpu);
 
@@ -325,6 +327,7 @@ static inline void code_page_drop(CpuExec *exec, unsigned table, uint64_t page)
     }
 }
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
+void block_cache_destroy(CpuExec *exec);
 /** block_cache_idle: the vCPU halts: memory that an idle one does not need is given back. Not inside a block. */
 void block_cache_idle(CpuExec *exec);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }

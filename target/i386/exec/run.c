@@ -432,3 +432,30 @@ bool cpu_x86_tcg_init(Cpu *c, GError **err)
     }
     return true;
 }
+
+static void exec_reclaim(struct rcu_head *head)
+{
+    CpuExec *exec = caa_container_of(head, CpuExec, rcu);
+    Cpu *cpu = exec->tcg.cpu;
+
+    translator_destroy(exec);
+    block_cache_destroy(exec);
+    g_free(exec->tcg.writable);
+    munmap(exec, sizeof *exec);
+    object_unref(&cpu->device.object);
+}
+
+void cpu_x86_tcg_destroy(Cpu *c)
+{
+    CpuX86 *cpu = CPU_X86(c);
+    CpuExec *exec = cpu->exec;
+
+    if (!exec) {
+        return;
+    }
+    tcg_cpu_remove(&exec->tcg);
+    cpu->exec = NULL;
+    cpu_select_tlb(cpu);
+    object_ref(&c->device.object);
+    memory_call_rcu(&exec->rcu, exec_reclaim);
+}

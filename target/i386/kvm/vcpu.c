@@ -82,6 +82,16 @@ static bool vcpu_init(Cpu *c, GError **err)
     return true;
 }
 
+static void vcpu_destroy(Cpu *c)
+{
+    CpuX86 *cpu = CPU_X86(c);
+
+    g_free(cpu->kvm_x86->xsave);
+    g_free(cpu->kvm_x86->msrs);
+    g_free(cpu->kvm_x86->msr_places);
+    g_free(g_steal_pointer(&cpu->kvm_x86));
+}
+
 /* Before the guest is entered. */
 
 static void events(Cpu *c)
@@ -258,6 +268,7 @@ static KvmNext serve_exit(Cpu *c)
 const struct KvmCpuOps kvm_x86_cpu_ops = {
     .vcpu_id = vcpu_id,
     .init = vcpu_init,
+    .destroy = vcpu_destroy,
     .get_state = kvm_x86_get_state,
     .put_state = kvm_x86_put_state,
     .events = events,

@@ -232,7 +232,7 @@ static Apic *apic_of(int index)
 static Apic *choose_lowest(const Message *m)
 {
     static unsigned turn;
-    unsigned best_priority = 0x100, count = cpu_count();
+    unsigned best_priority = 0x100, count = cpu_index_limit();
     Apic *best = NULL;
 
     turn++;
@@ -258,7 +258,7 @@ static void deliver(const Message *m, const Apic *except)
         }
         return;
     }
-    for (int i = 0; i < cpu_count(); i++) {
+    for (int i = 0; i < cpu_index_limit(); i++) {
         Apic *a = apic_of(i);
 
         if (a && a != except && addressed(a, m)) {
@@ -311,13 +311,15 @@ static void send_ipi(Apic *a, uint32_t low, uint32_t dest)
 
 void apic_nmi_all(void)
 {
-    for (int i = 0; i < cpu_count(); i++) {
-        Apic *a = apic_of(i);
+    Cpu *cpu;
 
-        cpu_state_pull(cpu_by_index(i));
+    CPU_FOREACH(cpu) {
+        Apic *a = CPU_X86(cpu)->apic;
+
+        cpu_state_pull(cpu);
         /* As from a button on LINT1; a processor without APIC takes it as it is. */
         if (!a || !globally_enabled(a)) {
-            cpu_interrupt(cpu_by_index(i), INTERRUPT_NMI);
+            cpu_interrupt(cpu, INTERRUPT_NMI);
         } else {
             apic_local_interrupt(a, LVT_LINT1);
         }
@@ -335,7 +337,7 @@ void apic_pic_intr(int level)
         }
         return;
     }
-    for (int i = 0; i < cpu_count(); i++) {
+    for (int i = 0; i < cpu_index_limit(); i++) {
         Apic *a = apic_of(i);
 
         if (!a) {

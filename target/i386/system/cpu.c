@@ -264,7 +264,7 @@ static void apply_dependencies(CpuX86 *cpu)
         unsigned f = dependencies[i].feature, needs = dependencies[i].needs;
         /* SYSCALL stays where the user wants it without long mode, as AMD's 32-bit processors have it. */
         if (cpu_has(cpu, f) && !cpu_has(cpu, needs) && !(f == FEATURE_SYSCALL && !strcmp(cpu->vendor, "AuthenticAMD"))) {
-            if (asked_for(cpu, f) && cpu->cpu.index == 0) {
+            if (asked_for(cpu, f) && cpu->cpu.index <= 0) {
                 g_autofree char *place = feature_place(f);
                 warn_report("This feature depends on other features that were not requested: %s", place);
             }
@@ -378,7 +378,7 @@ static const CpuOps x86_cpu_kvm_ops = { .has_work = kvm_has_work, .reset = x86_c
 
 static const CpuOps x86_cpu_ops = {
     .has_work = cpu_x86_has_work, .reset = x86_cpu_reset_op, .tcg_run = cpu_x86_tcg_run, .tcg_init = cpu_x86_tcg_init,
-    .tcg_tlb_flush_all = cpu_x86_tcg_flush_all, .tcg_kick = translator_kick,
+    .tcg_destroy = cpu_x86_tcg_destroy, .tcg_tlb_flush_all = cpu_x86_tcg_flush_all, .tcg_kick = translator_kick,
     .tcg_page_changed = translator_page_changed,
 };
 
@@ -386,6 +386,7 @@ static void x86_cpu_init(Object *obj)
 {
     CpuX86 *cpu = CPU_X86(obj);
     cpu->cpu.ops = accel_is("kvm") ? &x86_cpu_kvm_ops : &x86_cpu_ops;
+    cpu->cpu.index = -1;
     cpu->tsc_khz = TSC_KHZ_DEFAULT;
     cpu->sockets = cpu->dies_per_socket = cpu->cores_per_socket = cpu->threads_per_core = 1;
     cpu->exception_vector = cpu->old_exception = VECTOR_NONE;
@@ -394,11 +395,17 @@ static void x86_cpu_init(Object *obj)
     cpu->legacy_cache = !x86_model_has_caches(cpu->model);
     /* The model's levels are a floor; a property given by the user replaces both. */
     cpu->cpuid_level = cpu->cpuid_xlevel = UINT32_MAX;
+    if (cpu_places) {
+        cpu_places->begin(&cpu->cpu);
+    }
 }
 
 static bool x86_cpu_realize(Device *dev, GError **err)
 {
     CpuX86 *cpu = CPU_X86(dev);
+    if (cpu->cpu.index < 0 && cpu_places && !cpu_places->check(&cpu->cpu, err)) {
+        return false;
+    }
     if (cpu->apic_id == UINT32_MAX) {
         return error_set(err, "apic-id is not set");
     }
@@ -427,10 +434,33 @@ static bool x86_cpu_realize(Device *dev, GError **err)
         return false;
     }
     cpu_register(&cpu->cpu);
-    if (current_accel) {                        /* none in unit tests */
-        cpu_start(&cpu->cpu);
+    if (current_accel && !cpu_start(&cpu->cpu, err)) {  /* none in unit tests */
+        cpu_remove(&cpu->cpu);
+        return false;
     }
     return true;
+}
+
+static void x86_cpu_unrealize(Device *dev)
+{
+    cpu_remove(&CPU_X86(dev)->cpu);
+    if (cpu_places) {
+        cpu_places->removed();
+    }
+}
+
+static void x86_cpu_plugged(Device *dev)
+{
+    cpu_resume((Cpu *)dev);
+    cpu_places->plugged((Cpu *)dev);
+}
+
+static bool x86_cpu_unplug_request(Device *dev, GError **err)
+{
+    if (!cpu_places) {
+        return error_set(err, "this machine's CPUs stay");
+    }
+    return cpu_places->unplug_request((Cpu *)dev, err);
 }
 
 static void x86_cpu_device_reset(Device *dev, ResetKind kind)
@@ -445,12 +475,16 @@ static void x86_cpu_finalize(Object *obj)
     g_free(cpu->vendor);
     g_free(cpu->model_id);
     g_free(cpu->trail);
+    if (cpu->apic) {
+        object_unref(OBJECT(cpu->apic));
+    }
 }
 
 const DeviceType x86_cpu_type = {
-    .name = "x86_64-cpu", .parent = &cpu_type.type, .size = sizeof(CpuX86), .is_abstract = true, .not_user_creatable = true,
+    .name = "x86_64-cpu", .parent = &cpu_type.type, .size = sizeof(CpuX86), .is_abstract = true,
     .description = "x86 processor", .properties = cpu_properties, .init = x86_cpu_init, .finalize = x86_cpu_finalize,
-    .realize = x86_cpu_realize, .reset = x86_cpu_device_reset,
+    .realize = x86_cpu_realize, .unrealize = x86_cpu_unrealize, .reset = x86_cpu_device_reset,
+    .plugged = x86_cpu_plugged, .unplug_request = x86_cpu_unplug_request,
     .state = x86_cpu_state, .pre_save = x86_cpu_pre_save, .post_load = x86_cpu_post_load,
 };
 TYPE_REGISTER(x86_cpu_type);

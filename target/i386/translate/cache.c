@@ -162,6 +162,20 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     return true;
 }
 
+void translator_destroy(CpuExec *exec)
+{
+    Translator *jit = &exec->jit;
+
+    if (jit->write) {
+        munmap(jit->write, jit->code_size);
+        munmap((void *)jit->run, jit->code_size);
+    }
+    g_free(jit->page_blocks);
+    g_free(jit->page2_blocks);
+    g_free(jit->interpreted_ops);
+    g_free(jit->order);
+}
+
 /* A kick may come between any two instructions here, and its handler searches the array (cache_find). */
 void cache_add(Translator *jit, Block *block)
 {

@@ -65,6 +65,7 @@ typedef struct SlowData {
 
 /** translator_init: in the vCPU's thread. False: this host cannot, or there is no memory: interpret. */
 bool translator_init(CpuX86 *cpu, size_t code_bytes);
+void translator_destroy(CpuExec *exec);         /* what translator_init() made; nobody runs it */
 /** translator_key: key of the block to run now; without BLOCK_TRANSLATED if this mode is interpreted. */
 static inline uint32_t translator_key(const CpuX86 *cpu)
 {
