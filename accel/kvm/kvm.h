@@ -78,6 +78,7 @@ typedef struct KvmCpu {
     bool dirty;                                 /* the target's registers are newer than the kernel's */
     KvmLevel level;                             /* how much of them */
     uint64_t exits;                             /* from the guest, for `info kvm` */
+    bool used_before;                           /* the kernel's was another one's, which was removed */
     struct KvmCpuOps const *ops;
 } KvmCpu;
 

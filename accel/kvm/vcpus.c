@@ -276,7 +276,8 @@ bool kvm_vcpu_init(Cpu *cpu, GError **err)
 
     k->ops = cpu->ops->kvm;
     k->fd = unpark(k->ops->vcpu_id(cpu));
-    if (k->fd < 0) {
+    k->used_before = k->fd >= 0;
+    if (!k->used_before) {
         k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
     }
     if (k->fd < 0) {

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Life of a machine under KVM: stop and cont, resets, death, what monitors see."""
+import re
+
 import kvmtest
 from kvmtest import EXIT, IRQCHIPS, PROTECTED, REAL
 
@@ -46,6 +48,37 @@ nmi: movb $0x31, %al
 ''' + EXIT + '''
 idtr: .word 0x7f
     .long 0x3000
+'''
+
+
+# Looks at the ACPI registers of CPU 1: one that is there is started, and counts; one that is to go is ejected.
+HOTPLUG = PROTECTED + '''
+    movl $0x06ff66f0, 0x8000              /* code16: lock incl 0x500; 3: hlt; jmp 3b */
+    movl $0xebf40500, 0x8004
+    movb $0xfd, 0x8008
+    movl $0, 0x500
+    movl $0x1ff, 0xfee000f0
+2:  movw $0xaf00, %dx
+    movl $1, %eax
+    outl %eax, %dx
+    movw $0xaf04, %dx
+    inb %dx, %al
+    testb $4, %al
+    jnz 4f
+    testb $2, %al
+    jz 2b
+    movb $2, %al                          /* seen */
+    outb %al, %dx
+    movl $0x01000000, 0xfee00310          /* INIT and start-up to APIC 1 */
+    movl $0x4500, 0xfee00300
+    movl $0x01000000, 0xfee00310
+    movl $0x4608, 0xfee00300
+    jmp 2b
+4:  movb $4, %al
+    outb %al, %dx
+    movb $8, %al
+    outb %al, %dx
+    jmp 2b
 '''
 
 
@@ -95,6 +128,25 @@ class Life(kvmtest.Case):
                 self.assertEqual(f.read().strip(), f'CPU {cpu["cpu-index"]}/KVM')
         self.assertEqual(m.qmp.hmp('info kvm'), 'kvm support: enabled\n')
         self.assertEqual(m.qmp('query-accelerators')['enabled'], 'kvm')
+
+    def test_cpu_comes_and_goes(self):
+        for irqchip in IRQCHIPS:
+            m = self.start_guest(HOTPLUG, '-smp', '1,maxcpus=2', irqchip=irqchip)
+            for i in range(30):
+                m.qmp('device_add', driver='qemu64-x86_64-cpu', id='late', socket_id=0, core_id=1, thread_id=0)
+                while self.word(m, 0x500) <= i:
+                    pass
+                thread = m.qmp('query-cpus-fast')[1]['thread-id']
+                with open(f'/proc/{m.process.pid}/task/{thread}/comm') as f:
+                    self.assertEqual(f.read().strip(), 'CPU 1/KVM')
+                if i % 3 == 0:
+                    registers = m.qmp.hmp('info registers -a').split('CPU#1')[1]
+                    base, ip = (int(re.search(p, registers).group(1), 16) for p in (r'CS =\w+ (\w+)', r'EIP=(\w+)'))
+                    self.assertIn(base + ip, (0x8006, 0x8007), 'it waits after its one instruction')
+                m.qmp('device_del', id='late')
+                m.qmp.event('DEVICE_DELETED')
+                self.assertEqual(len(m.qmp('query-cpus-fast')), 1)
+                self.assertEqual(self.word(m, 0x500), i + 1, 'each started once')
 
     def test_triple_fault_resets(self):
         for irqchip in IRQCHIPS:

@@ -246,10 +246,6 @@ class Session(qtest.Case):
                 continue
             if any('default' not in m for m in schema[e['arg-type']]['members']):
                 continue
-            if name == 'query-acpi-ospm-status':    # no board has slots for memory or CPUs
-                with self.assertRaisesRegex(qtest.QmpError, 'missing ACPI device'):
-                    self.qmp(name)
-                continue
             with self.subTest(name):
                 self.check_value(schema, e['ret-type'], self.qmp(name), name)
                 called += 1

@@ -231,6 +231,27 @@ static void add_leaf(struct kvm_cpuid2 *table, CpuX86 *cpu, uint32_t leaf)
     }
 }
 
+/*
+ * The kernel does not let CPUID of a vCPU that has run change, and takes it as changed where it adjusted it itself. So one
+ * that is used again (by the next CPU in its place) is given what it already has by not asking.
+ */
+static bool has_already(const CpuX86 *cpu, const struct kvm_cpuid2 *table)
+{
+    static GHashTable *given;                   /* APIC id -> GBytes */
+    GBytes *bytes = g_bytes_new(table, sizeof *table + table->nent * sizeof table->entries[0]);
+
+    if (!given) {
+        given = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_bytes_unref);
+    }
+    const GBytes *before = g_hash_table_lookup(given, GUINT_TO_POINTER(cpu->apic_id));
+    if (before && g_bytes_equal(before, bytes)) {
+        g_bytes_unref(bytes);
+        return true;
+    }
+    g_hash_table_insert(given, GUINT_TO_POINTER(cpu->apic_id), bytes);
+    return false;
+}
+
 bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
 {
     g_autofree struct kvm_cpuid2 *table = g_malloc0(sizeof *table + ENTRIES_MAX * sizeof table->entries[0]);
@@ -262,8 +283,15 @@ bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
         add_leaf(table, cpu, 0xc0000000);
         add_leaf(table, cpu, 0xc0000001);
     }
+    if (cpu->cpu.kvm->used_before && has_already(cpu, table)) {
+        return true;
+    }
     ret = kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_CPUID2, table);
-    return ret < 0
-               ? error_set_errno(err, -ret, "vCPU %d: KVM refuses its CPUID (%u entries)", cpu->cpu.index, table->nent)
-               : true;
+    if (ret >= 0) {
+        has_already(cpu, table);
+        return true;
+    }
+    return cpu->cpu.kvm->used_before
+               ? error_set_errno(err, -ret, "KVM does not let a CPU differ from the one that was in its place")
+               : error_set_errno(err, -ret, "KVM refuses its CPUID (%u entries)", table->nent);
 }
