@@ -400,9 +400,19 @@ void cpus_pause_all(void)
     }
 }
 
+static void before_resume(Cpu *cpu)
+{
+    if (cpu->created && accel_of(current_accel)->before_resume) {
+        accel_of(current_accel)->before_resume(cpu);
+    }
+}
+
 void cpus_resume_all(void)
 {
     Cpu *cpu;
+    CPU_FOREACH(cpu) {
+        before_resume(cpu);
+    }
     CPU_FOREACH(cpu) {
         cpu->stop = cpu->stopped = false;
         pthread_cond_broadcast(&cpu->halt_cond);
@@ -412,6 +422,7 @@ void cpus_resume_all(void)
 void cpu_resume(Cpu *cpu)
 {
     if (vm_running()) {
+        before_resume(cpu);
         cpu->stop = cpu->stopped = false;
         pthread_cond_broadcast(&cpu->halt_cond);
     }

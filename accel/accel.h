@@ -62,6 +62,7 @@ typedef struct AccelType {
     void (*kick)(Cpu *cpu);                     /* after exit_request was set; NULL: nothing more */
     void (*state_pull)(Cpu *cpu);               /* NULL, both: the target's registers are the only ones */
     void (*state_changed)(Cpu *cpu);
+    void (*before_resume)(Cpu *cpu);            /* it and those it may hear from still stand; big lock. NULL: nothing to do */
 } AccelType;
 struct Accel { Object object; };
 extern const AccelType accel_type;              /* "accel": abstract; types are called NAME-accel */

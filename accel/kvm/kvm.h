@@ -89,6 +89,7 @@ void kvm_vcpu_destroy(Cpu *cpu);
 void kvm_kick(Cpu *cpu);
 void kvm_state_pull(Cpu *cpu);
 void kvm_state_changed(Cpu *cpu);
+void kvm_before_resume(Cpu *cpu);
 
 /*
  * Interrupt routing. A GSI is a number that a line, an MSI route or an eventfd raises; the table says where it goes.

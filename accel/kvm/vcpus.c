@@ -88,6 +88,24 @@ static void push(Cpu *cpu)
     cpu->kvm->dirty = false;
 }
 
+static void push_all(Cpu *cpu, void *unused)
+{
+    if (cpu->kvm->dirty) {
+        push(cpu);
+    }
+}
+
+/*
+ * What a reset or load sets includes what other vCPUs change (start-up, interrupts in its local APIC): the kernel has all of
+ * it before the first of them runs.
+ */
+void kvm_before_resume(Cpu *cpu)
+{
+    if (cpu->kvm && cpu->kvm->dirty && cpu->kvm->level >= KVM_LEVEL_RESET) {
+        cpu_run_on(cpu, push_all, NULL);
+    }
+}
+
 /* What the guest came out for. */
 
 static bool plain_size(unsigned len) { return len == 1 || len == 2 || len == 4 || len == 8; }

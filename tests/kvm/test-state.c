@@ -46,7 +46,7 @@ static const struct { const char *name; uint64_t mask, fixed; } limits[] = {
     { "events.exception.has_error_code", 0, 1 }, { "events.exception.error_code", 0x1f, 0 },
     { "events.exception_has_payload", 0, 0 }, { "events.exception_payload", 0, 0 },     /* of pending ones only */
     { "events.interrupt.injected", 1, 0 }, { "events.interrupt.nr", 0xff, 0 },
-    { "events.interrupt.soft", 0, 0 }, { "events.sipi_vector", 0, 0 },          /* KVM never shows them */
+    { "events.interrupt.soft", 0, 0 },           /* KVM never shows them */
     { "events.interrupt.shadow", 0, 0 },                                        /* some processors do not tell its two kinds apart */
     { "events.nmi.injected", 1, 0 }, { "events.nmi.pending", 1, 0 }, { "events.nmi.masked", 1, 0 },
     { "events.smi.smm", 0, 0 }, { "events.smi.pending", 0, 0 }, { "events.smi.smm_inside_nmi", 0, 0 },     /* would need SMM */

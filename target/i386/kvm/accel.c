@@ -158,5 +158,6 @@ static const AccelType kvm_accel_type = {
     .kick = kvm_kick,
     .state_pull = kvm_state_pull,
     .state_changed = kvm_state_changed,
+    .before_resume = kvm_before_resume,
 };
 TYPE_REGISTER(kvm_accel_type);

@@ -83,7 +83,6 @@ const KvmField kvm_fields[] = {
     PART_FIELD(EVENTS, events.nmi.injected, in_flight.nmi_injected),
     PART_FIELD(EVENTS, events.nmi.pending, in_flight.nmi_pending),
     PART_FIELD(EVENTS, events.nmi.masked, nmi_blocked),
-    PART_FIELD(EVENTS, events.sipi_vector, sipi_vector),
     PART_FIELD(EVENTS, events.smi.smm, smm),
     PART_FIELD(EVENTS, events.smi.pending, in_flight.smi_pending),
     PART_FIELD(EVENTS, events.smi.smm_inside_nmi, in_flight.smm_inside_nmi),
@@ -229,6 +228,7 @@ static void events_to(CpuX86 *cpu, KvmLevel level)
     }
     if (level >= KVM_LEVEL_RESET) {
         e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR;
+        e->sipi_vector = cpu->sipi_vector;      /* one way only: the kernel never shows it, and ours may just have come */
     }
     if (kvm_has(KVM_CAP_X86_SMM)) {
         e->flags |= KVM_VCPUEVENT_VALID_SMM;
@@ -299,8 +299,9 @@ static bool have_xcrs(void) { return kvm_has(KVM_CAP_XCRS); }
 const KvmPartRow kvm_parts[KVM_PART_COUNT] = {
     PART(SREGS, "special registers", KVM_GET_SREGS, KVM_SET_SREGS, sregs, .from = sregs_from, .to = sregs_to,
          .there = always),
+    /* Others may have sent it interrupts since it was read, which must not be undone. */
     PART(LAPIC, "local APIC", KVM_GET_LAPIC, KVM_SET_LAPIC, lapic, .from = lapic_from, .to = lapic_to,
-         .there = kvm_x86_apic_in_kernel),
+         .there = kvm_x86_apic_in_kernel, .least = KVM_LEVEL_RESET),
     PART(REGS, "general registers", KVM_GET_REGS, KVM_SET_REGS, regs, .from = regs_from, .to = regs_to,
          .there = always),
     [KVM_PART_XSAVE] = { .name = "vector state", .get_all = kvm_xsave_get, .put_all = kvm_xsave_put, .there = always },
@@ -355,7 +356,7 @@ bool kvm_x86_put_state(Cpu *c, KvmLevel level, GError **err)
     for (KvmPart part = 0; part < KVM_PART_COUNT; part++) {
         const KvmPartRow *p = &kvm_parts[part];
 
-        if (!p->there()) {
+        if (!p->there() || level < p->least) {
             continue;
         }
         if (p->put_all) {

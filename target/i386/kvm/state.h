@@ -36,6 +36,7 @@ typedef struct KvmPartRow {
     void (*from)(CpuX86 *cpu);                  /* after KVM_GET: what is in no row of kvm_fields; NULL: nothing */
     void (*to)(CpuX86 *cpu, KvmLevel level);    /* before KVM_SET */
     bool (*there)(void);                        /* this machine has it */
+    KvmLevel least;                             /* given to the kernel from this level on */
     bool (*get_all)(CpuX86 *cpu, GError **err); /* instead of all that */
     bool (*put_all)(CpuX86 *cpu, KvmLevel level, GError **err);
 } KvmPartRow;

@@ -152,6 +152,9 @@ static void accept_fixed(Apic *a, unsigned vector, bool level)
     } else {
         clear_bit(a->tmr, vector);
     }
+    if (outside) {
+        cpu_state_changed(&a->cpu->cpu);        /* the registers here are a copy */
+    }
     apic_update(a);
 }
 
