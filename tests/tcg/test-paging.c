@@ -481,6 +481,43 @@ static void test_neighbours_in_two_pages(void)
     check_int(cpu->cr2, ==, AT + 8, "CR2");
 }
 
+/* Two pages that share a slot of the first level take turns in it: the second level serves that, C runs nothing. */
+static void test_one_slot_for_two_pages(void)
+{
+    enum { ROUNDS = 200, AT = 0x50000, DISTANCE = TLB_ENTRIES * GUEST_PAGE_SIZE };
+    static const uint8_t code[] = {
+        0x03, 0x03,                             /* 1: add eax, [rbx] */
+        0x03, 0x16,                             /* add edx, [rsi] */
+        0x01, 0x04, 0x3b,                       /* add [rbx + rdi], eax */
+        0xff, 0xc9, 0x75, 0xf5,                 /* dec ecx; jnz 1b */
+    };
+    CpuX86 *cpu = bare.cpu[0];
+    const Translator *jit = &cpu->exec->jit;
+
+    bare_reset(cpu, BARE_LONG);
+    bare_code(BARE_CODE, code, sizeof code);
+    BARE_CODE_AT(BARE_CODE + sizeof code, 0xf4);
+    bare_map(AT + DISTANCE, 0x502000, P | RW);
+    bare_map(AT + 2 * DISTANCE, 0x503000, P | RW);
+    bare_st32(AT, 1);
+    bare_st32(0x502000, 2);
+    bare_st32(0x503000, 0);
+    cpu->regs[R_RAX] = cpu->regs[R_RDX] = 0;
+    cpu->regs[R_RBX] = AT;
+    cpu->regs[R_RSI] = AT + DISTANCE;
+    cpu->regs[R_RDI] = 2 * DISTANCE;
+    cpu->regs[R_RCX] = ROUNDS;
+    uint64_t interpreted = jit->interpreted, refills = jit->refills;
+    check_int(bare_run(cpu), ==, VECTOR_NONE, "runs");
+    check_int(cpu->regs[R_RAX], ==, ROUNDS, "one is read each time");
+    check_int(cpu->regs[R_RDX], ==, 2 * ROUNDS, "and the other");
+    check_int(bare_ld32(0x503000), ==, ROUNDS * (ROUNDS + 1) / 2, "a third is written");
+    if (jit->enabled) {
+        check_int(jit->refills - refills, >=, 3 * (ROUNDS - 1), "each time anew");
+        check_int(jit->interpreted - interpreted, <, ROUNDS / 10, "not by C");
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -496,5 +533,6 @@ int main(int argc, char **argv)
     g_test_add_func("/paging/pdptes", test_pdptes_are_registers);
     g_test_add_func("/paging/trace", test_trace);
     g_test_add_func("/paging/neighbours-in-two-pages", test_neighbours_in_two_pages);
+    g_test_add_func("/paging/one-slot-for-two-pages", test_one_slot_for_two_pages);
     return g_test_run();
 }

@@ -422,6 +422,7 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     failed = jump_short(e, JB);
     split = jump_short(e, JNE);
     move_registers(e, caller_saved, sizeof caller_saved, false);
+    emit_load64(e, H_R10, GS(linear));
     emit8(e, 0xc3);
     land(e, split);
     move_registers(e, caller_saved, sizeof caller_saved, false);
