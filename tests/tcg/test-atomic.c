@@ -14,21 +14,21 @@
 typedef struct Case {
     const char *claim;
     uint8_t body[24], len;
-    uint64_t expected;                          /* of the operand, modulo its size */
+    int64_t step;                               /* what each round adds to the operand */
     unsigned bytes;
     uint64_t start;
 } Case;
 static const Case cases[] = {
-    { "LOCK INC dword", { 0xf0, 0xff, 0x03 }, 3, CPUS * ROUNDS, 4 },
-    { "LOCK DEC qword", { 0xf0, 0x48, 0xff, 0x0b }, 4, -(uint64_t)(CPUS * ROUNDS), 8 },
-    { "LOCK ADD qword, imm8", { 0xf0, 0x48, 0x83, 0x03, 3 }, 5, 3ull * CPUS * ROUNDS, 8 },
-    { "LOCK SUB word", { 0x66, 0xf0, 0x83, 0x2b, 1 }, 5, (uint16_t)-(CPUS * ROUNDS), 2 },
-    { "LOCK XADD dword", { 0xb8, 2, 0, 0, 0, 0xf0, 0x0f, 0xc1, 0x03 }, 9, 2ull * CPUS * ROUNDS, 4 },
-    { "LOCK ADC byte with carry set", { 0xf9, 0xf0, 0x80, 0x13, 0 }, 5, (uint8_t)(CPUS * ROUNDS), 1 },
-    { "LOCK NEG then LOCK NEG keep parity of runs", { 0xf0, 0xf7, 0x1b, 0xf0, 0xf7, 0x1b }, 6, 5, 4, 5 },
+    { "LOCK INC dword", { 0xf0, 0xff, 0x03 }, 3, 1, 4 },
+    { "LOCK DEC qword", { 0xf0, 0x48, 0xff, 0x0b }, 4, -1, 8 },
+    { "LOCK ADD qword, imm8", { 0xf0, 0x48, 0x83, 0x03, 3 }, 5, 3, 8 },
+    { "LOCK SUB word", { 0x66, 0xf0, 0x83, 0x2b, 1 }, 5, -1, 2 },
+    { "LOCK XADD dword", { 0xb8, 2, 0, 0, 0, 0xf0, 0x0f, 0xc1, 0x03 }, 9, 2, 4 },
+    { "LOCK ADC byte with carry set", { 0xf9, 0xf0, 0x80, 0x13, 0 }, 5, 1, 1 },
+    { "LOCK NEG then LOCK NEG keep parity of runs", { 0xf0, 0xf7, 0x1b, 0xf0, 0xf7, 0x1b }, 6, 0, 4, 5 },
     { "LOCK BTC twice", { 0xf0, 0x0f, 0xba, 0x3b, 3, 0xf0, 0x0f, 0xba, 0x3b, 3 }, 10, 0, 4 },
     /* 1: mov eax, [rbx]; lea edx, [rax+1]; lock cmpxchg [rbx], edx; jne 1b */
-    { "LOCK CMPXCHG loop", { 0x8b, 0x03, 0x8d, 0x50, 0x01, 0xf0, 0x0f, 0xb1, 0x13, 0x75, 0xf5 }, 11, CPUS * ROUNDS, 4 },
+    { "LOCK CMPXCHG loop", { 0x8b, 0x03, 0x8d, 0x50, 0x01, 0xf0, 0x0f, 0xb1, 0x13, 0x75, 0xf5 }, 11, 1, 4 },
 };
 
 static const struct { const char *where; uint64_t offset; } places[] = {
@@ -72,9 +72,12 @@ static void test_sums(void)
             if (exclusive && i > 2) {
                 continue;                       /* each such operation stops all vCPUs: three kinds will do */
             }
+            /* Over a line, hardware locks the bus: a host that watches for that may take 0.1 ms for each. */
+            bool slow = exclusive || operand % 64 + c->bytes > 64;
+            const unsigned rounds = slow ? ROUNDS / 20 : ROUNDS;
             start_cpus(c->body, c->len, operand);
-            for (int n = 0; exclusive && n < CPUS; n++) {
-                bare.cpu[n]->regs[R_RCX] = ROUNDS / 20;
+            for (int n = 0; n < CPUS; n++) {
+                bare.cpu[n]->regs[R_RCX] = rounds;
             }
             bare_st64(operand, 0);
             bare_code(operand, &c->start, c->bytes);
@@ -83,8 +86,8 @@ static void test_sums(void)
                 check_int(vectors[n], ==, VECTOR_NONE, "%s %s: vCPU %d halts", c->claim, places[p].where, n);
             }
             memcpy(&value, bare_at(operand), c->bytes);
-            int64_t wanted = exclusive ? (int64_t)c->expected / 20 : (int64_t)c->expected;
-            check_int(value, ==, (uint64_t)wanted & mask, "%s %s", c->claim, places[p].where);
+            uint64_t wanted = c->start + c->step * CPUS * rounds;
+            check_int(value, ==, wanted & mask, "%s %s", c->claim, places[p].where);
         }
     }
 }
