@@ -11,8 +11,6 @@
  * RHEA_TEST_SEED repeats a run, RHEA_TEST_COUNT sets the operand sets for a row, RHEA_TEST_ROW a mnemonic to look at
  * alone.
  */
-#include <sys/mman.h>
-
 #include "target/i386/exec/flags.h"
 #include "target/i386/native/native.h"
 #include "target/i386/native/x87_state.h"
@@ -937,7 +935,7 @@ int main(int argc, char **argv)
     only_row = g_getenv("RHEA_TEST_ROW");
     cpu = test_cpu_new();
     cpu->trail = g_new0(struct Trail, 1);        /* faults of wild addresses leave word there */
-    cpu->exec = mmap(NULL, sizeof *cpu->exec, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cpu->exec = exec_map();
     cpu->tlb = cpu->exec->tlb[cpu->tlb_index];
     tlb_table_clear(cpu->tlb);
     cpu->exec->arena = g_aligned_alloc0(1, 16384, 64);

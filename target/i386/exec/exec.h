@@ -171,6 +171,12 @@ struct CpuExec {
     struct CodeHeader *dispatch[DISPATCH_ENTRIES];  /* never NULL once the translator is on */
 };
 
+/**
+ * exec_map: an empty one, to be unmapped; in the lowest 2 GiB, where translated code can reach it, unless there is no room.
+ * NULL: no memory.
+ */
+CpuExec *exec_map(void);
+
 /* CpuOps of the TCG accelerator. */
 bool cpu_x86_tcg_init(Cpu *cpu, GError **err);
 void cpu_x86_tcg_destroy(Cpu *cpu);

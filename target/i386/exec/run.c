@@ -405,12 +405,23 @@ void cpu_x86_tcg_run(Cpu *c)
     tcg_outside(&exec->tcg);
 }
 
+CpuExec *exec_map(void)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    void *exec = mmap(NULL, sizeof(CpuExec), PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
+
+    if (exec == MAP_FAILED) {
+        exec = mmap(NULL, sizeof(CpuExec), PROT_READ | PROT_WRITE, flags, -1, 0);
+    }
+    return exec == MAP_FAILED ? NULL : exec;
+}
+
 bool cpu_x86_tcg_init(Cpu *c, GError **err)
 {
     CpuX86 *cpu = CPU_X86(c);
-    CpuExec *exec = mmap(NULL, sizeof *exec, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CpuExec *exec = exec_map();
 
-    if (exec == MAP_FAILED) {
+    if (!exec) {
         return error_set_errno(err, errno, "no %zu bytes for TLBs", sizeof *exec);
     }
     bool translate = tcg_translates();

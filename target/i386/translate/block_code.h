@@ -89,12 +89,12 @@ static inline unsigned guest_host(unsigned r)
 }
 static inline HostMem guest_slot(unsigned r)
 {
-    return HOST_GS(JIT_OFF(regs) + 8 * (r == R_R15 ? 2 : (int)r - R_R10));
+    return HOST_EXEC(JIT_OFF(regs) + 8 * (r == R_R15 ? 2 : (int)r - R_R10));
 }
 
 /* Does guest register @guest (-1: none) live in memory? */
 static inline bool in_memory(int guest) { return guest >= 0 && guest < REG_AH && guest_host(guest) == H_NONE; }
-#define SPARE(n) HOST_GS(JIT_OFF(spare) + 8 * (n))
+#define SPARE(n) HOST_EXEC(JIT_OFF(spare) + 8 * (n))
 
 /**
  * check_based: checks @size bytes at host register @base + @disp, both flags and r11 spoilt. The operand, if @at is where

@@ -36,9 +36,9 @@ static void emit_code_tag(Emitter *e, unsigned table, unsigned to)
 {
     const int32_t tags = offsetof(CpuExec, code_tags) + (int32_t)(table * sizeof ((CpuExec *)0)->code_tags[0]);
 
-    EMIT(e, 0x65, 0xc4, to == H_R11 ? 0x62 : 0xe2, 0xaa, 0xf5, 0x04 | (to & 7) << 3, 0x25);     /* pext to, r10, [gs:slot_mask] */
-    emit32(e, JIT_OFF(slot_mask));
-    emit_load64(e, to, (HostMem){ .base = H_NONE, .index = to, .scale = 3, .gs = true, .disp = tags });
+    EMIT(e, 0xc4, to == H_R11 ? 0x62 : 0xe2, 0xaa, 0xf5);       /* pext to, r10, [slot_mask] */
+    emit_modrm_mem(e, to, &HOST_EXEC(JIT_OFF(slot_mask)), false);
+    emit_load64(e, to, (HostMem){ .base = H_NONE, .index = to, .scale = 3, .exec = true, .disp = tags });
 }
 
 /* r10 = linear address of the page @distance away; takes @exit unless the code there is that of @serial. */
@@ -52,7 +52,7 @@ static void emit_page_check(BlockCode *b, BlockExit *exit, int32_t distance, uin
     } else {
         exit->flags = EXIT_SAVED;
     }
-    emit_load64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
+    emit_load64(e, H_R10, HOST_EXEC(JIT_OFF(code_page)));
     emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, distance));
     if (exit->keeps_eflags) {
         emit_code_tag(e, b->cpu->tlb_index, H_RCX);
@@ -83,7 +83,7 @@ static void emit_far_exit(BlockCode *b, int64_t offset, bool call)
         return;
     }
     emit_page_check(b, exit, page, SERIAL_UNKNOWN);
-    emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
+    emit_store64(e, H_R10, HOST_EXEC(JIT_OFF(code_page)));
     exit->place = code_offset(b, call ? emit_call(e) : emit_jmp(e));
 }
 
@@ -107,13 +107,13 @@ uint8_t *emit_lookup(Emitter *e, unsigned table, bool call)
     emit_code_tag(e, table, H_R11);
     EMIT(e, 0x4d, 0x01, 0xd3);                                                  /* add r11, r10 */
     emit_op_reg(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R10, H_R10);         /* movzx r10d, r10w */
-    emit_load64(e, H_R10, (HostMem){ .base = H_NONE, .index = H_R10, .scale = 3, .gs = true,
+    emit_load64(e, H_R10, (HostMem){ .base = H_NONE, .index = H_R10, .scale = 3, .exec = true,
                                      .disp = offsetof(CpuExec, dispatch) });
     emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, sum)));
     uint8_t *miss = emit_jcc(e, CC_NE);
     emit_load64(e, H_R11, SPARE(SPARE_TARGET));
     emit_op_mem(e, OP64(0x03), H_R11, HOST_BASE(H_R10, offsetof(struct CodeHeader, minus_offset)));
-    emit_store64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
+    emit_store64(e, H_R11, HOST_EXEC(JIT_OFF(code_page)));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, call ? 2 : 4, HOST_BASE(H_R10, offsetof(struct CodeHeader, code)));
     return miss;
 }
@@ -136,9 +136,9 @@ static void emit_push_expected(BlockCode *b)
 {
     Emitter *e = &b->e;
 
-    emit_op_mem(e, OP64(0x03), H_R11, HOST_GS(JIT_OFF(return_key)));
+    emit_op_mem(e, OP64(0x03), H_R11, HOST_EXEC(JIT_OFF(return_key)));
     EMIT(e, 0x41, 0x53);                                        /* push r11 */
-    emit_op_mem(e, OP64(0x3b), H_RSP, HOST_GS(JIT_OFF(stack_limit)));
+    emit_op_mem(e, OP64(0x3b), H_RSP, HOST_EXEC(JIT_OFF(stack_limit)));
     b->stack_full = emit_jcc(e, CC_BE);
     b->stack_go_on = e->at;
 }
@@ -151,7 +151,7 @@ static void emit_return_point(BlockCode *b, const Insn *insn)
 
     emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 8));
     emit_op_mem(e, (HostOp){ .opcode = 0x8d, .w = b->mode64 }, H_R10, HOST_BASE(H_R10, -(int32_t)offset));
-    emit_store64(e, H_R10, HOST_GS(JIT_OFF(code_page)));
+    emit_store64(e, H_R10, HOST_EXEC(JIT_OFF(code_page)));
     b->flags = (FlagState){ .saved = true };
     emit_exit(b, offset);
     b->exits[b->exit_count - 1].fpu = 0;
@@ -162,7 +162,7 @@ static void emit_return(BlockCode *b)
 {
     Emitter *e = &b->e;
 
-    emit_load64(e, H_R11, HOST_GS(JIT_OFF(return_key)));
+    emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(return_key)));
     EMIT(e, 0x4d, 0x01, 0xd3);                                  /* add r11, r10 */
     emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
     b->return_miss[b->return_miss_count++] = emit_jcc(e, CC_NE);
@@ -359,7 +359,7 @@ void emit_exit_stubs(BlockCode *b)
     }
     if (b->stack_full) {                        /* all that is on the host's stack is forgotten */
         emit_patch32(b->stack_full, e->at);
-        emit_load64(e, H_RSP, HOST_GS(JIT_OFF(stack_begin)));
+        emit_load64(e, H_RSP, HOST_EXEC(JIT_OFF(stack_begin)));
         EMIT(e, 0x41, 0x53);                    /* push r11 */
         emit_patch32(emit_jmp(e), b->stack_go_on);
     }

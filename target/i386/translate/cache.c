@@ -116,7 +116,7 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     Translator *jit = &exec->jit;
     int fd;
 
-    if (!host_suits()) {
+    if (!host_suits() || (uintptr_t)(exec + 1) > INT32_MAX) {
         return false;
     }
     code_bytes = MIN(code_bytes, 1u << 30);     /* jumps reach 2 GiB */
@@ -144,7 +144,7 @@ bool translator_init(CpuX86 *cpu, size_t code_bytes)
     jit->return_key = random64();
     jit->return_step = random64() | 1;
     jit->slot_mask = CODE_SLOT_MASK;
-    Emitter e = { .at = write, .limit = (uint8_t *)write + code_bytes };
+    Emitter e = { .at = write, .limit = (uint8_t *)write + code_bytes, .exec = (uintptr_t)exec };
     if (!stubs_emit(jit, &e)) {
         return false;
     }

@@ -18,13 +18,14 @@ enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10
 typedef struct Emitter {
     uint8_t *at, *limit;
     bool overflow;
+    int32_t exec;                               /* address, in the lowest 2 GiB, that operands may be relative to */
 } Emitter;
 
-/* A memory operand: [gs:] base + index << scale + disp; either register may be H_NONE. */
-typedef struct HostMem { uint8_t base, index, scale; bool gs; int32_t disp; } HostMem;
+/* A memory operand: base + index << scale + disp, and Emitter.exec if `exec`; either register may be H_NONE. */
+typedef struct HostMem { uint8_t base, index, scale; bool exec; int32_t disp; } HostMem;
 #define HOST_BASE(b, d) ((HostMem){ .base = (b), .index = H_NONE, .disp = (d) })
-#define HOST_GS(d) ((HostMem){ .base = H_NONE, .index = H_NONE, .gs = true, .disp = (d) })
-#define HOST_GS_INDEX(b, d) ((HostMem){ .base = (b), .index = H_NONE, .gs = true, .disp = (d) })
+#define HOST_EXEC(d) ((HostMem){ .base = H_NONE, .index = H_NONE, .exec = true, .disp = (d) })
+#define HOST_EXEC_AT(b, d) ((HostMem){ .base = (b), .index = H_NONE, .exec = true, .disp = (d) })
 
 /* Everything of an instruction but its operands. */
 typedef struct HostOp {
@@ -83,19 +84,20 @@ static inline void emit_head(Emitter *e, const HostOp *op, uint8_t rex)
     emit8(e, op->opcode);
 }
 
-/* ModRM, SIB and displacement; @compressed: no 8-bit form (EVEX would scale it). */
+/* ModRM, SIB and displacement; @no_disp8: no 8-bit form (EVEX would scale it). */
 static inline void emit_modrm_mem(Emitter *e, unsigned reg, const HostMem *m, bool no_disp8)
 {
+    const int32_t disp = m->disp + (m->exec ? e->exec : 0);
     unsigned mod, r = (reg & 7) << 3;
 
     if (m->base == H_NONE) {
         unsigned index = m->index == H_NONE ? 4 : m->index & 7;
         emit8(e, r | 4);
         emit8(e, m->scale << 6 | index << 3 | 5);
-        emit32(e, m->disp);
+        emit32(e, disp);
         return;
     }
-    mod = m->disp == 0 && (m->base & 7) != 5 ? 0 : m->disp == (int8_t)m->disp && !no_disp8 ? 1 : 2;
+    mod = disp == 0 && (m->base & 7) != 5 ? 0 : disp == (int8_t)disp && !no_disp8 ? 1 : 2;
     if (m->index != H_NONE || (m->base & 7) == 4) {
         unsigned index = m->index == H_NONE ? 4 : m->index & 7;
         emit8(e, mod << 6 | r | 4);
@@ -104,9 +106,9 @@ static inline void emit_modrm_mem(Emitter *e, unsigned reg, const HostMem *m, bo
         emit8(e, mod << 6 | r | (m->base & 7));
     }
     if (mod == 1) {
-        emit8(e, m->disp);
+        emit8(e, disp);
     } else if (mod == 2) {
-        emit32(e, m->disp);
+        emit32(e, disp);
     }
 }
 
@@ -117,9 +119,6 @@ static inline uint8_t rex_of_mem(unsigned reg, const HostMem *m)
 
 static inline void emit_op_mem(Emitter *e, HostOp op, unsigned reg, HostMem m)
 {
-    if (m.gs) {
-        emit8(e, 0x65);
-    }
     emit_head(e, &op, rex_of_mem(reg, &m));
     emit_modrm_mem(e, reg, &m, false);
 }

@@ -7,19 +7,19 @@ void flags_begin(FlagState *f)
     *f = (FlagState){ .in_eflags = true };
 }
 
-/* mov r11, rax; lahf; seto al; mov [gs:flags], ax; mov rax, r11 */
+/* mov r11, rax; lahf; seto al; mov [flags], ax; mov rax, r11 */
 static void emit_save(Emitter *e)
 {
     emit_mov64(e, H_R11, H_RAX);
     EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
-    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, HOST_GS(JIT_OFF(flags)));
+    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, HOST_EXEC(JIT_OFF(flags)));
     emit_mov64(e, H_RAX, H_R11);
 }
 
 static void emit_restore(Emitter *e)
 {
     emit_mov64(e, H_R11, H_RAX);
-    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_RAX, HOST_GS(JIT_OFF(flags)));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_RAX, HOST_EXEC(JIT_OFF(flags)));
     EMIT(e, 0x04, 0x7f, 0x9e);                  /* add al, 7f: OF; sahf */
     emit_mov64(e, H_RAX, H_R11);
 }

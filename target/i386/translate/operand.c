@@ -109,7 +109,7 @@ void operand_address(BlockCode *b, const Insn *insn)
         }
     }
     if (insn->seg >= R_FS) {
-        emit_load64(e, H_R11, HOST_GS(JIT_OFF(cpu)));
+        emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(cpu)));
         emit_load64(e, H_R11, HOST_BASE(H_R11, offsetof(CpuX86, seg) + insn->seg * sizeof(SegmentCache) +
                                                offsetof(SegmentCache, base)));
         emit_lea64(e, H_R10, (HostMem){ .base = H_R10, .index = H_R11 });
@@ -141,7 +141,7 @@ static void emit_check(BlockCode *b, unsigned size, bool write)
     }
     EMIT(e, 0x41, 0x81, 0xe3);                                  /* and r11d, slots */
     emit32(e, (TLB_ENTRIES - 1) * sizeof(TlbEntry));
-    emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, tag));       /* xor r10, tag */
+    emit_op_mem(e, OP64(0x33), H_R10, HOST_EXEC_AT(H_R11, tag));       /* xor r10, tag */
     EMIT(e, 0x49, 0x81, 0xfa);                                  /* cmp r10, page - size */
     emit32(e, GUEST_PAGE_SIZE - size);
     slow->from = emit_jcc(e, CC_A);
@@ -152,7 +152,7 @@ static void emit_check(BlockCode *b, unsigned size, bool write)
 void check_address(BlockCode *b, unsigned size, bool write)
 {
     emit_check(b, size, write);
-    emit_op_mem(&b->e, OP64(0x03), H_R10, HOST_GS_INDEX(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, host)));
+    emit_op_mem(&b->e, OP64(0x03), H_R10, HOST_EXEC_AT(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, host)));
 }
 
 /*
@@ -173,7 +173,7 @@ HostMem check_based(BlockCode *b, unsigned base, int32_t disp, unsigned size, bo
         return HOST_BASE(H_R10, 0);
     }
     emit_check(b, size, write);
-    emit_load64(e, H_R10, HOST_GS_INDEX(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, addend)));
+    emit_load64(e, H_R10, HOST_EXEC_AT(H_R11, tlb_table(b) + (int32_t)offsetof(TlbEntry, addend)));
     return (HostMem){ .base = H_R10, .index = base, .disp = disp };
 }
 
@@ -511,7 +511,7 @@ static void note_x87_operand(BlockCode *b, const Insn *insn)
     if (insn_row(insn)->bind == bind_x87) {
         HostOp lea = { .opcode = 0x8d, .w = b->mode64 };
         emit_op_mem(&b->e, lea, H_R11, HOST_BASE(guest_host(insn->base), insn->disp));
-        emit_store64(&b->e, H_R11, HOST_GS(JIT_OFF(x87_operand)));
+        emit_store64(&b->e, H_R11, HOST_EXEC(JIT_OFF(x87_operand)));
     }
 }
 
@@ -556,7 +556,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
     } else if (memory) {
         operand_address(b, insn);
         if (row->bind == bind_x87) {
-            emit_store64(e, H_R10, HOST_GS(JIT_OFF(x87_operand)));
+            emit_store64(e, H_R10, HOST_EXEC(JIT_OFF(x87_operand)));
         }
         if (is_bit_string(insn)) {
             emit_bit_word(b, insn, false);
@@ -594,7 +594,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         }
         if (memory && o.high_byte) {            /* r10 would need REX: an operand register that does not */
             borrowed = H_RDI;
-            emit_store64(e, borrowed, HOST_GS(JIT_OFF(spare)));
+            emit_store64(e, borrowed, HOST_EXEC(JIT_OFF(spare)));
             emit_mov64(e, borrowed, H_R10);
             rm = borrowed;
         }
@@ -629,7 +629,7 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         }
         emit_immediates(b, insn, &l);
         if (borrowed != H_NONE) {
-            emit_load64(e, borrowed, HOST_GS(JIT_OFF(spare)));
+            emit_load64(e, borrowed, HOST_EXEC(JIT_OFF(spare)));
         }
         if (o.sets_reg && in_memory(o.reg)) {
             emit_store64(e, H_R11, guest_slot(o.reg));
@@ -642,9 +642,9 @@ bool translate_operands(BlockCode *b, const Insn *insn)
         }
     }
     if (row->bind == bind_x87) {
-        emit_load64(e, H_R11, HOST_GS(JIT_OFF(code_page)));
-        emit_store64(e, H_R11, HOST_GS(JIT_OFF(x87_page)));
-        emit_op_mem(e, OP32(0xc7), 0, HOST_GS(JIT_OFF(x87_at)));
+        emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(code_page)));
+        emit_store64(e, H_R11, HOST_EXEC(JIT_OFF(x87_page)));
+        emit_op_mem(e, OP32(0xc7), 0, HOST_EXEC(JIT_OFF(x87_at)));
         emit32(e, b->starts[b->number]);
     }
     if (row->flags_written & RFLAGS_ARITH) {

@@ -19,7 +19,7 @@ static void translate_cli(BlockCode *b)
     enum { AND = 4 };
 
     flags_spoil(&b->flags, &b->e);
-    emit_load64(&b->e, H_R10, HOST_GS(JIT_OFF(cpu)));
+    emit_load64(&b->e, H_R10, HOST_EXEC(JIT_OFF(cpu)));
     emit_change_rflags(&b->e, AND, ~(uint32_t)RFLAGS_IF);
 }
 
@@ -36,7 +36,7 @@ static bool translate_sti(BlockCode *b)
         return false;
     }
     flags_save(&b->flags, e);
-    emit_load64(e, H_R10, HOST_GS(JIT_OFF(cpu)));
+    emit_load64(e, H_R10, HOST_EXEC(JIT_OFF(cpu)));
     emit_op_mem(e, OP32(0x83), CMP, CPU_AT(cpu.interrupt_request));
     emit8(e, 0);
     uint8_t *none = emit_jcc(e, 4);
@@ -52,7 +52,7 @@ static void translate_swapgs(BlockCode *b)
     Emitter *e = &b->e;
 
     emit_store64(e, H_RCX, SPARE(SPARE_RCX));
-    emit_load64(e, H_R10, HOST_GS(JIT_OFF(cpu)));
+    emit_load64(e, H_R10, HOST_EXEC(JIT_OFF(cpu)));
     emit_load64(e, H_R11, CPU_AT(seg[R_GS].base));
     emit_load64(e, H_RCX, CPU_AT(msr.kernel_gs_base));
     emit_store64(e, H_R11, CPU_AT(msr.kernel_gs_base));
@@ -85,9 +85,9 @@ void emit_rflags(BlockCode *b)
     flags_save(&b->flags, e);
     b->flags = (FlagState){ .saved = true };
     /* movzx r11d, AH's copy; movzx r10d, OF's; shl r10d, 11; or r11d, r10d */
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, HOST_GS(JIT_OFF(flags) + 1));
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R10, HOST_GS(JIT_OFF(flags)));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, HOST_EXEC(JIT_OFF(flags) + 1));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R10, HOST_EXEC(JIT_OFF(flags)));
     EMIT(e, 0x41, 0xc1, 0xe2, 11, 0x45, 0x09, 0xd3);
-    emit_load64(e, H_R10, HOST_GS(JIT_OFF(cpu)));
+    emit_load64(e, H_R10, HOST_EXEC(JIT_OFF(cpu)));
     emit_op_mem(e, OP64(0x0b), H_R11, CPU_AT(rflags));
 }

@@ -9,10 +9,8 @@
  * An instruction that faults by itself (an unmasked floating-point exception, a division, a misaligned vector operand)
  * is run again by the interpreter, which raises what the guest is to see.
  */
-#include <asm/prctl.h>
 #include <errno.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -27,10 +25,7 @@ static struct sigaction old_fpe, old_segv, old_bus;
 
 void signal_thread(CpuExec *exec)
 {
-    if (thread_exec != exec) {
-        thread_exec = exec;
-        syscall(SYS_arch_prctl, ARCH_SET_GS, exec);
-    }
+    thread_exec = exec;
 }
 
 static void unchain_exits(Translator *jit, Block *block)

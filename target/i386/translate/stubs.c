@@ -20,7 +20,7 @@
 
 #define CPU_OFF(field) ((int32_t)offsetof(CpuX86, field))
 #define CPU(field) HOST_BASE(H_R10, CPU_OFF(field))
-#define GS(field) HOST_GS(JIT_OFF(field))
+#define JIT(field) HOST_EXEC(JIT_OFF(field))
 
 typedef struct Stubs {
     Emitter *e;
@@ -46,7 +46,7 @@ static void store_rest(Emitter *e)
     move_registers(e, callee_saved, sizeof callee_saved, true);
     emit_store64(e, H_R15, CPU(regs[R_RSP]));
     for (unsigned i = 0; i < 3; i++) {
-        emit_load64(e, H_R11, HOST_GS(JIT_OFF(regs) + 8 * (int)i));
+        emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(regs) + 8 * (int)i));
         emit_store64(e, H_R11, HOST_BASE(H_R10, CPU_OFF(regs) + 8 * in_memory[i]));
     }
 }
@@ -55,9 +55,9 @@ static void load_all(Emitter *e)
 {
     for (unsigned i = 0; i < 3; i++) {
         emit_load64(e, H_R11, HOST_BASE(H_R10, CPU_OFF(regs) + 8 * in_memory[i]));
-        emit_store64(e, H_R11, HOST_GS(JIT_OFF(regs) + 8 * (int)i));
+        emit_store64(e, H_R11, HOST_EXEC(JIT_OFF(regs) + 8 * (int)i));
     }
-    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_RAX, GS(flags));     /* movzx eax; add al, 7f; sahf */
+    emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_RAX, JIT(flags));     /* movzx eax; add al, 7f; sahf */
     EMIT(e, 0x04, 0x7f, 0x9e);
     move_registers(e, caller_saved, sizeof caller_saved, false);
     move_registers(e, callee_saved, sizeof callee_saved, false);
@@ -69,7 +69,7 @@ enum { STACK_BOTTOM = 32, STACK_BYTES = 512 * 16 };
 
 static void emit_return_to_c(Emitter *e)
 {
-    emit_load64(e, H_RSP, GS(stack_begin));
+    emit_load64(e, H_RSP, JIT(stack_begin));
     EMIT(e, 0x48, 0x83, 0xc4, 8 + STACK_BOTTOM, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
 }
 
@@ -90,16 +90,11 @@ static void land(Emitter *e, uint8_t *place)
 }
 enum { JB = 0x72, JE = 0x74, JNE = 0x75, JMP = 0xeb };
 
-static void compare_byte(Emitter *e, int32_t offset, uint8_t value)
+/* OP byte [fpu_loaded], value. An operation: opcode, and what ModRM.reg says. */
+typedef enum ByteOp { OR = 0x8001, AND = 0x8004, CMP = 0x8007, SET = 0xc600, TEST = 0xf600 } ByteOp;
+static void on_fpu_loaded(Emitter *e, ByteOp op, uint8_t value)
 {
-    EMIT(e, 0x65, 0x80, 0x3c, 0x25);            /* cmp byte [gs:offset], value */
-    emit32(e, offset);
-    emit8(e, value);
-}
-static void set_byte(Emitter *e, int32_t offset, uint8_t value)
-{
-    EMIT(e, 0x65, 0xc6, 0x04, 0x25);
-    emit32(e, offset);
+    emit_op_mem(e, (HostOp){ .opcode = op >> 8 }, op & 7, JIT(fpu_loaded));
     emit8(e, value);
 }
 
@@ -143,7 +138,7 @@ static void emit_save_vectors(Stubs *s)
     for (unsigned level = FPU_XMM; level <= FPU_ZMM; level++) {
         if (level_exists(level)) {
             uint8_t *other;
-            compare_byte(e, JIT_OFF(fpu_loaded), level);
+            on_fpu_loaded(e, CMP, level);
             other = emit_jcc(e, 5);
             move_vectors(e, level, true);
             emit8(e, 0xc3);
@@ -167,51 +162,45 @@ static void emit_spill(Stubs *s)
     uint8_t *none;
 
     s->spill = e->at;
-    EMIT(e, 0x65, 0xf6, 0x04, 0x25);            /* test byte [gs:fpu_loaded], FPU_LEVEL */
-    emit32(e, JIT_OFF(fpu_loaded));
-    emit8(e, FPU_LEVEL);
+    on_fpu_loaded(e, TEST, FPU_LEVEL);
     none = jump_short(e, JE);
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, HOST_GS(JIT_OFF(fpu_loaded)));
-    EMIT(e, 0x65, 0x80, 0x24, 0x25);            /* and byte [gs:fpu_loaded], FPU_LEVEL: to compare */
-    emit32(e, JIT_OFF(fpu_loaded));
-    emit8(e, FPU_LEVEL);
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, HOST_EXEC(JIT_OFF(fpu_loaded)));
+    on_fpu_loaded(e, AND, FPU_LEVEL);           /* to compare */
     emit_call_to(e, s->save_vectors);
-    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, HOST_GS(JIT_OFF(fpu_loaded)));
+    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, HOST_EXEC(JIT_OFF(fpu_loaded)));
     emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 3, CPU(fpu.mxcsr));
-    emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 2, GS(host_mxcsr));
+    emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 2, JIT(host_mxcsr));
     if (level_exists(FPU_YMM)) {
         EMIT(e, 0xc5, 0xf8, 0x77);              /* vzeroupper */
     }
     land(e, none);
-    EMIT(e, 0x65, 0xf6, 0x04, 0x25);
-    emit32(e, JIT_OFF(fpu_loaded));
-    emit8(e, FPU_X87);
+    on_fpu_loaded(e, TEST, FPU_X87);
     none = emit_jcc(e, 4);
     /* The pointers that hardware keeps are host addresses: the guest's stay what they were. */
     emit_load64(e, H_R11, CPU(fpu.fx.fip));
-    emit_store64(e, H_R11, HOST_GS(JIT_OFF(spare[4])));
+    emit_store64(e, H_R11, HOST_EXEC(JIT_OFF(spare[4])));
     emit_load64(e, H_R11, CPU(fpu.fx.fdp));
-    emit_store64(e, H_R11, HOST_GS(JIT_OFF(spare[5])));
+    emit_store64(e, H_R11, HOST_EXEC(JIT_OFF(spare[5])));
     emit_op_mem(e, (HostOp){ .opcode = 0xb7, .map = 1 }, H_R11, CPU(fpu.fx.fop));
     emit_x87_state(e, true);
     EMIT(e, 0xdb, 0xe3);                        /* fninit */
     emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_R11, CPU(fpu.fx.fop));
-    emit_load64(e, H_R11, HOST_GS(JIT_OFF(spare[4])));
+    emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(spare[4])));
     emit_store64(e, H_R11, CPU(fpu.fx.fip));
-    emit_load64(e, H_R11, HOST_GS(JIT_OFF(spare[5])));
+    emit_load64(e, H_R11, HOST_EXEC(JIT_OFF(spare[5])));
     emit_store64(e, H_R11, CPU(fpu.fx.fdp));
     emit_patch32(none, e->at);
-    set_byte(e, JIT_OFF(fpu_loaded), 0);
+    on_fpu_loaded(e, SET, 0);
     /* falls into: gates for the state in fpu_loaded */
     s->load_gates = e->at;
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, JIT(fpu_loaded));
     EMIT(e, 0xc1, 0xe0, 6);                     /* shl eax, 6 */
     EMIT(e, 0x4c, 0x8d, 0x1d);                  /* lea r11, [rip + gate_tables] */
     emit32(e, s->gate_tables - (e->at + 4));
     EMIT(e, 0x49, 0x01, 0xc3);                  /* add r11, rax */
     for (unsigned i = 0; i < FPU_STATES; i++) {
         emit_load64(e, H_RAX, HOST_BASE(H_R11, 8 * (int)i));
-        emit_store64(e, H_RAX, HOST_GS(JIT_OFF(gate) + 8 * (int)i));
+        emit_store64(e, H_RAX, HOST_EXEC(JIT_OFF(gate) + 8 * (int)i));
     }
     emit8(e, 0xc3);
 }
@@ -223,46 +212,42 @@ static uint8_t *emit_gate(Stubs *s, unsigned need)
     uint8_t *start = e->at, *skip;
     unsigned level = need & FPU_LEVEL;
 
-    emit_store64(e, H_RAX, GS(spare[0]));
+    emit_store64(e, H_RAX, JIT(spare[0]));
     EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);            /* lahf; seto al */
-    emit_store32(e, H_RAX, GS(spare[1]));
-    emit_store64(e, H_RDX, GS(spare[2]));
-    emit_load64(e, H_R10, GS(cpu));
+    emit_store32(e, H_RAX, JIT(spare[1]));
+    emit_store64(e, H_RDX, JIT(spare[2]));
+    emit_load64(e, H_R10, JIT(cpu));
     if (level) {
-        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
+        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, JIT(fpu_loaded));
         EMIT(e, 0x83, 0xe0, FPU_LEVEL, 0x83, 0xf8, level);      /* and eax, FPU_LEVEL; cmp eax, level */
         skip = emit_jcc(e, 3);
-        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, GS(fpu_loaded));
-        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, GS(fpu_loaded));      /* the level alone, for the comparisons */
+        emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R11, JIT(fpu_loaded));
+        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, JIT(fpu_loaded));      /* the level alone, for the comparisons */
         emit_call_to(e, s->save_vectors);
-        compare_byte(e, JIT_OFF(fpu_loaded), 0);        /* MXCSR is loaded with any level */
+        on_fpu_loaded(e, CMP, 0);               /* MXCSR is loaded with any level */
         uint8_t *loaded = jump_short(e, JNE);
         emit_op_mem(e, (HostOp){ .opcode = 0xae, .map = 1 }, 2, CPU(fpu.mxcsr));
         land(e, loaded);
         move_vectors(e, level, false);
         EMIT(e, 0x41, 0x83, 0xe3, FPU_X87, 0x41, 0x83, 0xcb, level);    /* and r11d, FPU_X87; or r11d, level */
-        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, GS(fpu_loaded));
+        emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_R11, JIT(fpu_loaded));
         emit_patch32(skip, e->at);
     }
     if (need & FPU_X87) {
-        EMIT(e, 0x65, 0xf6, 0x04, 0x25);
-        emit32(e, JIT_OFF(fpu_loaded));
-        emit8(e, FPU_X87);
+        on_fpu_loaded(e, TEST, FPU_X87);
         skip = emit_jcc(e, 5);
         EMIT(e, 0x49, 0xc7, 0x82);              /* mov qword [r10 + xsave_header], 1: the component is there */
         emit32(e, CPU_OFF(fpu.xsave_header));
         emit32(e, 1);
         emit_x87_state(e, false);
-        EMIT(e, 0x65, 0x80, 0x0c, 0x25);        /* or byte [gs:fpu_loaded], FPU_X87 */
-        emit32(e, JIT_OFF(fpu_loaded));
-        emit8(e, FPU_X87);
+        on_fpu_loaded(e, OR, FPU_X87);
         emit_patch32(skip, e->at);
     }
     emit_call_to(e, s->load_gates);
-    emit_load32(e, H_RAX, GS(spare[1]));
+    emit_load32(e, H_RAX, JIT(spare[1]));
     EMIT(e, 0x04, 0x7f, 0x9e);                  /* add al, 7f; sahf */
-    emit_load64(e, H_RAX, GS(spare[0]));
-    emit_load64(e, H_RDX, GS(spare[2]));
+    emit_load64(e, H_RAX, JIT(spare[0]));
+    emit_load64(e, H_RDX, JIT(spare[2]));
     emit8(e, 0xc3);
     return start;
 }
@@ -300,13 +285,13 @@ static void emit_enter(Emitter *e)
 {
     EMIT(e, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x48, 0x83, 0xec, 8);
     EMIT(e, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0);                        /* push 0 */
-    emit_store64(e, H_RSP, GS(stack_begin));
+    emit_store64(e, H_RSP, JIT(stack_begin));
     emit_lea64(e, H_R11, HOST_BASE(H_RSP, -STACK_BYTES));
-    emit_store64(e, H_R11, GS(stack_limit));
+    emit_store64(e, H_R11, JIT(stack_limit));
     emit_mov64(e, H_R10, H_RDI);
-    emit_store64(e, H_RSI, GS(spare[3]));
+    emit_store64(e, H_RSI, JIT(spare[3]));
     load_all(e);
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(spare[3]));        /* jmp [gs:spare3] */
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, JIT(spare[3]));        /* jmp [spare3] */
 }
 
 enum { SITE_MASK = ~SITE_NUMBER };
@@ -317,17 +302,17 @@ static void emit_take_site(Emitter *e)
 {
     emit_mov32(e, H_R10, H_R11);
     EMIT(e, 0x41, 0x83, 0xe2, (uint8_t)SITE_MASK, 0x41, 0xd1, 0xea);            /* and r10d, SITE_MASK; shr r10d, 1 */
-    emit_op_mem(e, OP64(0x03), H_R10, HOST_GS(offsetof(CpuExec, arena)));
+    emit_op_mem(e, OP64(0x03), H_R10, HOST_EXEC(offsetof(CpuExec, arena)));
     EMIT(e, 0x41, 0x83, 0xe3, SITE_NUMBER);                                     /* and r11d, SITE_NUMBER */
 }
 
 /* lahf; seto al; to Translator.flags. RAX is kept. */
 static void emit_save_flags(Emitter *e)
 {
-    emit_store64(e, H_RAX, GS(spare[SPARE_RCX]));
+    emit_store64(e, H_RAX, JIT(spare[SPARE_RCX]));
     EMIT(e, 0x9f, 0x0f, 0x90, 0xc0);
-    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, GS(flags));
-    emit_load64(e, H_RAX, GS(spare[SPARE_RCX]));
+    emit_op_mem(e, (HostOp){ .opcode = 0x89, .opsize = true }, H_RAX, JIT(flags));
+    emit_load64(e, H_RAX, JIT(spare[SPARE_RCX]));
 }
 
 static void emit_exit(Stubs *s, const ptrdiff_t to_run)
@@ -336,15 +321,15 @@ static void emit_exit(Stubs *s, const ptrdiff_t to_run)
     Translator *jit = s->jit;
 
     jit->exit_rcx_stub = e->at + to_run;
-    emit_load64(e, H_RCX, GS(spare[SPARE_RCX]));
+    emit_load64(e, H_RCX, JIT(spare[SPARE_RCX]));
     jit->exit_stub = e->at + to_run;
     emit_save_flags(e);
     jit->exit_saved_stub = e->at + to_run;
     emit_take_site(e);
-    emit_store64(e, H_R10, GS(block));
-    emit_store64(e, H_R10, GS(exit_block));
-    emit_store32(e, H_R11, GS(exit_index));
-    emit_load64(e, H_R10, GS(cpu));
+    emit_store64(e, H_R10, JIT(block));
+    emit_store64(e, H_R10, JIT(exit_block));
+    emit_store32(e, H_R11, JIT(exit_index));
+    emit_load64(e, H_R10, JIT(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
     store_rest(e);
     emit_call_to(e, s->spill);
@@ -358,10 +343,10 @@ static void emit_return_miss(Stubs *s, unsigned table, const ptrdiff_t to_run)
     uint8_t *other, *empty, *miss;
 
     s->jit->return_miss_stub[table] = e->at + to_run;
-    emit_store32(e, H_R11, GS(spare[SPARE_SITE]));
-    emit_load64(e, H_R11, GS(return_key));
+    emit_store32(e, H_R11, JIT(spare[SPARE_SITE]));
+    emit_load64(e, H_R11, JIT(return_key));
     EMIT(e, 0x4d, 0x01, 0xd3);                                                  /* add r11, r10 */
-    emit_op_mem(e, OP64(0x3b), H_RSP, GS(stack_begin));
+    emit_op_mem(e, OP64(0x3b), H_RSP, JIT(stack_begin));
     empty = jump_short(e, JE);
     emit_lea64(e, H_RSP, HOST_BASE(H_RSP, 16));
     emit_op_mem(e, OP64(0x3b), H_R11, HOST_BASE(H_RSP, 8));
@@ -371,7 +356,7 @@ static void emit_return_miss(Stubs *s, unsigned table, const ptrdiff_t to_run)
     land(e, empty);
     miss = emit_lookup(e, table, false);
     emit_patch32(miss, e->at);
-    emit_load32(e, H_R11, GS(spare[SPARE_SITE]));
+    emit_load32(e, H_R11, JIT(spare[SPARE_SITE]));
     emit_patch32(emit_jmp(e), s->jit->exit_saved_stub - to_run);
 }
 
@@ -386,14 +371,14 @@ static void emit_slow_entry(Stubs *s, unsigned table, bool write, const uint8_t 
     stub[true] = e->at + to_run;
     emit_save_flags(e);
     stub[false] = e->at + to_run;
-    emit_op_mem(e, OP64(0x33), H_R10, HOST_GS_INDEX(H_R11, tags));              /* the linear address again */
+    emit_op_mem(e, OP64(0x33), H_R10, HOST_EXEC_AT(H_R11, tags));              /* the linear address again */
     emit_patch32(emit_jmp(e), common);
 }
 
 static void emit_call_c(Emitter *e, unsigned helper)
 {
     EMIT(e, 0x48, 0x83, 0xec, 8);
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(helper) + 8 * (int)helper));
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2, HOST_EXEC(JIT_OFF(helper) + 8 * (int)helper));
     EMIT(e, 0x48, 0x83, 0xc4, 8);
 }
 
@@ -405,32 +390,32 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     Translator *jit = s->jit;
     uint8_t *common = e->at, *failed, *split, *interpret, *nothing, *leave, *jump;
 
-    emit_store64(e, H_R10, GS(linear));
+    emit_store64(e, H_R10, JIT(linear));
     emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
     emit_load32(e, H_R11, data);
     emit_take_site(e);
-    emit_store64(e, H_R10, GS(block));
-    emit_load64(e, H_R10, GS(cpu));
+    emit_store64(e, H_R10, JIT(block));
+    emit_load64(e, H_R10, JIT(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
     emit_mov64(e, H_RDI, H_R10);
-    emit_load64(e, H_RSI, GS(linear));
+    emit_load64(e, H_RSI, JIT(linear));
     emit_load64(e, H_RDX, HOST_BASE(H_RSP, 0));
     emit_lea64(e, H_RDX, HOST_BASE(H_RDX, DATA));
     emit_call_c(e, 0);
-    emit_load64(e, H_R10, GS(cpu));
+    emit_load64(e, H_R10, JIT(cpu));
     EMIT(e, 0x83, 0xf8, REFILL_DONE);           /* cmp eax, REFILL_DONE */
     failed = jump_short(e, JB);
     split = jump_short(e, JNE);
     move_registers(e, caller_saved, sizeof caller_saved, false);
-    emit_load64(e, H_R10, GS(linear));
+    emit_load64(e, H_R10, JIT(linear));
     emit8(e, 0xc3);
     land(e, split);
     move_registers(e, caller_saved, sizeof caller_saved, false);
-    emit_load64(e, H_R11, GS(next_code));
+    emit_load64(e, H_R11, JIT(next_code));
     emit_store64(e, H_R11, HOST_BASE(H_RSP, 0));
     emit8(e, 0xc3);
     land(e, failed);                            /* C has said where it goes on, once it has run there */
-    emit_load64(e, H_R11, GS(next_code));
+    emit_load64(e, H_R11, JIT(next_code));
     emit_store64(e, H_R11, HOST_BASE(H_RSP, 0));
     interpret = emit_jmp(e);
 
@@ -438,46 +423,44 @@ static void emit_slow(Stubs *s, const ptrdiff_t to_run)
     emit_load64(e, H_R11, HOST_BASE(H_RSP, 0));
     emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_R10, HOST_BASE(H_R11, DATA + sizeof(SlowData) - 1));
     EMIT(e, 0x41, 0xc1, 0xea, 2);               /* shr r10d, 2: beside `write` and `behind` */
-    emit_store32(e, H_R10, GS(further));
+    emit_store32(e, H_R10, JIT(further));
     emit_load32(e, H_R11, data);
     uint8_t *site = jump_short(e, JMP);
     jit->interpret_stub = e->at + to_run;
-    EMIT(e, 0x65, 0xc7, 0x04, 0x25);            /* mov dword [gs:further], 0 */
-    emit32(e, JIT_OFF(further));
+    emit_op_mem(e, OP32(0xc7), 0, JIT(further));                /* mov dword [further], 0 */
     emit32(e, 0);
     land(e, site);
     emit_take_site(e);
-    emit_store64(e, H_R10, GS(block));
-    emit_store32(e, H_R11, GS(number));
-    emit_load64(e, H_R10, GS(cpu));
+    emit_store64(e, H_R10, JIT(block));
+    emit_store32(e, H_R11, JIT(number));
+    emit_load64(e, H_R10, JIT(cpu));
     move_registers(e, caller_saved, sizeof caller_saved, true);
     emit_patch32(interpret, e->at);
     store_rest(e);
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_loaded));
-    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, GS(fpu_before));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, JIT(fpu_loaded));
+    emit_op_mem(e, (HostOp){ .opcode = 0x88 }, H_RAX, JIT(fpu_before));
     EMIT(e, 0x85, 0xc0);
     nothing = jump_short(e, JE);
     emit_call_to(e, s->spill);
     land(e, nothing);
-    emit_load64(e, H_RDI, GS(cpu));
+    emit_load64(e, H_RDI, JIT(cpu));
     emit_call_c(e, 1);
     EMIT(e, 0x83, 0xf8, SLOW_LEAVE);            /* cmp eax, SLOW_LEAVE */
     leave = emit_jcc(e, 4);
     jump = emit_jcc(e, 7);
-    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, GS(fpu_before));
+    emit_op_mem(e, (HostOp){ .opcode = 0xb6, .map = 1 }, H_RAX, JIT(fpu_before));
     emit_op_mem(e, (HostOp){ .opcode = 0xff }, 2,
-                (HostMem){ .base = H_NONE, .index = H_RAX, .scale = 3, .gs = true, .disp = JIT_OFF(gate) });
-    emit_load64(e, H_R10, GS(cpu));
+                (HostMem){ .base = H_NONE, .index = H_RAX, .scale = 3, .exec = true, .disp = JIT_OFF(gate) });
+    emit_load64(e, H_R10, JIT(cpu));
     load_all(e);
     emit8(e, 0xc3);
     emit_patch32(jump, e->at);
-    emit_load64(e, H_R10, GS(cpu));
+    emit_load64(e, H_R10, JIT(cpu));
     load_all(e);
-    emit_load64(e, H_RSP, GS(stack_begin));     /* it may run in another mode: no CALL is known */
-    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, GS(next_code));
+    emit_load64(e, H_RSP, JIT(stack_begin));     /* it may run in another mode: no CALL is known */
+    emit_op_mem(e, (HostOp){ .opcode = 0xff }, 4, JIT(next_code));
     emit_patch32(leave, e->at);
-    EMIT(e, 0x65, 0x48, 0xc7, 0x04, 0x25);      /* mov qword [gs:exit_block], 0 */
-    emit32(e, JIT_OFF(exit_block));
+    emit_op_mem(e, OP64(0xc7), 0, JIT(exit_block));             /* mov qword [exit_block], 0 */
     emit32(e, 0);
     emit_return_to_c(e);
 

@@ -22,11 +22,11 @@ void emit_page_address(BlockCode *b, unsigned to, int64_t offset)
     HostOp lea = { .opcode = 0x8d, .w = b->mode64 };
 
     if (offset == (int32_t)offset) {
-        emit_load64(e, to, HOST_GS(JIT_OFF(code_page)));
+        emit_load64(e, to, HOST_EXEC(JIT_OFF(code_page)));
         emit_op_mem(e, lea, to, HOST_BASE(to, offset));
     } else {
         emit_imm64(e, H_R11, offset);
-        emit_load64(e, to, HOST_GS(JIT_OFF(code_page)));
+        emit_load64(e, to, HOST_EXEC(JIT_OFF(code_page)));
         emit_op_mem(e, lea, to, (HostMem){ .base = to, .index = H_R11 });
     }
 }
@@ -412,7 +412,7 @@ static void emit_risk_stubs(BlockCode *b)
 static void emit_gate_call(BlockCode *b)
 {
     if (b->block->fpu_need) {
-        emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_GS(JIT_OFF(gate) + 8 * b->block->fpu_need));
+        emit_op_mem(&b->e, (HostOp){ .opcode = 0xff }, 2, HOST_EXEC(JIT_OFF(gate) + 8 * b->block->fpu_need));
     }
 }
 
@@ -513,7 +513,8 @@ bool translate_block(CpuX86 *cpu, Block *block)
     b->ended = false;
     cache_prepare(exec);
     b->cold_at = jit->write + jit->hot.used;
-    b->e = (Emitter){ .at = jit->write + jit->cold.used, .limit = jit->write + jit->cold.first + cache_part_bytes(exec) };
+    b->e = (Emitter){ .at = jit->write + jit->cold.used, .limit = jit->write + jit->cold.first + cache_part_bytes(exec),
+                      .exec = (uintptr_t)exec };
     /* Where not even a jump fits, the place to patch of one that was left out would be in the block before. */
     enum { LEAST_BYTES = 16 };
     if (jit->hot.used + LEAST_BYTES > cache_part_bytes(exec) || b->e.at + LEAST_BYTES > b->e.limit) {

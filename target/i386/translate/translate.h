@@ -159,7 +159,7 @@ void translator_print(Cpu *cpu, GString *out);
 
 /* signal.c */
 void signal_init(void);
-/** signal_thread: GS base of this thread is @exec from now on. */
+/** signal_thread: this thread runs the code of @exec from now on. */
 void signal_thread(CpuExec *exec);
 /* CpuOps */
 void translator_kick(Cpu *cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the translator keeps of a vCPU. It lies in CpuExec, whose address is in GS base while translated code runs, so
- * that code reaches all of this and the TLB by constant offsets.
+ * What the translator keeps of a vCPU. It lies in CpuExec, in the lowest 2 GiB of the address space (exec_map()), so that
+ * code reaches all of this and the TLB by displacements.
  *
  * Invariants while translated code runs:
  *  - guest registers are in the host registers of the same name, but RSP is in r15, and R10, R11 and R15 are in `regs`;
