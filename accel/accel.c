@@ -414,7 +414,8 @@ void cpus_resume_all(void)
         before_resume(cpu);
     }
     CPU_FOREACH(cpu) {
-        cpu->stop = cpu->stopped = false;
+        cpu->stop = false;
+        cpu->stopped = cpu->held;
         pthread_cond_broadcast(&cpu->halt_cond);
     }
 }

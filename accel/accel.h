@@ -19,6 +19,8 @@ typedef struct Cpu Cpu;
 typedef struct Accel Accel;
 struct CodePage;
 
+struct DebugPoint;
+
 typedef struct CpuOps {
     bool (*has_work)(Cpu *cpu);                 /* halted vCPU: is there something that ends HLT? */
     void (*reset)(Cpu *cpu);
@@ -29,6 +31,9 @@ typedef struct CpuOps {
     void (*tcg_tlb_flush_all)(Cpu *cpu);        /* in the vCPU's own thread */
     void (*tcg_kick)(Cpu *cpu);                 /* makes it look at its requests soon; any thread. NULL: it does */
     void (*tcg_page_changed)(Cpu *cpu, struct CodePage *page);  /* code in it was overwritten; any thread. NULL: nothing to do */
+    /* A debugger's point comes or goes (debug.h); false: it cannot be had. NULL, both: vCPUs look at the list. */
+    bool (*debug_insert)(Cpu *cpu, struct DebugPoint *point);
+    void (*debug_remove)(Cpu *cpu, const struct DebugPoint *point);
     const struct KvmCpuOps *kvm;                /* accel/kvm/kvm.h; NULL: this target has no KVM */
 } CpuOps;
 
@@ -41,6 +46,9 @@ struct Cpu {
     bool has_thread;                            /* `thread` is to be joined */
     bool created, ended, stopped, stop, unplug; /* big lock; created: it takes part; ended: the thread is over */
     GError *start_error;                        /* why the thread could not begin */
+    bool held;                                  /* a debugger lets others run but not this one */
+    uint8_t debug_step;                         /* DEBUG_STEP_*: debug.h */
+    uint32_t debug_seen;                        /* debug_generation that it acts by */
     uint32_t halted;                            /* atomic */
     uint32_t exit_request;                      /* atomic: leave guest code soon */
     bool in_guest;                              /* atomic: between cpu_guest_enter() and _leave() */

@@ -80,7 +80,7 @@ HmpRun hmp_sendkey, hmp_mouse_move, hmp_mouse_button, hmp_mouse_set, hmp_info_mi
 void hmp_complete_key(const char *prefix, GPtrArray *candidates);
 HmpRun hmp_chardev_add, hmp_chardev_change, hmp_ringbuf_read;                    /* qmp_chardev.c */
 HmpRun hmp_drive_add, hmp_drive_del, hmp_info_accel, hmp_info_block_jobs, hmp_info_memory_devices,
-    hmp_info_numa, hmp_info_roms, hmp_info_ramblock, hmp_info_usb, hmp_info_hotpluggable_cpus, hmp_info_blockstats,
+    hmp_gdbserver, hmp_info_numa, hmp_info_roms, hmp_info_ramblock, hmp_info_usb, hmp_info_hotpluggable_cpus, hmp_info_blockstats,
        hmp_boot_set;                                                            /* hmp_layout.c */
 HmpRun hmp_eject, hmp_change;                                                    /* qmp_medium.c */
 void hmp_complete_drive(const char *prefix, GPtrArray *candidates);             /* its id */

@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "core/option.h"
+#include "monitor/gdb.h"
 #include "monitor/json_print.h"
 #include "qapi/qapi.h"
 
@@ -97,6 +98,8 @@ const HmpCommand hmp_commands[] = {
     { "getfd", HMP_ARGS({ "fdname", HMP_WORD }), "name", "keep the descriptor sent along", .qmp = "getfd" },
     { "gpa2hva", HMP_ARGS({ "addr", HMP_EXPR }), "addr", "host address of a guest physical address", .run = hmp_gpa2hva },
     { "gva2gpa", HMP_ARGS({ "addr", HMP_EXPR }), "addr", "guest physical address of a virtual one", .run = hmp_gva2gpa },
+    { "gdbserver", HMP_ARGS({ "device", HMP_REST, true }), "[device]", "let gdb in on a device (tcp::1234); none: no more",
+      .run = hmp_gdbserver },
     { "help|?", HMP_ARGS({ "name", HMP_REST, true, hmp_complete_command }), "[command]", "commands, or one of them",
       .run = hmp_help },
     { "i", HMP_ARGS({ "fmt", HMP_FORMAT }, { "addr", HMP_EXPR }, { "index", HMP_EXPR, true }), "/fmt addr",
@@ -157,6 +160,15 @@ const HmpCommand hmp_commands[] = {
       .run = hmp_examine_physical },
     { }
 };
+
+void hmp_gdbserver(Monitor *mon, json_object *args, GError **err)
+{
+    const char *device = dict_str(args, "device");
+    device = device ? device : "tcp::1234";
+    if (gdb_server_start(device, err) && strcmp(device, "none")) {
+        monitor_printf(mon, "gdb may connect to '%s'\n", device);
+    }
+}
 
 void hmp_clear(Monitor *mon, json_object *args, GError **err)
 {

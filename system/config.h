@@ -30,7 +30,7 @@ typedef struct Config {
     GPtrArray *serials;         /* const char *: text of -serial */
     GPtrArray *firmware_items; /* -smbios, -acpitable, -fw_cfg, -option-rom */
     OptionUse machine, smp, memory, cpu, rtc, name, boot;     /* merged over all occurrences; option NULL: not given */
-    const char *kernel, *initrd, *append, *shim, *bios, *vga, *uuid, *pidfile, *log_items, *log_file, *debugcon;
+    const char *kernel, *initrd, *append, *shim, *bios, *vga, *uuid, *pidfile, *log_items, *log_file, *debugcon, *gdb;
     OptionUse action, msg, overcommit, sandbox, run_with;      /* merged likewise */
     GPtrArray *numa;            /* OptionUse * */
     GPtrArray *parallels;       /* const char *: text of -parallel */

@@ -20,6 +20,7 @@
 #include "core/loop.h"
 #include "core/option.h"
 #include "core/thread.h"
+#include "monitor/gdb.h"
 #include "monitor/monitor.h"
 #include "qapi/qapi-types.h"
 #include "system/config.h"
@@ -189,6 +190,9 @@ int main(int argc, char **argv)
     globals_check();
     reset_all(RESET_COLD);
     monitors_setup(&config);
+    if (config.gdb && !gdb_server_start(config.gdb, &err)) {
+        option_fail(&(OptionUse){ .option = "-gdb", .text = config.gdb }, err);
+    }
     if (!config.start_stopped && !machine_start(&err)) {
         error_fatal(err);
     }

@@ -90,6 +90,11 @@ static void set_flag(Config *c, const OptionRow *row, const char *text)
     CONFIG_FIELD(c, row, bool) = true;
 }
 
+static void set_gdb_port(Config *c, const OptionRow *row, const char *text)
+{
+    CONFIG_FIELD(c, row, const char *) = "tcp::1234";
+}
+
 static void ignore(Config *c, const OptionRow *row, const char *text)
 {
 }
@@ -524,6 +529,8 @@ static const OptionRow option_rows[] = {
     { "no-reboot", NULL, "exit instead of rebooting", set_flag, AT(no_reboot) },
     { "no-shutdown", NULL, "stop instead of exiting when the guest powers off", set_flag, AT(no_shutdown) },
     { "S", NULL, "do not start the vCPUs until told to", set_flag, AT(start_stopped) },
+    { "gdb", "DEV", "let gdb in on DEV (tcp::PORT, stdio, unix:PATH,server=on ...)", set_text, AT(gdb) },
+    { "s", NULL, "same as -gdb tcp::1234", set_gdb_port, AT(gdb) },
     { "d", "ITEM[,ITEM...]", "log these items; help lists them", set_text, AT(log_items) },
     { "D", "FILE", "write the log to FILE", set_text, AT(log_file) },
     { "action", "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none][,watchdog=ACTION]",
@@ -567,9 +574,9 @@ static const OptionRow option_rows[] = {
 
 /* Options of QEMU 11.1 that are refused by name. */
 static const char *const options_not_yet[] = {
-    "audio", "compat", "dfilter", "dtb", "dump-vmstate", "enable-sync-profile", "fsdev", "full-screen", "gdb", "icount",
+    "audio", "compat", "dfilter", "dtb", "dump-vmstate", "enable-sync-profile", "fsdev", "full-screen", "icount",
     "incoming", "iscsi", "loadvm", "mem-path", "mem-prealloc", "mtdblock", "netdev", "only-migratable",
-    "plugin", "preconfig", "s", "sd", "seed", "spice", "tpmdev", "usb", "usbdevice", "virtfs", "vnc", "win2k-hack",
+    "plugin", "preconfig", "sd", "seed", "spice", "tpmdev", "usb", "usbdevice", "virtfs", "vnc", "win2k-hack",
     "writeconfig", "xen-attach", "xen-domid", "xen-domid-restrict", NULL
 };
 

@@ -9,12 +9,16 @@ Slow (some ten minutes): suite `nested`. $RHEA_NESTED_SMP: vCPU counts to try, "
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'guest'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'monitor'))
+import gdb                                          # noqa: E402
 import guest                                        # noqa: E402
+import kvmtest                                      # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOST_QEMU = '/usr/bin/qemu-system-x86_64'
@@ -27,7 +31,7 @@ class Outer(guest.Guest):
     """The host of the guests."""
     def __init__(self):
         self.cmd = [HOST_QEMU, '-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', '1800', '-smp', '2', '-nodefaults', '-display', 'none',
-                    '-serial', 'stdio', '-kernel', f'{FOLDER}/vmlinuz', '-initrd', f'{FOLDER}/outer.gz',
+                    '-serial', 'stdio', '-serial', f'unix:{FOLDER}/ttyS1,server=on,wait=off', '-kernel', f'{FOLDER}/vmlinuz', '-initrd', f'{FOLDER}/outer.gz',
                     '-append', 'console=ttyS0 quiet panic=-1 mitigations=off']
         self.log, self.seen = '', 0
 
@@ -38,6 +42,10 @@ class Outer(guest.Guest):
 class Nested(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        extra = os.path.join(FOLDER, 'extra')
+        os.makedirs(extra, exist_ok=True)
+        with open(os.path.join(extra, 'debugged.bin'), 'wb') as f:
+            f.write(kvmtest.assemble(gdb.GUEST, FOLDER))
         subprocess.run([os.path.join(HERE, 'make-nested'), FOLDER, guest.EMULATOR], check=True)
         cls.outer = Outer()
         cls.outer.__enter__()
@@ -68,6 +76,45 @@ class Nested(unittest.TestCase):
             text = self.run_inner('RUN="cat /sys/devices/system/clocksource/clocksource0/available_clocksource; poweroff -f" '
                                   f'inner rhea kvm,kernel-irqchip=split -M q35,hpet={hpet} -smp 2', 2)
             self.assertEqual(bool(re.search(r'\bhpet\b', text.split('clock kvm-clock')[1])), hpet == 'on')
+
+    def test_cpu_comes_and_goes(self):
+        cpu = '/sys/devices/system/cpu/cpu1'
+        run = (f'echo it is ready; until test -e {cpu}/online; do sleep 1; done; echo 1 > {cpu}/online; '
+               'echo came: $(nproc), on $(taskset 2 cut -d\' \' -f39 /proc/self/stat); '
+               f'while test -e {cpu}; do sleep 1; done; echo went: $(nproc); poweroff -f')
+        wait = 'until grep -q "{}" /tmp/log; do sleep 1; done'
+        self.outer.shell('mkfifo /tmp/m.in /tmp/m.out; (while true; do cat /tmp/m.out > /dev/null; done &)')
+        for irqchip in ('on', 'split', 'off'):
+            with self.subTest(irqchip=irqchip):
+                self.outer.shell(f'(RUN="{run}" inner rhea kvm,kernel-irqchip={irqchip} -smp 1,maxcpus=2 -monitor pipe:/tmp/m '
+                                 '< /dev/null > /tmp/log 2>&1 &)')
+                self.outer.shell(wait.format('it is ready'))
+                self.outer.shell('echo device_add qemu64-x86_64-cpu,id=c,socket-id=0,core-id=1,thread-id=0 > /tmp/m.in')
+                self.outer.shell(wait.format('^came'))
+                self.outer.shell('echo device_del c > /tmp/m.in')
+                self.outer.shell(wait.format('Power down'))
+                text = self.outer.shell('cat /tmp/log')
+                self.assertIn('came: 2, on 1\n', text)
+                self.assertIn('went: 1\n', text)
+
+    def test_debugger(self):
+        """Through the outer host's second serial port."""
+        at = gdb.labels_of(FOLDER)
+        sock = self.enterContext(socket.socket(socket.AF_UNIX))
+        sock.connect(f'{FOLDER}/ttyS1')
+        for irqchip in ('on', 'off'):
+            self.outer.shell(f'(rhea -accel kvm,kernel-irqchip={irqchip} -M pc -nodefaults -display none -bios /guest/debugged.bin -S -gdb /dev/ttyS1 '
+                             '< /dev/null > /tmp/log 2>&1 &); until pidof rhea; do true; done')
+            g = gdb.Client(sock)
+            with self.subTest(irqchip=irqchip, what='steps'):
+                gdb.check_steps(self, g, at)
+            for kind in (0, 1):
+                with self.subTest(irqchip=irqchip, what='breakpoints', kind=kind):
+                    gdb.check_breakpoints(self, g, at, kind)
+            for point in gdb.WATCHPOINTS:
+                with self.subTest(irqchip=irqchip, what='watchpoint', point=point):
+                    gdb.check_watchpoint(self, g, at, *point)
+            self.outer.shell('kill $(pidof rhea); while pidof rhea; do true; done; cat /tmp/log')
 
     def test_paravirtual_features(self):
         text = self.run_inner('NOTE= RUN="poweroff -f" inner rhea kvm -cpu host -smp 2', 2)

@@ -6,6 +6,7 @@
  * alignment (#AC), paging (#PF). An access over a page end is translated on both sides before a byte moves. Then: RAM
  * by host address, the local APIC's page, or memory_load()/memory_store() for everything else.
  */
+#include "accel/debug.h"
 #include "target/i386/apic.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/system/system.h"
@@ -149,7 +150,7 @@ static void page_write(CpuX86 *cpu, const TlbPage *page, unsigned off, const voi
 
 static inline void watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
 {
-    if (UNLIKELY(cpu->dr[7] & 0xff)) {
+    if (UNLIKELY((cpu->dr[7] & 0xff) | debug_watch_count)) {
         mmu_watch(cpu, lin, len, write);
     }
 }

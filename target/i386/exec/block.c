@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "accel/debug.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
 #include "target/i386/system/system.h"
@@ -86,7 +87,7 @@ void block_cache_destroy(CpuExec *exec)
     munmap(exec->transient, exec->arena + exec->arena_bytes - (uint8_t *)exec->transient);
 }
 
-static void forget_blocks(CpuExec *exec)
+void block_cache_forget(CpuExec *exec)
 {
     memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
     if (exec->arena_used > CACHE_START_BYTES) {
@@ -112,7 +113,7 @@ static void make_room(CpuExec *exec)
     if (soon && exec->cache_limit < exec->arena_bytes && exec->jit.last_serial != SERIAL_LAST) {
         exec->cache_limit = MIN(2 * exec->cache_limit, exec->arena_bytes);
     } else {
-        forget_blocks(exec);
+        block_cache_forget(exec);
     }
 }
 
@@ -135,7 +136,7 @@ void block_cache_idle(CpuExec *exec)
     if ((cpu - exec->idle_cpu_ns) * IDLE_PART > passed) {
         exec->idle_wait_ns = IDLE_WAIT_NS;
     } else if (exec->arena_used > 2 * CACHE_START_BYTES) {
-        forget_blocks(exec);
+        block_cache_forget(exec);
         exec->cache_limit = MIN(exec->arena_bytes, CACHE_START_BYTES);
         exec->idle_wait_ns = MIN(2 * exec->idle_wait_ns, IDLE_WAIT_MOST_NS);
     }
@@ -339,7 +340,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
         log_asm(cpu, block);
     }
     block->lin = lin;
-    if (key & BLOCK_TRANSLATED && block->page) {
+    if (key & BLOCK_TRANSLATED && block->page && !debug_break_may_cover(lin, block->bytes)) {
         if (!translate_block(cpu, block)) {
             make_room(exec);                    /* the code memory is full */
             return make_block(cpu, key, lin, limit, from, apart);

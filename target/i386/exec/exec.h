@@ -141,6 +141,9 @@ struct CpuExec {
     bool attention;                             /* state of this vCPU wants the slow way between blocks */
     bool one_insn;                              /* one-insn-per-tb=on */
     bool watches_smm;
+    bool debug_near;                            /* the next instruction only: a debugger's breakpoint is not far */
+    bool debug_hit;                             /* the instruction was one for a debugger: at the boundary, stop */
+    struct { uint8_t kind; uint64_t addr; } debug_watch;        /* which it was */
 
     uint64_t stamp;                             /* grows with each fill and flush */
     uint32_t tables_used;                       /* bit per first-level table that may hold entries */
@@ -283,7 +286,7 @@ enum { LOG_EVERY_BLOCK = LOG_EXEC | LOG_CPU };  /* the interpreter runs blocks w
 static inline bool exec_needs_attention(const CpuX86 *cpu)
 {
     return (cpu->rflags & (RFLAGS_TF | RFLAGS_RF)) || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) ||
-           cpu->exec->one_insn || log_enabled(LOG_EVERY_BLOCK);
+           cpu->exec->one_insn || cpu->cpu.debug_step || cpu->exec->debug_hit || log_enabled(LOG_EVERY_BLOCK);
 }
 /**
  * block_find: the block at cpu->rip; made if need be, and entered into the jump cache. Raises what the fetch raises.
@@ -334,6 +337,7 @@ static inline void code_page_drop(CpuExec *exec, unsigned table, uint64_t page)
 }
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err);
 void block_cache_destroy(CpuExec *exec);
+void block_cache_forget(CpuExec *exec);         /* all blocks; between two */
 /** block_cache_idle: the vCPU halts: memory that an idle one does not need is given back. Not inside a block. */
 void block_cache_idle(CpuExec *exec);
 static inline unsigned code_page_bit(uint64_t lin) { return (lin >> 12 ^ lin >> 24) % CODE_PAGE_BITS; }

@@ -12,6 +12,7 @@
  *
  * Every flush that may concern code moves `epoch`, by which the run loop knows that rip -> block must be found anew.
  */
+#include "accel/debug.h"
 #include "target/i386/apic.h"
 #include "target/i386/exec/exec.h"
 
@@ -443,7 +444,21 @@ bool mmu_watched(const CpuX86 *cpu, uint64_t lin)
             return true;
         }
     }
-    return false;
+    return UNLIKELY(debug_watch_count) && debug_watch_page(lin);
+}
+
+/* The block ends behind the instruction. */
+static void debugger_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
+{
+    const DebugPoint *p = cpu->exec ? debug_watch_in(lin, len, write) : NULL;
+
+    if (p && cpu->insn && !cpu->exec->debug_hit) {
+        cpu->exec->debug_hit = true;
+        cpu->exec->debug_watch.kind = p->kind;
+        cpu->exec->debug_watch.addr = p->addr;
+        cpu->block_end = cpu->insn + 1;
+        __atomic_store_n(&cpu->cpu.exit_request, 1, __ATOMIC_SEQ_CST);
+    }
 }
 
 void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
@@ -453,6 +468,9 @@ void mmu_watch(CpuX86 *cpu, uint64_t lin, unsigned len, bool write)
         if (watch_enabled(cpu, n, write) && lin < start + watch_bytes(cpu, n) && start < lin + len) {
             cpu->exec->debug_hits |= 1u << n;
         }
+    }
+    if (UNLIKELY(debug_watch_count)) {
+        debugger_watch(cpu, lin, len, write);
     }
 }
 

@@ -11,6 +11,7 @@
  */
 #include <sys/mman.h>
 
+#include "accel/debug.h"
 #include "core/thread.h"
 #include "target/i386/exec/exec.h"
 #include "target/i386/insn-gen.h"
@@ -143,13 +144,52 @@ static void log_state(CpuX86 *cpu)
 
 static inline bool is_halted(const CpuX86 *cpu) { return __atomic_load_n(&cpu->cpu.halted, __ATOMIC_SEQ_CST); }
 
+/* A debugger's affairs at a boundary. True: the machine is to stop here. */
+static bool debugger_stops(CpuX86 *cpu)
+{
+    CpuExec *exec = cpu->exec;
+
+    if (exec->debug_hit) {
+        exec->debug_hit = false;
+        debug_stop(&cpu->cpu, DEBUG_REASON_WATCH, exec->debug_watch.kind, exec->debug_watch.addr);
+    } else if (cpu->cpu.debug_step == DEBUG_STEP_DONE) {
+        debug_stop(&cpu->cpu, DEBUG_REASON_STEP, 0, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Before the instruction at the boundary is begun. True: it is not. */
+static bool debugger_breaks(CpuX86 *cpu)
+{
+    const DebugPoint *p = debug_break_count ? debug_break_in(cpu_code_linear(cpu), 1) : NULL;
+
+    if (p && !cpu->cpu.debug_step) {
+        debug_stop(&cpu->cpu, DEBUG_REASON_BREAK, p->kind, p->addr);
+        return true;
+    }
+    if (cpu->cpu.debug_step) {
+        cpu->cpu.debug_step = DEBUG_STEP_DONE;
+    }
+    return false;
+}
+
+/* Other points than before: what was translated or filled without knowing them goes. */
+static void debugger_points_changed(CpuX86 *cpu)
+{
+    cpu->cpu.debug_seen = debug_generation;
+    block_cache_forget(cpu->exec);
+    cpu_tlb_flush_worlds(cpu);
+}
+
 /* Something is special: acts on it. False: leave the run loop. Sets *@key to how the next block is to be run. */
 static bool between_blocks(CpuX86 *cpu, uint32_t *key)
 {
     CpuExec *exec = cpu->exec;
     uint32_t requests = __atomic_load_n(&cpu->cpu.interrupt_request, __ATOMIC_ACQUIRE);
 
-    if (__atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_ACQUIRE)) {
+    if (debugger_stops(cpu) || __atomic_load_n(&cpu->cpu.exit_request, __ATOMIC_ACQUIRE)) {
         return false;
     }
     if (requests & INTERRUPT_TLB) {
@@ -159,14 +199,20 @@ static bool between_blocks(CpuX86 *cpu, uint32_t *key)
     if (cpu->interrupt_shadow) {
         cpu->interrupt_shadow--;
     }
-    if ((requests & ~INTERRUPT_TLB) && !cpu->interrupt_shadow) {
+    bool held_off = cpu->cpu.debug_step && debug_step_without_interrupts;
+    if ((requests & ~INTERRUPT_TLB) && !cpu->interrupt_shadow && !held_off) {
         cpu_service_interrupts(cpu);
         if (is_halted(cpu)) {
             return false;
         }
     }
+    if (debugger_breaks(cpu)) {
+        return false;
+    }
     exec->stepping = cpu->rflags & RFLAGS_TF;
-    exec->single = exec->stepping || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) || exec->one_insn;
+    exec->single = exec->stepping || cpu->interrupt_shadow || (cpu->dr[7] & 0xff) || exec->one_insn || cpu->cpu.debug_step ||
+                   exec->debug_near;
+    exec->debug_near = false;
     if ((cpu->dr[7] & 0xff) && !(cpu->rflags & RFLAGS_RF) && breakpoint_here(cpu)) {
         cpu_raise(cpu, VECTOR_DB);
     }
@@ -311,6 +357,10 @@ static void run_blocks(CpuX86 *cpu)
                 continue;
             }
             exit = NULL;
+            if (UNLIKELY(block->page || debug_break_in(lin, block->bytes))) {
+                exec->attention = exec->debug_near = true;      /* left untranslated for the sake of a breakpoint */
+                continue;
+            }
             run_block(cpu, block);              /* from a device */
             last = NULL;
             if (block->changes_mode) {
@@ -337,6 +387,11 @@ static void run_blocks(CpuX86 *cpu)
                 last->link[1] = last->link[0];
                 last->link[0] = block;
             }
+        }
+        if (UNLIKELY(debug_break_count) && !exec->single && debug_break_in(lin, block->bytes)) {
+            exec->attention = exec->debug_near = true;
+            last = NULL;
+            continue;
         }
         if (log_enabled(LOG_EXEC | LOG_CPU)) {
             log_block(cpu, block);
@@ -371,6 +426,9 @@ void cpu_x86_tcg_run(Cpu *c)
         signal_thread(exec);
     }
     tcg_inside(&exec->tcg);
+    if (UNLIKELY(c->debug_seen != debug_generation)) {
+        debugger_points_changed(cpu);
+    }
     int jumped = sigsetjmp(cpu->run_jmp, 0);
     if (exec->in_exclusive) {
         cpu_rmw_exclusive_end(cpu);
@@ -388,6 +446,7 @@ void cpu_x86_tcg_run(Cpu *c)
     }
     if (cpu->exception_vector != VECTOR_NONE) {
         exec->debug_hits = 0;
+        exec->debug_hit = false;
         cpu_deliver_exception(cpu);
     }
     if (!jumped && is_halted(cpu)) {
@@ -400,6 +459,9 @@ void cpu_x86_tcg_run(Cpu *c)
     cpu->insn = NULL;
     exec->block = NULL;
     if (is_halted(cpu)) {
+        if (c->debug_step == DEBUG_STEP_DONE) {
+            debugger_stops(cpu);
+        }
         block_cache_idle(exec);
     }
     tcg_outside(&exec->tcg);

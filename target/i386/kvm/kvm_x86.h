@@ -26,6 +26,7 @@ typedef struct KvmX86 {
     size_t xsave_bytes;
     struct kvm_msrs *msrs;                      /* those that this host has and that have a place in CpuX86 */
     uint64_t **msr_places;
+    uint8_t debug_stepping;                     /* Cpu.debug_step as the kernel was told */
 } KvmX86;
 
 static inline bool kvm_x86_apic_in_kernel(void) { return kvm.irqchip != KVM_IRQCHIP_OFF; }
@@ -45,6 +46,12 @@ bool kvm_msrs_put(CpuX86 *cpu, KvmLevel level, GError **err);
 void kvm_xsave_init(CpuX86 *cpu);
 bool kvm_xsave_get(CpuX86 *cpu, GError **err);
 bool kvm_xsave_put(CpuX86 *cpu, KvmLevel level, GError **err);
+
+/* debug.c: CpuOps; then in the vCPU's thread: the kernel learns of other points or a step; KVM_EXIT_DEBUG. */
+bool kvm_x86_debug_insert(Cpu *cpu, struct DebugPoint *point);
+void kvm_x86_debug_remove(Cpu *cpu, const struct DebugPoint *point);
+void kvm_debug_update(CpuX86 *cpu);
+KvmNext kvm_debug_exit(CpuX86 *cpu);
 
 /* cpuid.c */
 /** kvm_host_cpuid: what KVM can give in @leaf and @subleaf; zeros where it gives nothing. */

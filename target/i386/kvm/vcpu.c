@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accel/debug.h"
 #include "core/error.h"
 #include "core/thread.h"
 #include "core/vm.h"
@@ -144,6 +145,9 @@ static void before_run(Cpu *c)
     struct kvm_run *run = c->kvm->run;
     uint32_t requests = requests_of(cpu);
 
+    if (c->debug_seen != debug_generation || c->debug_step != cpu->kvm_x86->debug_stepping) {
+        kvm_debug_update(cpu);
+    }
     if (requests & INTERRUPT_NMI) {
         cpu_interrupt_clear(c, INTERRUPT_NMI);
         kvm_vcpu_ioctl(c, KVM_NMI, NULL);
@@ -234,6 +238,7 @@ static KvmNext halt(Cpu *c)
 
 static KvmNext serve_exit(Cpu *c)
 {
+    CpuX86 *cpu = CPU_X86(c);
     struct kvm_run *run = c->kvm->run;
 
     switch (run->exit_reason) {
@@ -246,6 +251,8 @@ static KvmNext serve_exit(Cpu *c)
             run->hyperv.u.hcall.result = HYPERCALL_INVALID_CODE;
         }
         return KVM_NEXT_RUN;                    /* the other types tell that the guest set its pages up */
+    case KVM_EXIT_DEBUG:
+        return kvm_debug_exit(cpu);
     case KVM_EXIT_SET_TPR: case KVM_EXIT_TPR_ACCESS:
         return KVM_NEXT_RUN;
     case KVM_EXIT_IOAPIC_EOI: {

@@ -374,7 +374,8 @@ static bool kvm_has_work(Cpu *cpu)
     return kvm_x86_apic_in_kernel() || cpu_x86_has_work(cpu);
 }
 
-static const CpuOps x86_cpu_kvm_ops = { .has_work = kvm_has_work, .reset = x86_cpu_reset_op, .kvm = &kvm_x86_cpu_ops };
+static const CpuOps x86_cpu_kvm_ops = { .has_work = kvm_has_work, .reset = x86_cpu_reset_op,
+    .debug_insert = kvm_x86_debug_insert, .debug_remove = kvm_x86_debug_remove, .kvm = &kvm_x86_cpu_ops };
 
 static const CpuOps x86_cpu_ops = {
     .has_work = cpu_x86_has_work, .reset = x86_cpu_reset_op, .tcg_run = cpu_x86_tcg_run, .tcg_init = cpu_x86_tcg_init,
