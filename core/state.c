@@ -4,6 +4,7 @@
  *
  *   bool: one byte, 0 or 1.  uN: N/8 bytes.  int: 4 bytes.  timer: 8 bytes, expiry in ns of its clock or -1.
  *   bytes, u8 arrays: as they are.  buffer: length (4 bytes), then that many bytes.  struct: its rows.
+ *   structs: their number (4 bytes), then the rows of each.
  *   A row with `needed` is preceded by a byte, 0 (absent) or 1.
  *
  * What is loaded is hostile: a short stream, a truth value other than 0 and 1, a length beyond the buffer, a negative
@@ -69,6 +70,12 @@ void state_save(const StateField *fields, void *opaque, unsigned version, GByteA
             g_assert(len <= f->count && (data || !len));
             put_number(out, len, 4);
             g_byte_array_append(out, data, len);
+        } else if (f->kind == STATE_KIND_STRUCTS) {
+            uint32_t count = *(uint32_t *)((uint8_t *)opaque + f->length_offset);
+            put_number(out, count, 4);
+            for (uint32_t i = 0; i < count; i++) {
+                state_save(f->fields, *(uint8_t **)at + (size_t)i * f->stride, version, out);
+            }
         } else {
             for (uint32_t i = 0; i < f->count; i++) {
                 save_element(f, i, at, version, out);
@@ -189,6 +196,26 @@ static bool load_buffer(Reader *r, const StateField *f, uint8_t *opaque)
     return true;
 }
 
+static bool load_structs(Reader *r, const StateField *f, uint8_t *opaque)
+{
+    uint32_t count = *(uint32_t *)(opaque + f->length_offset);
+    uint8_t *to = *(uint8_t **)(opaque + f->offset);
+    uint64_t stored;
+
+    if (!get_number(r, f, 4, &stored)) {
+        return false;
+    }
+    if (stored != count) {
+        return error_set(r->err, "'%s' has %u elements, not %u", f->name, (unsigned)stored, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!load_rows(r, f->fields, to + (size_t)i * f->stride)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool load_rows(Reader *r, const StateField *fields, uint8_t *opaque)
 {
     for (const StateField *f = fields; f && f->kind != STATE_END; f++) {
@@ -208,6 +235,10 @@ static bool load_rows(Reader *r, const StateField *fields, uint8_t *opaque)
             memcpy(opaque + f->offset, data, f->count);
         } else if (f->kind == STATE_KIND_BUFFER) {
             if (!load_buffer(r, f, opaque)) {
+                return false;
+            }
+        } else if (f->kind == STATE_KIND_STRUCTS) {
+            if (!load_structs(r, f, opaque)) {
                 return false;
             }
         } else {

@@ -19,7 +19,7 @@ typedef struct StateField StateField;
 
 typedef enum StateKind {
     STATE_END, STATE_KIND_BOOL, STATE_KIND_U8, STATE_KIND_U16, STATE_KIND_U32, STATE_KIND_U64, STATE_KIND_INT,
-    STATE_KIND_TIMER, STATE_KIND_BYTES, STATE_KIND_STRUCT, STATE_KIND_BUFFER
+    STATE_KIND_TIMER, STATE_KIND_BYTES, STATE_KIND_STRUCT, STATE_KIND_STRUCTS, STATE_KIND_BUFFER
 } StateKind;
 
 struct StateField {
@@ -28,7 +28,8 @@ struct StateField {
     uint32_t offset;
     uint32_t count;             /* elements of an array, 1 otherwise; bytes for BYTES */
     uint32_t stride;            /* of STRUCT arrays */
-    uint32_t length_offset; /* BUFFER: offset of a uint32_t that holds the length in use; allocated length is count */
+    uint32_t length_offset; /* BUFFER: offset of a uint32_t that holds the length in use; allocated length is count.
+                             * STRUCTS: of one that holds the number of elements */
     uint16_t since;             /* first section version that has the field; 0: all */
     const StateField *fields;   /* STRUCT */
     bool (*needed)(void *opaque);   /* NULL: always; else the field is preceded by a presence byte */
@@ -73,6 +74,11 @@ struct StateField {
 #define STATE_STRUCT_ARRAY(S, f, T, rows, ...) \
     { .name = #f, .kind = STATE_KIND_STRUCT, .offset = STATE_ARRAY_OFFSET(S, f, T), .count = STATE_COUNT(S, f), \
       .stride = sizeof(T), .fields = rows, ##__VA_ARGS__ }
+
+/* An allocated T * of as many elements as the uint32_t @count_f says; a stream with another number is refused. */
+#define STATE_STRUCTS(S, f, count_f, T, rows, ...) \
+    { .name = #f, .kind = STATE_KIND_STRUCTS, .offset = STATE_OFFSET(S, f, T *), .stride = sizeof(T), .fields = rows, \
+      .length_offset = STATE_OFFSET(S, count_f, uint32_t), ##__VA_ARGS__ }
 
 /** state_save: appends the rows of @opaque to @out, as version @version. */
 void state_save(const StateField *fields, void *opaque, unsigned version, GByteArray *out);

@@ -18,10 +18,12 @@ typedef struct Sample {
     Point point, points[2];
     uint32_t extra, late;
     uint8_t *buffer;
+    Point *many;
+    uint32_t how_many;
     Timer timer;
 } Sample;
 
-enum { BUFFER_BYTES = 16 };
+enum { BUFFER_BYTES = 32 };
 
 static bool has_extra(void *opaque) { return ((Sample *)opaque)->has_extra; }
 
@@ -32,14 +34,15 @@ static const StateField rows[] = {
     STATE_S64(Sample, s64), STATE_INT(Sample, number), STATE_STRUCT(Sample, point, Point, point_rows),
     STATE_STRUCT_ARRAY(Sample, points, Point, point_rows), STATE_BOOL(Sample, has_extra),
     STATE_U32(Sample, extra, .needed = has_extra), STATE_BUFFER(Sample, buffer, length, BUFFER_BYTES),
-    STATE_TIMER(Sample, timer), STATE_U32(Sample, late, .since = 2), { }
+    STATE_TIMER(Sample, timer), STATE_U32(Sample, late, .since = 2),
+    STATE_STRUCTS(Sample, many, how_many, Point, point_rows, .since = 2), { }
 };
 
 static void on_timer(void *opaque) { }
 
 static void sample_init(Sample *s)
 {
-    *s = (Sample){ .buffer = g_malloc0(BUFFER_BYTES) };
+    *s = (Sample){ .buffer = g_malloc0(BUFFER_BYTES), .many = g_new0(Point, 2), .how_many = 2 };
     timer_init(&s->timer, NULL, CLOCK_VIRTUAL, on_timer, s);
 }
 
@@ -60,6 +63,7 @@ static void sample_fill(Sample *s)
     s->points[1] = (Point){ 6, 7 };
     s->extra = 8;
     s->late = 9;
+    s->many[1] = (Point){ 10, 11 };
     s->length = 3;
     memcpy(s->buffer, "xyz", 3);
     timer_arm_ns(&s->timer, 1000);
@@ -69,6 +73,7 @@ static void sample_free(Sample *s)
 {
     timer_stop(&s->timer);
     g_free(s->buffer);
+    g_free(s->many);
 }
 
 static const uint8_t expected[] = {
@@ -76,7 +81,8 @@ static const uint8_t expected[] = {
     0,    0,    1,    0xff, 0xff, 0xff, 0xff, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xfd, 0,    4,    0,    5,    0,    0,    0,
     0,    0,    6,    0,    7,    1,    1,    0,    0,    0,    8,    0,    0,    0,    3,    'x',  'y',
-    'z',  0,    0,    0,    0,    0,    0,    3,    0xe8, 0,    0,    0,    9,
+    'z',  0,    0,    0,    0,    0,    0,    3,    0xe8, 0,    0,    0,    9,    0,    0,    0,    2,    0,
+    0,    0,    0,    0,    10,   0,    11,
 };
 
 static void test_bytes(void)
@@ -120,7 +126,7 @@ static void test_versions(void)
 
     sample_fill(&s);
     state_save(rows, &s, 1, out);
-    check_int(out->len, ==, sizeof(expected) - 4, "version 1 has no 'late'");
+    check_int(out->len, ==, sizeof(expected) - 4 - 12, "version 1 has neither 'late' nor 'many'");
     s.late = 77;
     check_true(state_load(rows, &s, 1, out->data, out->len, &used, NULL), "version 1 loads");
     check_int(s.late, ==, 77, "and leaves the later field alone");
@@ -157,9 +163,9 @@ static void test_corrupt(void)
         { "a truth value of 2", 0, 2, "value of 'flag' is 2, not 0 or 1" },
         { "in an array", 3, 0xff, "value of 'flags' is 255, not 0 or 1" },
         { "a presence of 2", 57, 2, "presence of 'extra' is 2, not 0 or 1" },
-        { "a length beyond the buffer", 65, 17, "'buffer' is 17 bytes long; 16 are allowed" },
-        { "a huge length", 62, 0xff, "'buffer' is 4278190083 bytes long; 16 are allowed" },
-        { "a length beyond the stream", 65, 16, "state ends within 'buffer': 15 bytes are left, 16 wanted" },
+        { "a length beyond the buffer", 65, 33, "'buffer' is 33 bytes long; 32 are allowed" },
+        { "a huge length", 62, 0xff, "'buffer' is 4278190083 bytes long; 32 are allowed" },
+        { "a length beyond the stream", 65, 32, "state ends within 'buffer': 27 bytes are left, 32 wanted" },
         { "a negative expiry", 69, 0x80, "timer 'timer' has the impossible expiry -9223372036854774808" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -190,6 +196,27 @@ static void test_corrupt(void)
     }
 }
 
+/* An allocated array is loaded into as many elements as there are, and only if the stream has as many. */
+static void test_structs(void)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    size_t used;
+    Sample s;
+
+    sample_fill(&s);
+    state_save(rows, &s, 2, out);
+    s.many[1].y = 0;
+    check_true(state_load(rows, &s, 2, out->data, out->len, &used, NULL), "loads");
+    check_int(s.many[1].y, ==, 11, "the last member of the last element");
+    for (uint32_t n = 0; n < 2; n++) {
+        g_autoptr(GError) err = NULL;
+        s.how_many = n;
+        check_true(!state_load(rows, &s, 2, out->data, out->len, &used, &err), "2 elements into %u", n);
+        check_true(err && strstr(err->message, "'many'"), "the error names the field");
+    }
+    sample_free(&s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -197,6 +224,7 @@ int main(int argc, char **argv)
     g_test_add_func("/state/round-trip", test_round_trip);
     g_test_add_func("/state/versions", test_versions);
     g_test_add_func("/state/truncated", test_truncated);
+    g_test_add_func("/state/structs", test_structs);
     g_test_add_func("/state/corrupt", test_corrupt);
     return g_test_run();
 }
