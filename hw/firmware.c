@@ -5,15 +5,19 @@
  */
 #include "hw/machine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define FIRMWARE_UNIT (64u << 10)
 
 static GPtrArray *user_dirs;
 
 /* to the executable's folder */
 static const char *const relative_dirs[] = { "pc-bios", "../pc-bios", "../share/qemu", NULL };
 static const char *const distribution_dirs[] = {
-    "/usr/local/share/qemu", "/usr/share/qemu", "/usr/share/seabios", "/usr/share/vgabios", "/usr/lib/ipxe/qemu",
+    /* SeaBIOS before QEMU: Debian's bios-microvm.bin there is qboot by another name, which knows nothing of disks. */
+    "/usr/local/share/qemu", "/usr/share/seabios", "/usr/share/qemu", "/usr/share/vgabios", "/usr/lib/ipxe/qemu",
     "/usr/share/ipxe", "/usr/share/OVMF", "/usr/share/ovmf", NULL
 };
 
@@ -84,4 +88,32 @@ static bool print_dir(const char *dir, void *opaque)
 void firmware_print_dirs(void)
 {
     foreach_dir(print_dir, NULL);
+}
+
+bool firmware_read(const char *name, const char *hint, uint64_t max_bytes, uint8_t **data, size_t *len, GError **err)
+{
+    g_autofree char *path = firmware_find(name), *content = NULL;
+    g_autoptr(GError) io_error = NULL;
+    gsize bytes;
+
+    if (!path) {
+        return error_set(err, "firmware '%s' not found%s; -L DIR names a directory to look in, -L help lists them", name,
+                         hint);
+    }
+    if (!g_file_get_contents(path, &content, &bytes, &io_error)) {
+        return error_set(err, "firmware '%s': %s", path, io_error->message);
+    }
+    if (bytes == 0) {
+        return error_set(err, "firmware '%s' is empty", path);
+    }
+    if (bytes % FIRMWARE_UNIT) {
+        return error_set(err, "firmware '%s' has %zu bytes, not a multiple of 64 KiB: truncated, or not a BIOS image",
+                         path, bytes);
+    }
+    if (bytes > max_bytes) {
+        return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, bytes, max_bytes);
+    }
+    *data = (uint8_t *)g_steal_pointer(&content);
+    *len = bytes;
+    return true;
 }

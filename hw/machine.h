@@ -32,6 +32,7 @@ typedef struct MachineType {
     const char *default_ram_id;                 /* what memory-backend= replaces; NULL: "pc.ram" */
     bool no_acpi;                               /* never has ACPI tables */
     bool no_cpu_hotplug;
+    bool split_irqchip;                         /* KVM's default is kernel-irqchip=split */
     bool (*init_board)(Machine *machine, GError **err);
 } MachineType;
 extern const MachineType machine_type;          /* "machine": abstract */
@@ -108,6 +109,11 @@ char *machine_boot_order(const Machine *machine, size_t *len);
 /** firmware_find: path of a firmware file by name: -L directories in order, the build's and the installed data
  * directory, the distribution's (/usr/share/seabios, /usr/share/qemu, ...). NULL: not found. g_free(). */
 char *firmware_find(const char *name);
+/**
+ * firmware_read: all of the BIOS image that firmware_find() finds; *@data is the caller's. Errors name the file: not
+ * found (with @hint), empty, no multiple of 64 KiB, more than @max_bytes.
+ */
+bool firmware_read(const char *name, const char *hint, uint64_t max_bytes, uint8_t **data, size_t *len, GError **err);
 void firmware_add_dir(const char *dir);         /* -L */
 void firmware_print_dirs(void);                 /* -L help */
 

@@ -268,7 +268,7 @@ static void kvm_keys_of_machine(const Config *c, GPtrArray *accels)
     }
 }
 
-static void accel_setup(Config *c)
+static void accel_setup(Config *c, const MachineType *type)
 {
     GError *err = NULL;
     g_autoptr(GPtrArray) list = g_ptr_array_new();
@@ -294,6 +294,12 @@ static void accel_setup(Config *c)
         blame = use;
     }
     kvm_keys_of_machine(c, list);
+    for (guint i = 0; i < list->len && type->split_irqchip; i++) {
+        json_object *args = list->pdata[i];
+        if (!g_strcmp0(dict_str(args, "accel"), "kvm") && !json_object_object_get(args, "kernel-irqchip")) {
+            json_object_object_add(args, "kernel-irqchip", json_object_new_string("split"));
+        }
+    }
     if (!list->len) {
         json_object *args = json_object_new_object();
         if (!c->qtest && isatty(STDERR_FILENO) && kvm_usable()) {
@@ -445,7 +451,7 @@ void machine_setup(Config *c)
     object_container("/machine/peripheral");
     object_container("/machine/peripheral-anon");
     object_container("/machine/unattached");
-    accel_setup(c);
+    accel_setup(c, type);
 
     for (guint i = 0; i < c->objects->len; i++) {
         const OptionUse *use = c->objects->pdata[i];

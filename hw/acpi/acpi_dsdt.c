@@ -94,7 +94,7 @@ static Aml *host_bridge_windows(const AcpiMachine *m)
  * The guest may have all of native PCI Express: hot plug (bit 0), SHPC, PME, AER, capability structures; but not hot
  * plug where ACPI does it (@acpi_hotplug).
  */
-static Aml *osc_method(bool acpi_hotplug)
+Aml *acpi_osc_method(bool acpi_hotplug)
 {
     enum { CONTROL_HOTPLUG = 0x01, CONTROL_ALL = 0x1f, UNKNOWN_UUID = 0x04, UNKNOWN_REVISION = 0x08, MASKED = 0x10 };
 
@@ -235,7 +235,7 @@ static Aml *links(const AcpiMachine *m)
 
 /* Devices behind the south bridge */
 
-static Aml *com_port(unsigned n)
+Aml *acpi_com_port(unsigned n, bool level)
 {
     static const struct { uint16_t port; uint8_t irq; } com[ACPI_COM_PORTS] = {
         { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 },
@@ -246,7 +246,23 @@ static Aml *com_port(unsigned n)
         aml_name("_HID", aml_eisaid("PNP0501")),
         aml_name("_UID", aml_int(n + 1)),
         aml_name("_STA", aml_int(STA_ALL)),
-        aml_name("_CRS", aml_resources(aml_io(com[n].port, com[n].port, 0, 8), aml_irq_no_flags(com[n].irq))));
+        aml_name("_CRS", aml_resources(aml_io(com[n].port, com[n].port, 0, 8),
+                                       level ? aml_irq_level_low(com[n].irq) : aml_irq_no_flags(com[n].irq))));
+}
+
+Aml *acpi_rtc_device(void)
+{
+    return aml_device("RTC",
+        aml_name("_HID", aml_eisaid("PNP0B00")),
+        aml_name("_CRS", aml_resources(aml_io(0x70, 0x70, 1, 8), aml_irq_no_flags(8))));
+}
+
+Aml *acpi_fw_cfg_device(void)
+{
+    return aml_device("FWCF",
+        aml_name("_HID", aml_string("QEMU0002")),
+        aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
+        aml_name("_CRS", aml_resources(aml_io(0x510, 0x510, 1, 12))));
 }
 
 static Aml *isa_devices(const AcpiMachine *m)
@@ -281,13 +297,11 @@ static Aml *isa_devices(const AcpiMachine *m)
     }
     for (unsigned i = 0; i < ACPI_COM_PORTS; i++) {
         if (m->com[i]) {
-            aml_append(a, com_port(i));
+            aml_append(a, acpi_com_port(i, false));
         }
     }
     if (m->rtc) {
-        aml_append(a, aml_device("RTC",
-            aml_name("_HID", aml_eisaid("PNP0B00")),
-            aml_name("_CRS", aml_resources(aml_io(0x70, 0x70, 1, 8), aml_irq_no_flags(8)))));
+        aml_append(a, acpi_rtc_device());
     }
     return a;
 }
@@ -320,10 +334,7 @@ static Aml *board_resources(const AcpiMachine *m)
             aml_name("_CRS", aml_resources(aml_io(m->gpe0_base, m->gpe0_base, 1, m->gpe0_bytes)))));
     }
     if (m->fw_cfg) {
-        aml_append(a, aml_device("FWCF",
-            aml_name("_HID", aml_string("QEMU0002")),
-            aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
-            aml_name("_CRS", aml_resources(aml_io(0x510, 0x510, 1, 12)))));
+        aml_append(a, acpi_fw_cfg_device());
     }
     return a;
 }
@@ -339,7 +350,7 @@ static Aml *host_bridge(const AcpiMachine *m)
     return aml_device("PCI0",
         bridge_identity(m->q35),
         aml_name("_UID", aml_int(0)),
-        m->q35 ? osc_method(m->pci_hotplug_base) : aml_none(),
+        m->q35 ? acpi_osc_method(m->pci_hotplug_base) : aml_none(),
         host_bridge_windows(m),
         routing(m, true),
         south_bridge(m),
@@ -363,7 +374,7 @@ static Aml *other_root(const AcpiMachine *m, const AcpiPciRoot *root)
         aml_name("_UID", aml_int(root->bus_first)),
         aml_name("_BBN", aml_int(root->bus_first)),
         root->numa_node >= 0 ? aml_name("_PXM", aml_int(root->numa_node)) : aml_none(),
-        root->express ? osc_method(false) : aml_none(),
+        root->express ? acpi_osc_method(false) : aml_none(),
         aml_name("_CRS", aml_resources(aml_word_bus_number(root->bus_first, root->bus_last), windows)),
         routing(m, false));
 }

@@ -15,5 +15,12 @@ Aml *acpi_cpus_gpe(const AcpiMachine *m);
 /** acpi_madt_cpu: appends MADT's entry of the processor with _UID @uid. */
 void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled);
 Aml *acpi_dsdt(const AcpiMachine *m);
+/** acpi_reduced_dsdt: that of a machine with @m->reduced. */
+Aml *acpi_reduced_dsdt(const AcpiMachine *m);
+/* Parts of both: the guest may have all of PCI Express but what ACPI does; COM port @n; the clock; fw_cfg. */
+Aml *acpi_osc_method(bool acpi_hotplug);
+Aml *acpi_fw_cfg_device(void);
+Aml *acpi_rtc_device(void);
+Aml *acpi_com_port(unsigned n, bool level);
 
 #endif

@@ -14,13 +14,14 @@
 #include "hw/acpi/acpi_numa.h"
 #include "hw/acpi/acpi_user.h"
 #include "hw/acpi/aml_internal.h"
+#include "hw/acpi/ged.h"
 #include "hw/firmware/table_loader.h"
 
 #define TABLES_FILE "etc/acpi/tables"
 #define RSDP_FILE "etc/acpi/rsdp"
 #define LOADER_FILE "etc/table-loader"
 
-enum { HEADER_BYTES = 36, CHECKSUM_AT = 9, PIC_IRQS = 16 };
+enum { HEADER_BYTES = 36, CHECKSUM_AT = 9, PIC_IRQS = 16, IOAPIC_INPUTS = 24 };
 enum { TABLES_PADDING = 128 << 10, LOADER_PADDING = 4096 };
 enum { HPET_ID = 0x8086a201, HPET_BASE = 0xfed00000 };
 enum { SPACE_ID_MEMORY = 0, SPACE_ID_IO = 1 };
@@ -105,8 +106,10 @@ static void facs(Build *b)                      /* 5.2.10: no checksum, not in R
 
 static void dsdt(Build *b)
 {
-    b->dsdt = table_begin(b, "DSDT", 1);        /* 1: integers have 32 bits, as in QEMU */
-    aml_append(b->out, acpi_dsdt(b->m));
+    bool reduced = b->m->reduced;
+
+    b->dsdt = table_begin(b, "DSDT", reduced ? 2 : 1);  /* 1: integers have 32 bits, as in QEMU */
+    aml_append(b->out, reduced ? acpi_reduced_dsdt(b->m) : acpi_dsdt(b->m));
     table_end(b, b->dsdt);
 }
 
@@ -169,6 +172,30 @@ static void fadt(Build *b)
     list_table(b, start);
 }
 
+/* FADT, revision 5: no fixed hardware but the registers of the event device. */
+static void fadt_reduced(Build *b)
+{
+    enum { RESET_REG_SUP = 1 << 10, HW_REDUCED_ACPI = 1 << 20 };
+    enum { BETWEEN_DSDT_AND_FLAGS = 112 - 44, BETWEEN_RESET_AND_X_DSDT = 140 - 129, X_BLOCKS = 244 - 148 };
+    uint32_t regs = b->m->reduced->ged_regs, start = table_begin(b, "FACP", 5);
+    GByteArray *o = b->out;
+    static const uint8_t zeros[X_BLOCKS];
+
+    aml_le(o, 0, 4);                            /* no FACS */
+    pointer(b, b->dsdt, 4);
+    g_byte_array_append(o, zeros, BETWEEN_DSDT_AND_FLAGS);
+    aml_le(o, RESET_REG_SUP | HW_REDUCED_ACPI, 4);
+    gas(b, SPACE_ID_MEMORY, 8, regs + GED_RESET);
+    aml_u8(o, GED_RESET_VALUE);
+    g_byte_array_append(o, zeros, BETWEEN_RESET_AND_X_DSDT);
+    pointer(b, b->dsdt, 8);
+    g_byte_array_append(o, zeros, X_BLOCKS);
+    gas(b, SPACE_ID_MEMORY, 8, regs + GED_SLEEP_CONTROL);
+    gas(b, SPACE_ID_MEMORY, 8, regs + GED_SLEEP_STATUS);
+    table_end(b, start);
+    list_table(b, start);
+}
+
 /* MADT, 5.2.12 */
 
 void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled)
@@ -185,6 +212,15 @@ void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled)
         aml_le(o, enabled, 4);
         aml_le(o, uid, 4);
     }
+}
+
+static void madt_ioapic(GByteArray *o, uint8_t id, uint32_t address, uint32_t first_gsi)
+{
+    aml_le(o, 1 | 12 << 8, 2);
+    aml_u8(o, id);
+    aml_u8(o, 0);
+    aml_le(o, address, 4);
+    aml_le(o, first_gsi, 4);
 }
 
 static void madt_override(GByteArray *o, uint8_t irq, uint32_t gsi, uint16_t flags)
@@ -211,13 +247,14 @@ static void madt(Build *b)
         acpi_madt_cpu(o, i, m->cpus[i].apic_id, m->cpus[i].present);
         x2apic |= m->cpus[i].apic_id >= 255 || i >= 255;
     }
-    aml_le(o, 1 | 12 << 8, 2);                  /* I/O APIC */
-    aml_u8(o, m->ioapic_id);
-    aml_u8(o, 0);
-    aml_le(o, m->ioapic_address, 4);
-    aml_le(o, 0, 4);                            /* its first input is GSI 0 */
-    madt_override(o, 0, 2, 0);                  /* the timer */
-    for (size_t i = 0; i < G_N_ELEMENTS(level_irqs); i++) {
+    madt_ioapic(o, m->ioapic_id, m->ioapic_address, 0);
+    if (m->ioapic2_address) {
+        madt_ioapic(o, m->ioapic_id + 1, m->ioapic2_address, IOAPIC_INPUTS);
+    }
+    if (!m->reduced) {
+        madt_override(o, 0, 2, 0);              /* the timer */
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(level_irqs) && !m->reduced; i++) {
         madt_override(o, level_irqs[i], level_irqs[i], ACTIVE_HIGH_LEVEL);
     }
     if (x2apic) {
@@ -346,14 +383,20 @@ AcpiBlobs acpi_build(const AcpiMachine *m)
 
     loader_allocate(b.loader, RSDP_FILE, 16, LOADER_ZONE_FSEG);
     loader_allocate(b.loader, TABLES_FILE, 64, LOADER_ZONE_HIGH);
-    facs(&b);
+    if (!m->reduced) {
+        facs(&b);
+    }
     dsdt(&b);
-    fadt(&b);
+    if (m->reduced) {
+        fadt_reduced(&b);
+    } else {
+        fadt(&b);
+    }
     madt(&b);
     if (m->hpet) {
         hpet(&b);
     }
-    if (m->q35 && m->ecam_base && m->ecam_bytes >= 1 << 20) {
+    if ((m->q35 || m->reduced) && m->ecam_base && m->ecam_bytes >= 1 << 20) {
         mcfg(&b);
     }
     if (m->numa) {
@@ -365,7 +408,9 @@ AcpiBlobs acpi_build(const AcpiMachine *m)
             numa_table(&b, "HMAT", 2, acpi_hmat_body);
         }
     }
-    waet(&b);
+    if (!m->reduced) {
+        waet(&b);
+    }
     user_tables(&b);
     rsdt = root_table(&b, "RSDT", 4);
     xsdt = root_table(&b, "XSDT", 8);
@@ -432,6 +477,9 @@ void acpi_setup(FwCfg *fw, AcpiDescribeFn *describe, void *opaque)
     files_update(f);
     reset_register(files_reset, f);
     describe(&m, opaque);
+    if (m.reduced) {
+        return;                                 /* firmware has no part in sleeping */
+    }
     /* etc/system-states: SLP_TYP of S0-S5; bit 7: the state is offered. */
     states[3] = 1 | (m.s3 ? 0x80 : 0);
     states[4] = m.s4_value | (m.s4 ? 0x80 : 0);

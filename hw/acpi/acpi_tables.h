@@ -36,6 +36,15 @@ typedef struct AcpiPciRoot {
     unsigned range_count;
 } AcpiPciRoot;
 
+/* A machine of hardware-reduced ACPI (4.1.1): what stands for chip set and PM registers. */
+typedef struct AcpiVirtioMmio { unsigned index; uint32_t base, irq; } AcpiVirtioMmio;
+typedef struct AcpiReduced {
+    uint32_t ged_selector, ged_regs, ged_irq;   /* ged.h */
+    const AcpiVirtioMmio *virtio;               /* transports with a device, in the order to be told of */
+    unsigned virtio_count;
+    uint32_t pci_irq_base;                      /* GSIs of INTA-INTD of slot 0; PCI is there if ecam_bytes is not 0 */
+} AcpiReduced;
+
 typedef struct AcpiMachine {
     bool q35;                                   /* ICH9 LPC at 00:1f.0, PIRQA-H, PCIe; else PIIX3 at 00:01.0, PIRQA-D */
     const AcpiCpu *cpus;                        /* in order of CPU index; possible ones that are absent too */
@@ -65,6 +74,8 @@ typedef struct AcpiMachine {
     const AcpiPciRoot *roots;                   /* the others */
     unsigned root_count;
     uint32_t ioapic_id, ioapic_address;         /* 0, 0xfec00000 */
+    uint32_t ioapic2_address;                   /* inputs from GSI 24 on; 0: there is one only */
+    const AcpiReduced *reduced;                 /* NULL: a PC with PM registers, PIRQs and a timer override */
     const char *oem_id, *oem_table_id;          /* NULL: "BOCHS ", "BXPC    " */
 } AcpiMachine;
 

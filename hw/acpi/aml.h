@@ -106,6 +106,7 @@ Aml *aml_resources_of(Aml **descriptors);
 #define aml_resources(...) aml_resources_of(AML_LIST(__VA_ARGS__))
 Aml *aml_io(uint16_t min, uint16_t max, uint8_t alignment, uint8_t len);                /* decodes 16 bits */
 Aml *aml_irq_no_flags(unsigned irq);                                                    /* edge, active high */
+Aml *aml_irq_level_low(unsigned irq);                                                   /* shared */
 Aml *aml_dma(unsigned channel);                                                         /* compatible, 8 bits */
 Aml *aml_memory32_fixed(bool writable, uint32_t base, uint32_t len);
 typedef enum AmlTrigger { AML_LEVEL = 0, AML_EDGE = 1 } AmlTrigger;

@@ -5,7 +5,7 @@
 #include "hw/acpi/aml_internal.h"
 
 enum {
-    SMALL_IRQ = 0x22, SMALL_DMA = 0x2a, SMALL_IO = 0x47, SMALL_END = 0x79,
+    SMALL_IRQ = 0x22, SMALL_IRQ_FLAGS = 0x23, SMALL_DMA = 0x2a, SMALL_IO = 0x47, SMALL_END = 0x79,
     LARGE_MEMORY32_FIXED = 0x86, LARGE_DWORD_SPACE = 0x87, LARGE_WORD_SPACE = 0x88,
     LARGE_INTERRUPT = 0x89, LARGE_QWORD_SPACE = 0x8a,
 };
@@ -41,6 +41,18 @@ Aml *aml_irq_no_flags(unsigned irq)
     g_assert(irq < 16);
     aml_u8(a, SMALL_IRQ);
     aml_le(a, 1u << irq, 2);
+    return a;
+}
+
+Aml *aml_irq_level_low(unsigned irq)
+{
+    enum { LEVEL_LOW_SHARED = 0x18 };
+    Aml *a = aml_none();
+
+    g_assert(irq < 16);
+    aml_u8(a, SMALL_IRQ_FLAGS);
+    aml_le(a, 1u << irq, 2);
+    aml_u8(a, LEVEL_LOW_SHARED);
     return a;
 }
 

@@ -440,7 +440,7 @@ bool elf_boot_setup(FwCfg *fw, const LinuxBootConfig *config, const uint8_t *dat
         return error_set(err, "the command lines of kernel '%s' and its modules have more than %u KiB", config->kernel,
                          LOW_MAX >> 10);
     }
-    if (!boot_rom_add(fw, ELF_ROM_FILE, multiboot ? "multiboot_dma.bin" : "pvh.bin", err)) {
+    if (!config->no_boot_rom && !boot_rom_add(fw, ELF_ROM_FILE, multiboot ? "multiboot_dma.bin" : "pvh.bin", err)) {
         return false;
     }
     g_autoptr(GBytes) kernel = elf_image_load(data, len, image);

@@ -424,7 +424,7 @@ bool linux_boot_setup(FwCfg *fw, const LinuxBootConfig *config, GError **err)
     }
     setup = g_memdup2(data, image.setup_bytes);
     if (!fill_setup(&image, append, setup, err) || !add_initrd(fw, config, data, &image, setup, err) ||
-        !boot_rom_add(fw, LINUX_ROM_FILE, LINUX_ROM_NAME, err) || !add_signed_files(fw, config, file, err)) {
+        (!config->no_boot_rom && !boot_rom_add(fw, LINUX_ROM_FILE, LINUX_ROM_NAME, err)) || !add_signed_files(fw, config, file, err)) {
         return false;
     }
     kernel = g_bytes_new_from_bytes(file, image.setup_bytes, image.kernel_bytes);

@@ -15,6 +15,7 @@ typedef struct LinuxBootConfig {
     const char *kernel, *initrd, *append;       /* paths and text; initrd, append: NULL if not given */
     uint64_t low_ram_bytes;                     /* RAM from address 0 up without a hole (below_4g) */
     uint64_t acpi_reserve_bytes;                /* left free at its end for firmware tables; 0: 256 KiB */
+    bool no_boot_rom;                           /* firmware loads the kernel by itself (qboot) or not at all */
     const char *shim;                           /* NULL: none */
 } LinuxBootConfig;
 

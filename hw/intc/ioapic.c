@@ -25,7 +25,6 @@ enum {
 };
 #define RTE_READ_ONLY (RTE_DELIVERY_STATUS | RTE_REMOTE_IRR)
 #define RTE_RESERVED 0x00fffffffffe0000ull      /* bits 17-55 */
-#define IOAPICS_MAX 2
 
 typedef struct IoApic {
     Device device;
@@ -68,7 +67,7 @@ static void tell_entries(const IoApic *s, unsigned first, unsigned count)
 {
     for (unsigned pin = first; entry_hook && pin < first + count; pin++) {
         uint64_t entry = s->redirection[pin];
-        entry_hook(pin, message_addr(entry), message_data(entry, entry & RTE_VECTOR));
+        entry_hook(pin + (s == ioapics[0] ? 0 : IOAPIC_PINS), message_addr(entry), message_data(entry, entry & RTE_VECTOR));
     }
     if (entry_hook) {
         entry_done_hook();

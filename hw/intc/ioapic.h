@@ -7,6 +7,7 @@
 #include "memory/memory.h"
 
 #define IOAPIC_PINS 24
+#define IOAPICS_MAX 2
 #define IOAPIC_BASE 0xfec00000u
 
 extern const DeviceType ioapic_type;            /* "ioapic"; inputs "" 0-23 are the pins */
@@ -21,7 +22,8 @@ void ioapic_eoi_broadcast(void *unused, uint8_t vector);
 bool ioapic_edge_is_lost(Device *ioapic, unsigned pin);
 void ioapic_set_listen_hook(void (*fn)(void *opaque, unsigned pin), void *opaque);
 /**
- * ioapic_set_entry_hook: @entry is told what message a pin sends whenever that may have changed, @done after one or more pins.
+ * ioapic_set_entry_hook: @entry is told what message a pin sends whenever that may have changed, @done after one or
+ * more pins. The pins of a second IO APIC are numbered from IOAPIC_PINS on.
  */
 void ioapic_set_entry_hook(void (*entry)(unsigned pin, uint64_t addr, uint32_t data), void (*done)(void));
 

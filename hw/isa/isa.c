@@ -180,3 +180,26 @@ IsaDevice *isa_create(IsaBus *bus, const DeviceType *type)
 {
     return ISA_DEVICE(device_create_onboard(type, &bus->bus));
 }
+
+/* Bus without a chip set */
+
+typedef struct IsaBridge { Device device; IsaBus bus; } IsaBridge;
+
+static const StateField isabus_bridge_state[] = { { } };
+
+static const DeviceType isabus_bridge_type = {
+    .name = "isabus-bridge", .parent = &device_type.type, .size = sizeof(IsaBridge), .category = CATEGORY_BRIDGE,
+    .bus = &system_bus_type.type, .description = "ISA bus without a chip set", .state = isabus_bridge_state,
+    .not_user_creatable = true, .no_hotplug = true,
+};
+TYPE_REGISTER(isabus_bridge_type);
+
+IsaBus *isa_bridge_create(MemoryRegion *memory, MemoryRegion *io, IrqLine *const lines[ISA_IRQS])
+{
+    IsaBridge *bridge = (IsaBridge *)device_new(&isabus_bridge_type);
+
+    isa_bus_init(&bridge->bus, &bridge->device, "isa.0", memory, io);
+    device_realize_onboard(&bridge->device, system_bus());
+    isa_bus_set_irqs(&bridge->bus, lines);
+    return &bridge->bus;
+}

@@ -39,6 +39,8 @@ typedef struct IsaBus {
 void isa_bus_init(IsaBus *bus, Device *owner, const char *name, MemoryRegion *memory, MemoryRegion *io);
 /** isa_bus_set_irqs: @lines: 16 inputs (GSI 0-15), NULL entries allowed. Wires handed out before keep working. */
 void isa_bus_set_irqs(IsaBus *bus, IrqLine *const lines[ISA_IRQS]);
+/** isa_bridge_create: an "isabus-bridge" with bus "isa.0", for a board without a chip set. */
+IsaBus *isa_bridge_create(MemoryRegion *memory, MemoryRegion *io, IrqLine *const lines[ISA_IRQS]);
 IsaBus *isa_bus(void);                          /* the machine's; NULL: none */
 static inline IsaBus *isa_device_bus(IsaDevice *dev) { return ISA_BUS(dev->device.bus); }
 

@@ -250,6 +250,6 @@ static void entry_changed(unsigned pin, uint64_t addr, uint32_t data)
 
 void kvm_irqchip_route_split(void)
 {
-    kvm_gsi_reserve(KVM_IOAPIC_NUM_PINS);
+    kvm_gsi_reserve(IOAPICS_MAX * IOAPIC_PINS);
     ioapic_set_entry_hook(entry_changed, kvm_routes_commit);
 }

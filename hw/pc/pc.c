@@ -36,8 +36,7 @@ static bool set_max_fw_size(Object *obj, const Property *prop, json_object *valu
     return true;
 }
 
-/* The text goes into fixed fields of ACPI tables. */
-static bool set_oem(Object *obj, const Property *prop, json_object *value, GError **err)
+bool pc_set_oem(Object *obj, const Property *prop, json_object *value, GError **err)
 {
     size_t limit = strcmp(prop->name, "x-oem-id") ? 8 : 6;
     const char *text = json_object_get_string(value);
@@ -83,9 +82,9 @@ static const Property pc_properties[] = {
     PROP_BOOL("fd-bootchk", PcMachine, fd_bootchk, true, "The BIOS checks the boot signature of floppy disks"),
     PROP_SIZE("max-ram-below-4g", PcMachine, max_ram_below_4g, 0, "Most RAM below 4 GiB", .set = set_max_ram_below_4g),
     PROP_SIZE("max-fw-size", PcMachine, max_fw_size, 8 << 20, "Largest firmware image", .set = set_max_fw_size),
-    PROP_STR("x-oem-id", PcMachine, oem_id, "OEM ID in ACPI tables, at most 6 characters", .set = set_oem),
+    PROP_STR("x-oem-id", PcMachine, oem_id, "OEM ID in ACPI tables, at most 6 characters", .set = pc_set_oem),
     PROP_STR("x-oem-table-id", PcMachine, oem_table_id, "OEM table ID in ACPI tables, at most 8 characters",
-             .set = set_oem),
+             .set = pc_set_oem),
     PROP_DRIVE("pflash0", PcMachine, flash_drives[0], "Drive or node with the firmware's code, for flash"),
     PROP_DRIVE("pflash1", PcMachine, flash_drives[1], "Drive or node with the firmware's variables, for flash"),
     PROP_VIRTUAL("smbios-entry-point-type", "str", get_entry_point, set_entry_point,

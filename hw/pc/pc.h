@@ -72,6 +72,14 @@ static inline bool pc_on(OnOffAuto value, bool automatic)
     return value == ON_OFF_AUTO_AUTO ? automatic : value == ON_OFF_AUTO_ON;
 }
 
+/** pc_msi_window_init: the local APICs' range of system memory, where a device's write is a message. */
+void pc_msi_window_init(MemoryRegion *window, Object *owner);
+/** pc_set_oem: setter of x-oem-id and x-oem-table-id, which fill fixed fields of ACPI tables. */
+bool pc_set_oem(Object *obj, const Property *prop, json_object *value, GError **err);
+/** pc_cmos_set_memory: bytes that say how much RAM there is below and above 4 GiB. */
+void pc_cmos_set_memory(Device *rtc, uint64_t below_4g, uint64_t above_4g);
+/** pc_print_fw_cfg_roms: `info roms`: option ROMs and ACPI tables among the files of @fw. */
+void pc_print_fw_cfg_roms(FwCfg *fw, GString *out);
 /** pc_memory_init: @below_4g: RAM below the hole; fills pc->memory. Errors name the firmware file. */
 bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err);
 /** pc_flash_init: flash below 4 GiB from the flash drives; *@code gets the memory of the first, NULL if there is none. */

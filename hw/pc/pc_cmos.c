@@ -120,18 +120,22 @@ void pc_cmos_count_cpus(PcMachine *pc)
     mc146818_set_cmos(pc->rtc, CMOS_CPUS, cpu_count() - 1);
 }
 
+void pc_cmos_set_memory(Device *rtc, uint64_t below_4g, uint64_t above_4g)
+{
+    uint64_t extended_kib = below_4g > MIB ? (below_4g - MIB) / KIB : 0, above_64kib = above_4g / (64 * KIB);
+
+    set16(rtc, CMOS_BASE_KIB, 640);
+    set16(rtc, CMOS_EXTENDED_KIB, extended_kib);
+    set16(rtc, CMOS_EXTENDED_KIB_2, extended_kib);
+    set16(rtc, CMOS_ABOVE_16M_64KIB, below_4g > 16 * MIB ? (below_4g - 16 * MIB) / (64 * KIB) : 0);
+    set16(rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
+    mc146818_set_cmos(rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
+    mc146818_set_cmos(rtc, CMOS_CPUS, cpu_count() - 1);
+}
+
 void pc_cmos_init(PcMachine *pc)
 {
-    uint64_t below = pc->memory.below_4g_bytes, above_64kib = pc->memory.above_4g_bytes / (64 * KIB);
-    uint64_t extended_kib = below > MIB ? (below - MIB) / KIB : 0;
-
-    set16(pc->rtc, CMOS_BASE_KIB, 640);
-    set16(pc->rtc, CMOS_EXTENDED_KIB, extended_kib);
-    set16(pc->rtc, CMOS_EXTENDED_KIB_2, extended_kib);
-    set16(pc->rtc, CMOS_ABOVE_16M_64KIB, below > 16 * MIB ? (below - 16 * MIB) / (64 * KIB) : 0);
-    set16(pc->rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
-    mc146818_set_cmos(pc->rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
-    pc_cmos_count_cpus(pc);
+    pc_cmos_set_memory(pc->rtc, pc->memory.below_4g_bytes, pc->memory.above_4g_bytes);
     machine_on_done(floppies_to_cmos, pc);
     vm_on_suspend(s3_to_cmos, pc);
     pc_boot_order_init(pc);

@@ -291,6 +291,11 @@ static void print_option_rom(const char *name, size_t bytes, void *out)
     }
 }
 
+void pc_print_fw_cfg_roms(FwCfg *fw, GString *out)
+{
+    fw_cfg_foreach_file(fw, print_option_rom, out);
+}
+
 static void print_roms(Machine *m, GString *out)
 {
     PcMachine *pc = PC_MACHINE(m);
@@ -300,7 +305,7 @@ static void print_roms(Machine *m, GString *out)
         g_autofree char *name = g_path_get_basename(m->firmware ? m->firmware : "bios-256k.bin");
         g_string_append_printf(out, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n", (uint64_t)(4 * GIB - bytes), bytes, name);
     }
-    fw_cfg_foreach_file(pc->fw_cfg, print_option_rom, out);
+    pc_print_fw_cfg_roms(pc->fw_cfg, out);
 }
 
 bool pc_firmware_init(PcMachine *pc, GError **err)

@@ -14,27 +14,6 @@
 #define UPPER_MEMORY 0xa0000u
 #define RAM_MAX (3584 * MIB)                    /* the rest of 4 GiB is firmware's and devices' */
 
-typedef struct IsaBridge { Device device; IsaBus bus; } IsaBridge;
-
-static const StateField isabus_bridge_state[] = { { } };
-
-static const DeviceType isabus_bridge_type = {
-    .name = "isabus-bridge", .parent = &device_type.type, .size = sizeof(IsaBridge), .category = CATEGORY_BRIDGE,
-    .bus = &system_bus_type.type, .description = "ISA bus without a chip set", .state = isabus_bridge_state,
-    .not_user_creatable = true, .no_hotplug = true,
-};
-TYPE_REGISTER(isabus_bridge_type);
-
-static void isa_bus_create(PcMachine *pc)
-{
-    IsaBridge *bridge = (IsaBridge *)device_new(&isabus_bridge_type);
-
-    isa_bus_init(&bridge->bus, &bridge->device, "isa.0", &pc->pci, pc->memory.io);
-    device_realize_onboard(&bridge->device, system_bus());
-    isa_bus_set_irqs(&bridge->bus, pc->gsis);
-    pc->isa_bus = &bridge->bus;
-}
-
 static bool vga_init_isa(PcMachine *pc, GError **err)
 {
     const char *name = pc->machine.vga;
@@ -71,7 +50,7 @@ static bool init_board(Machine *machine, GError **err)
                              MIB - UPPER_MEMORY);
     memory_region_add_overlap(pc->memory.system, UPPER_MEMORY, &pc->upper_memory, 1);
     pc_gsis_init(pc);
-    isa_bus_create(pc);
+    pc->isa_bus = isa_bridge_create(&pc->pci, pc->memory.io, pc->gsis);
     bool ok = pc_devices_init(pc, err) && pc_isa_ide_init(pc, err) && vga_init_isa(pc, err) && pc_firmware_init(pc,
                                                                                                                 err);
     memory_transaction_commit();

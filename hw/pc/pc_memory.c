@@ -18,7 +18,6 @@
 
 #define KIB (1u << 10)
 #define FOUR_GIB (1ull << 32)
-#define FIRMWARE_UNIT (64 * KIB)
 #define ISA_BIOS_BYTES (128 * KIB)
 #define OPTION_ROMS_BASE 0xc0000u
 #define OPTION_ROMS_BYTES (128 * KIB)
@@ -39,6 +38,12 @@ static void msi_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
 }
 
 static const MemoryOps msi_ops = { .read = msi_read, .write = msi_write, .valid = { 4, 4 }, .impl = { 4, 4 } };
+
+void pc_msi_window_init(MemoryRegion *window, Object *owner)
+{
+    memory_region_init_io(window, owner, &msi_ops, NULL, "apic-msi", MSI_BYTES);
+    memory_region_add_overlap(system_memory(), MSI_BASE, window, 4096);
+}
 
 /* The nodes' memory, one behind the other, seen as one. */
 static bool numa_ram_init(PcMachine *pc, GError **err)
@@ -93,27 +98,11 @@ static void map_isa_bios(PcMachine *pc, MemoryRegion *firmware)
 static bool load_firmware(PcMachine *pc, GError **err)
 {
     const char *name = pc->machine.firmware ? pc->machine.firmware : pc->isa_only ? ISA_FIRMWARE : DEFAULT_FIRMWARE;
-    g_autofree char *path = firmware_find(name), *data = NULL;
-    g_autoptr(GError) io_error = NULL;
-    gsize len;
+    g_autofree uint8_t *data = NULL;
+    size_t len;
 
-    if (!path) {
-        return error_set(err, "firmware '%s' not found%s; -L DIR names a directory to look in, -L help lists them",
-                         name, pc->machine.firmware ? "" : " (Debian package seabios)");
-    }
-    if (!g_file_get_contents(path, &data, &len, &io_error)) {
-        return error_set(err, "firmware '%s': %s", path, io_error->message);
-    }
-    if (len == 0) {
-        return error_set(err, "firmware '%s' is empty", path);
-    }
-    if (len % FIRMWARE_UNIT) {
-        return error_set(err, "firmware '%s' has %zu bytes, not a multiple of 64 KiB: truncated, or not a BIOS image",
-                         path, len);
-    }
-    if (len > pc->max_fw_size) {
-        return error_set(err, "firmware '%s' has %zu bytes, more than max-fw-size=%" PRIu64, path, len,
-                         pc->max_fw_size);
+    if (!firmware_read(name, pc->machine.firmware ? "" : " (Debian package seabios)", pc->max_fw_size, &data, &len, err)) {
+        return false;
     }
     if (!(pc->isa_only ? memory_region_init_ram : memory_region_init_rom)(&pc->bios, &pc->machine.object, "pc.bios",
                                                                           len, err)) {
@@ -179,8 +168,7 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
                                                                  err);
     if (ok) {
         memory_region_add_overlap(&pc->pci, OPTION_ROMS_BASE, &pc->option_roms, 1);
-        memory_region_init_io(&pc->msi_window, obj, &msi_ops, pc, "apic-msi", MSI_BYTES);
-        memory_region_add_overlap(system, MSI_BASE, &pc->msi_window, 4096);
+        pc_msi_window_init(&pc->msi_window, obj);
 
         memory_region_init(&pc->smram, obj, "smram", FOUR_GIB);
         if (pc->memory.smm) {

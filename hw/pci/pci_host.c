@@ -79,6 +79,9 @@ void pci_host_init(PciHost *host, Device *owner, PciBus *bus, MemoryRegion *io)
     host->owner = OBJECT(owner);
     host->bus = bus;
     bus->host = host;
+    if (!io) {
+        return;
+    }
     memory_region_init_io(&host->address_region, OBJECT(owner), &address_ops, host, "pci-conf-idx", 4);
     memory_region_init_io(&host->data_region, OBJECT(owner), &data_ops, host, "pci-conf-data", 4);
     memory_region_add(io, PCI_CONFIG_ADDRESS, &host->address_region);

@@ -27,7 +27,7 @@ typedef struct PciHost {
     uint32_t config_address;
 } PciHost;
 
-/** pci_host_init: maps both ports into @io, for devices of @bus and below. */
+/** pci_host_init: maps both ports into @io (NULL: there are none), for devices of @bus and below. */
 void pci_host_init(PciHost *host, Device *owner, PciBus *bus, MemoryRegion *io);
 /** pci_host_map_ecam: the window of @size bytes (a megabyte a bus) at @addr of @memory; @size 0 removes it. */
 void pci_host_map_ecam(PciHost *host, MemoryRegion *memory, uint64_t addr, uint64_t size);

@@ -11,6 +11,7 @@
 #include "target/i386/apic.h"
 #include "target/i386/kvm/kvm_x86.h"
 
+#define SPLIT_IRQCHIP_PINS 48                   /* of two IO APICs, whose routes tell KVM which EOIs we want */
 /* Three pages of the host's own, in a hole below the firmware: Intel processors without "unrestricted guest" need them.
  */
 #define IDENTITY_MAP_ADDR 0xfeffc000u
@@ -68,7 +69,7 @@ static bool irqchip_create(KvmIrqchip wanted, GError **err)
     int ret = 0;
 
     if (wanted == KVM_IRQCHIP_SPLIT) {
-        struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
+        struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { SPLIT_IRQCHIP_PINS } };
 
         if (!kvm_has(KVM_CAP_SPLIT_IRQCHIP)) {
             return error_set(err, "this kernel's KVM does not have kernel-irqchip=split; use on or off");
