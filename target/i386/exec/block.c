@@ -31,18 +31,50 @@
 #include "core/log.h"
 #include "core/timer.h"
 
-#define HASH_ENTRIES 65536
 #define INSN_MAX_BYTES 15
-
 enum { CACHE_START_BYTES = 2 << 20 };
+
 #define CACHE_SOON_NS (10ll * 1000000000)
 #define IDLE_WAIT_NS (10ll * 1000000000)
 #define IDLE_WAIT_MOST_NS (640ll * 1000000000)
 enum { IDLE_PART = 20 };                        /* idle: less than one part in so many of the time */
 
-static unsigned block_hash(const uint8_t *host, uint32_t key)
+/* The hash table grows with what may be used of the arena: a block takes some 350 bytes of that. */
+enum { HASH_BYTES_PER_ENTRY = 256, HASH_START = CACHE_START_BYTES / HASH_BYTES_PER_ENTRY };
+_Static_assert((HASH_START & (HASH_START - 1)) == 0, "a mask selects the entry");
+
+/* Entries for @bytes of the arena. */
+static size_t hash_entries(size_t bytes)
 {
-    return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) % HASH_ENTRIES;
+    size_t entries = HASH_START;
+
+    while (entries < bytes / HASH_BYTES_PER_ENTRY) {
+        entries *= 2;
+    }
+    return entries;
+}
+
+static unsigned block_hash(const CpuExec *exec, const uint8_t *host, uint32_t key)
+{
+    return ((uintptr_t)host ^ (uintptr_t)host >> 16 ^ key * 0x9e3779b1u) & exec->blocks_mask;
+}
+
+/* Twice the entries: what was in one list is in two, in the same order. */
+static void hash_grow(CpuExec *exec)
+{
+    const unsigned entries = exec->blocks_mask + 1;
+
+    exec->blocks_mask = 2 * entries - 1;
+    for (unsigned i = 0; i < entries; i++) {
+        Block **ends[2] = { &exec->blocks[i], &exec->blocks[i + entries] }, *next;
+        for (Block *block = exec->blocks[i]; block; block = next) {
+            Block ***end = &ends[block_hash(exec, block->host, block->key) >= entries];
+            next = block->next;
+            **end = block;
+            *end = &block->next;
+        }
+        *ends[0] = *ends[1] = NULL;
+    }
 }
 
 static size_t block_size(unsigned insns, size_t behind) { return (sizeof(Block) + insns * sizeof(Insn) + behind + 63) & ~(size_t)63; }
@@ -57,7 +89,7 @@ void exec_new_epoch(CpuExec *exec)
 
 bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
 {
-    size_t table = HASH_ENTRIES * sizeof(Block *) + block_size(1, 0);
+    size_t table = hash_entries(bytes) * sizeof(Block *) + block_size(1, 0);
     /* Untouched pages cost nothing, so an idle or small guest pays for what it uses only. */
     uint8_t *map =
         mmap(NULL, table + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -69,6 +101,7 @@ bool block_cache_init(CpuExec *exec, size_t bytes, GError **err)
     exec->blocks = (Block **)(map + block_size(1, 0));
     exec->arena = map + table;
     exec->arena_bytes = bytes;
+    exec->blocks_mask = HASH_START - 1;
     exec->cache_limit = MIN(bytes, CACHE_START_BYTES);
     if (bytes > CACHE_START_BYTES) {            /* who needs more than the start needs many pages soon */
         uint8_t *more = (uint8_t *)(((uintptr_t)exec->arena + CACHE_START_BYTES + GUEST_PAGE_SIZE - 1) & TLB_PAGE_MASK);
@@ -89,7 +122,7 @@ void block_cache_destroy(CpuExec *exec)
 
 void block_cache_forget(CpuExec *exec)
 {
-    memset(exec->blocks, 0, HASH_ENTRIES * sizeof(Block *));
+    memset(exec->blocks, 0, (exec->blocks_mask + 1) * sizeof *exec->blocks);
     if (exec->arena_used > CACHE_START_BYTES) {
         uint8_t *start = (uint8_t *)(((uintptr_t)exec->arena + GUEST_PAGE_SIZE - 1) & TLB_PAGE_MASK);
         madvise(start, exec->arena + exec->arena_bytes - start, MADV_DONTNEED);
@@ -112,6 +145,9 @@ static void make_room(CpuExec *exec)
 
     if (soon && exec->cache_limit < exec->arena_bytes && exec->jit.last_serial != SERIAL_LAST) {
         exec->cache_limit = MIN(2 * exec->cache_limit, exec->arena_bytes);
+        while (exec->blocks_mask + 1 < hash_entries(exec->cache_limit)) {
+            hash_grow(exec);
+        }
     } else {
         block_cache_forget(exec);
     }
@@ -348,7 +384,7 @@ static Block *make_block(CpuX86 *cpu, uint32_t key, uint64_t lin, uint64_t limit
         page_blocks_add(exec, block);
     }
     if (block->page) {
-        Block **head = &exec->blocks[block_hash(block->host, key)];
+        Block **head = &exec->blocks[block_hash(exec, block->host, key)];
         exec->arena_used += block->header.code ? block_size(__builtin_popcountll(block->kept), translation_bytes(block)) : block_size(block->count, 0);
         exec->blocks_made++;
         block->next = *head;
@@ -443,7 +479,7 @@ Block *block_find(CpuX86 *cpu, uint32_t key)
     CpuExec *exec = cpu->exec;
     uint64_t lin = cpu_code_linear(cpu), limit = code_limit(cpu);
     const uint8_t *host = fetch_host(cpu, lin);
-    Block *block = NULL, **link = &exec->blocks[block_hash(host, key)];
+    Block *block = NULL, **link = &exec->blocks[block_hash(exec, host, key)];
     bool apart = false;
 
     for (; host && (block = *link) != NULL; link = &block->next) {

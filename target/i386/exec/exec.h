@@ -162,6 +162,7 @@ struct CpuExec {
     PhysRange phys[2];                          /* below and above 4 GiB: where page tables were last seen */
 
     Block **blocks;                             /* hash table by host address and key */
+    unsigned blocks_mask;
     uint8_t *arena;                             /* blocks, one after another */
     size_t arena_bytes, arena_used;
     /* Of arena_bytes, and as much of the code memory: what may be used now. When it began to be filled. See block.c. */
