@@ -44,13 +44,15 @@ extern const char *const chs_translation_names[];
     PROP_ENUM("werror", S, conf.werror, BLOCK_ON_ERROR_AUTO, block_on_error_names, "BlockdevOnError", \
         "what a failed write does")
 
-#define BLOCK_CONF_CHS_PROPERTIES(S) \
+#define BLOCK_CONF_GEOMETRY_PROPERTIES(S) \
     PROP_UINT32("cyls", S, conf.cylinders, 0, "cylinders; 0: guessed"), \
     PROP_UINT32("heads", S, conf.heads, 0, "heads"), \
     PROP_UINT32("secs", S, conf.sectors, 0, "sectors of a track"), \
     PROP_UINT32("lcyls", S, conf.lcylinders, 0, "cylinders as the BIOS shows them"), \
     PROP_UINT32("lheads", S, conf.lheads, 0, "heads as the BIOS shows them"), \
-    PROP_UINT32("lsecs", S, conf.lsectors, 0, "sectors of a track as the BIOS shows them"), \
+    PROP_UINT32("lsecs", S, conf.lsectors, 0, "sectors of a track as the BIOS shows them")
+#define BLOCK_CONF_CHS_PROPERTIES(S) \
+    BLOCK_CONF_GEOMETRY_PROPERTIES(S), \
     PROP_ENUM("bios-chs-trans", S, conf.translation, CHS_AUTO, chs_translation_names, "BiosAtaTranslation", \
               "how the BIOS makes its geometry from the disk's")
 

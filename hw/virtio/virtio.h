@@ -48,7 +48,8 @@ typedef struct VirtqElement {
     unsigned out_count, in_count;               /* buffers to read, buffers to write */
     size_t out_bytes, in_bytes;
     struct iovec *out, *in;
-    GList link;                                 /* in queue->pending */
+    bool abandoned;
+    GList link;                                 /* in queue->pending, unless abandoned */
 } VirtqElement;
 
 typedef void VirtQueueFn(VirtioDevice *v, VirtQueue *q);
@@ -136,6 +137,11 @@ VirtqElement *virtqueue_pop(VirtQueue *q);
 void virtqueue_push(VirtqElement *e, size_t written);
 /** virtqueue_drop: frees @e without a word to the driver: at a reset. */
 void virtqueue_drop(VirtqElement *e);
+/**
+ * virtqueue_abandon: at a reset: the queue forgets @e, but its memory stays lent, since somebody still works on it;
+ * virtqueue_drop() when that has ended, before the device goes.
+ */
+void virtqueue_abandon(VirtqElement *e);
 /** virtqueue_notify: interrupts the driver if it wants to know of what was pushed since. */
 void virtqueue_notify(VirtQueue *q);
 bool virtqueue_is_empty(VirtQueue *q);

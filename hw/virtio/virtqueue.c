@@ -206,8 +206,16 @@ static void element_free(VirtqElement *e, size_t written)
 {
     unmap(e->queue, e->out, e->out_count, DMA_TO_DEVICE, 0);
     unmap(e->queue, e->in, e->in_count, DMA_FROM_DEVICE, written);
-    g_queue_unlink(&e->queue->pending, &e->link);
+    if (!e->abandoned) {
+        g_queue_unlink(&e->queue->pending, &e->link);
+    }
     g_free(e);
+}
+
+void virtqueue_abandon(VirtqElement *e)
+{
+    g_queue_unlink(&e->queue->pending, &e->link);
+    e->abandoned = true;
 }
 
 /* Rings */
