@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "accel/kvm/kvm.h"
 #include "chardev/chardev.h"
 #include "core/option.h"
 #include "system/sandbox.h"
@@ -189,11 +190,7 @@ void process_confine(const Config *c)
     if (c->overcommit.args) {
         const char *pm = dict_str(c->overcommit.args, "cpu-pm");
         GError *err = NULL;
-        bool on = false;
-        if (pm && parse_bool("cpu-pm", pm, &on, &err) && on) {
-            error_set(&err, "cpu-pm=on is not supported yet");
-        }
-        if (err) {
+        if (pm && !parse_bool("cpu-pm", pm, &kvm_cpu_pm, &err)) {
             option_fail(&c->overcommit, err);
         }
         lock_memory(c);

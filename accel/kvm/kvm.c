@@ -16,6 +16,7 @@
 #include "core/error.h"
 
 KvmVm kvm;
+bool kvm_cpu_pm;
 
 /* Without these the accelerator does not work at all; kernels have had them since 4.12. */
 static const struct { int capability; const char *name; } needed[] = {

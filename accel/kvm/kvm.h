@@ -5,6 +5,7 @@
  *   kvm.c     the machine: /dev/kvm, what the host can do, why it cannot
  *   slots.c   guest memory: each readable range of a flat view is a slot
  *   vcpus.c   a vCPU's thread: KVM_RUN, and what the guest came out for
+ *   ring.c    dirty rings
  *   irq.c     interrupt routing, MSIs, eventfds
  *
  * Whose registers count: KvmCpu.dirty. Clear: the kernel's; set: the target's struct, which is handed over before the
@@ -20,12 +21,14 @@
 
 #include "accel/accel.h"
 
+typedef struct KvmCpu KvmCpu;
 typedef enum KvmIrqchip { KVM_IRQCHIP_OFF, KVM_IRQCHIP_SPLIT, KVM_IRQCHIP_ON } KvmIrqchip;
 
 typedef struct KvmVm {
     int system_fd, fd;                          /* /dev/kvm; the machine. 0: there is none */
     size_t run_bytes;                           /* of a vCPU's shared page(s) */
     unsigned max_slots;
+    bool notify_is_error;                       /* notify-vmexit=internal-error */
     KvmIrqchip irqchip;                         /* what the kernel models: nothing, local APICs, all of it */
 } KvmVm;
 extern KvmVm kvm;
@@ -41,6 +44,7 @@ int kvm_has(int capability);
  */
 bool kvm_open(const char *path, GError **err);
 
+extern bool kvm_cpu_pm;                         /* -overcommit cpu-pm=on: an idle guest keeps its processor */
 /** kvm_usable: whether /dev/kvm is there and may be opened; quick, and no promise. */
 bool kvm_usable(void);
 
@@ -49,6 +53,16 @@ bool kvm_usable(void);
  */
 void kvm_watch_memory(AddressSpace *as, unsigned as_id);
 unsigned kvm_slot_count(void);                  /* in use */
+/** kvm_slot_mark_dirty: page @page of the slot that the kernel knows by @number; one that is gone is nothing. */
+void kvm_slot_mark_dirty(uint32_t number, uint64_t page);
+
+/* ring.c: dirty rings. Before the first vCPU; for each; and whenever somebody looks at what was written, or a ring is full. */
+bool kvm_rings_enable(uint32_t entries, GError **err);
+bool kvm_rings_used(void);
+bool kvm_ring_map(KvmCpu *k, GError **err);
+void kvm_ring_unmap(KvmCpu *k);
+void kvm_ring_finish(KvmCpu *k);                /* of a vCPU that will not run for now: nothing is left in it */
+void kvm_rings_harvest(void);
 
 /* What of a vCPU's state is handed over: what a running guest changes; also what a reset sets; all there is. */
 typedef enum KvmLevel { KVM_LEVEL_RUNTIME, KVM_LEVEL_RESET, KVM_LEVEL_FULL } KvmLevel;
@@ -72,15 +86,17 @@ struct KvmCpuOps {
     void (*broken)(Cpu *cpu, const char *what); /* the guest cannot go on: reports registers; under the big lock */
 };
 
-typedef struct KvmCpu {
+struct KvmCpu {
     int fd;
     struct kvm_run *run;                        /* shared with the kernel */
     bool dirty;                                 /* the target's registers are newer than the kernel's */
     KvmLevel level;                             /* how much of them */
     uint64_t exits;                             /* from the guest, for `info kvm` */
+    struct kvm_dirty_gfn *ring;                 /* NULL: no dirty rings */
+    uint32_t ring_next;                         /* entry to look at next; counts on over the ring's end */
     bool used_before;                           /* the kernel's was another one's, which was removed */
     struct KvmCpuOps const *ops;
-} KvmCpu;
+};
 
 /* Thread function and hooks of the accelerator type. */
 bool kvm_vcpu_init(Cpu *cpu, GError **err);

@@ -106,8 +106,22 @@ static void range_del(MemoryListener *l, const MemorySection *section, GuestAddr
     }
 }
 
+void kvm_slot_mark_dirty(uint32_t number, uint64_t page)
+{
+    unsigned index = number & 0xffff;
+    const Slot *s = slots && index < slots->len ? &g_array_index(slots, Slot, index) : NULL;
+
+    if (s && s->bytes && s->as_id == number >> 16 && page < s->bytes >> GUEST_PAGE_BITS) {
+        ram_mark_dirty(s->ram, s->ram_offset + (page << GUEST_PAGE_BITS), GUEST_PAGE_SIZE);
+    }
+}
+
 static void slot_pull_dirty(unsigned index)
 {
+    if (kvm_rings_used()) {
+        kvm_rings_harvest();
+        return;
+    }
     const Slot *s = &g_array_index(slots, Slot, index);
     uint64_t pages = s->bytes >> GUEST_PAGE_BITS;
     g_autofree uint64_t *bitmap = g_new0(uint64_t, (pages + 63) / 64);

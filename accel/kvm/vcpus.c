@@ -172,6 +172,23 @@ static KvmNext internal_error(Cpu *cpu, const struct kvm_run *run)
     return stop_for_good(cpu, text->str);
 }
 
+/* The guest has kept the processor from taking any event for longer than notify-window. */
+static KvmNext notify(Cpu *cpu, const struct kvm_run *run)
+{
+    static bool warned;
+
+    if (run->notify.flags & KVM_NOTIFY_CONTEXT_INVALID) {
+        return stop_for_good(cpu, "the guest kept the processor from taking events, and its state is lost");
+    }
+    if (kvm.notify_is_error) {
+        return stop_for_good(cpu, "the guest kept the processor from taking events (notify-vmexit=internal-error)");
+    }
+    if (!__atomic_exchange_n(&warned, true, __ATOMIC_RELAXED)) {
+        warn_report("vCPU %d keeps its processor from taking events for longer than notify-window", cpu->index);
+    }
+    return KVM_NEXT_RUN;
+}
+
 static KvmNext system_event(Cpu *cpu, const struct kvm_run *run)
 {
     BQL_GUARD();
@@ -209,6 +226,13 @@ static KvmNext serve_exit(Cpu *cpu)
         return KVM_NEXT_RUN;
     case KVM_EXIT_INTR:
         return KVM_NEXT_LEAVE;
+    case KVM_EXIT_DIRTY_RING_FULL: {
+        BQL_GUARD();
+        kvm_rings_harvest();
+        return KVM_NEXT_RUN;
+    }
+    case KVM_EXIT_NOTIFY:
+        return notify(cpu, run);
     case KVM_EXIT_INTERNAL_ERROR:
         return internal_error(cpu, run);
     case KVM_EXIT_FAIL_ENTRY:
@@ -263,15 +287,16 @@ static void run(Cpu *cpu)
  * The kernel never lets go of a vCPU before the machine ends, and does not make another by the same number: that of one
  * that was removed waits here until there is one in its place.
  */
-typedef struct ParkedCpu { unsigned id; int fd; } ParkedCpu;
+typedef struct ParkedCpu { unsigned id; int fd; uint32_t ring_next; } ParkedCpu;
 static GArray *parked;
 
-static int unpark(unsigned id)
+static int unpark(unsigned id, uint32_t *ring_next)
 {
     for (guint i = 0; parked && i < parked->len; i++) {
         ParkedCpu p = g_array_index(parked, ParkedCpu, i);
         if (p.id == id) {
             g_array_remove_index_fast(parked, i);
+            *ring_next = p.ring_next;
             return p.fd;
         }
     }
@@ -280,7 +305,7 @@ static int unpark(unsigned id)
 
 static void park(Cpu *cpu)
 {
-    ParkedCpu p = { cpu->kvm->ops->vcpu_id(cpu), cpu->kvm->fd };
+    ParkedCpu p = { cpu->kvm->ops->vcpu_id(cpu), cpu->kvm->fd, cpu->kvm->ring_next };
 
     if (!parked) {
         parked = g_array_new(false, false, sizeof p);
@@ -293,7 +318,7 @@ bool kvm_vcpu_init(Cpu *cpu, GError **err)
     g_autofree KvmCpu *k = g_new0(KvmCpu, 1);
 
     k->ops = cpu->ops->kvm;
-    k->fd = unpark(k->ops->vcpu_id(cpu));
+    k->fd = unpark(k->ops->vcpu_id(cpu), &k->ring_next);
     k->used_before = k->fd >= 0;
     if (!k->used_before) {
         k->fd = kvm_vm_ioctl(KVM_CREATE_VCPU, GINT_TO_POINTER(k->ops->vcpu_id(cpu)));
@@ -309,6 +334,11 @@ bool kvm_vcpu_init(Cpu *cpu, GError **err)
         close(k->fd);
         return error_set_errno(err, error, "cannot map the page shared with vCPU %d", cpu->index);
     }
+    if (!kvm_ring_map(k, err)) {
+        munmap(k->run, kvm.run_bytes);
+        close(k->fd);
+        return false;
+    }
     k->dirty = true;
     k->level = KVM_LEVEL_FULL;
     __atomic_store_n(&cpu->kvm, g_steal_pointer(&k), __ATOMIC_RELEASE);
@@ -320,7 +350,9 @@ void kvm_vcpu_destroy(Cpu *cpu)
     KvmCpu *k = cpu->kvm;
 
     if (k) {
+        kvm_ring_finish(k);
         park(cpu);
+        kvm_ring_unmap(k);
         k->ops->destroy(cpu);
         munmap(k->run, kvm.run_bytes);
         cpu->kvm = NULL;

@@ -79,8 +79,15 @@ class Errors(kvmtest.Case):
             m = self.start(*args, '-S', accel=None)
             self.assertTrue(m.qmp('query-kvm')['enabled'], args)
 
+    def test_idle_guest_that_keeps_its_processor(self):
+        m = self.start('-accel', 'kvm', '-overcommit', 'cpu-pm=on', '-accel', 'tcg', '-S', accel=None)
+        self.assertTrue(m.qmp('query-kvm')['enabled'] or 'cpu-pm=on' in m.stderr())
+        self.assertIn('cpu-pm', self.refused('-overcommit', 'cpu-pm=perhaps'))
+
     def test_wrong_values(self):
         self.assertIn("did you mean 'split'", self.refused('-accel', 'kvm,kernel-irqchip=splt'))
+        self.assertIn("power of two, not 1000", self.refused('-accel', 'kvm,dirty-ring-size=1000'))
+        self.assertIn("'never'", self.refused('-accel', 'kvm,notify-vmexit=never'))
         self.assertIn('kernel-irqchp', self.refused('-accel', 'kvm,kernel-irqchp=on'))
 
     def test_cpu_models(self):

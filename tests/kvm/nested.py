@@ -102,8 +102,10 @@ class Nested(unittest.TestCase):
         at = gdb.labels_of(FOLDER)
         sock = self.enterContext(socket.socket(socket.AF_UNIX))
         sock.connect(f'{FOLDER}/ttyS1')
+        self.outer.shell('stty -F /dev/ttyS1 raw -echo; mkfifo /tmp/g.in /tmp/g.out; (cat /dev/ttyS1 > /tmp/g.in & cat /tmp/g.out > /dev/ttyS1 &); '
+                         '(sleep 100000 > /tmp/g.in < /tmp/g.out &)')       # so that neither sees an end
         for irqchip in ('on', 'off'):
-            self.outer.shell(f'(rhea -accel kvm,kernel-irqchip={irqchip} -M pc -nodefaults -display none -bios /guest/debugged.bin -S -gdb /dev/ttyS1 '
+            self.outer.shell(f'(rhea -accel kvm,kernel-irqchip={irqchip} -M pc -nodefaults -display none -bios /guest/debugged.bin -S -gdb pipe:/tmp/g '
                              '< /dev/null > /tmp/log 2>&1 &); until pidof rhea; do true; done')
             g = gdb.Client(sock)
             with self.subTest(irqchip=irqchip, what='steps'):

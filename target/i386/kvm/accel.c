@@ -5,6 +5,8 @@
  * kernel-irqchip=on: local APICs, 8259 pair, IO APIC and (with the machine's pit=on) the 8254 are the kernel's; split:
  * the local APICs only; off: nothing, our models serve the guest.
  */
+#include <errno.h>
+
 #include "core/error.h"
 #include "core/option.h"
 #include "core/thread.h"
@@ -17,7 +19,15 @@
 #define IDENTITY_MAP_ADDR 0xfeffc000u
 #define TSS_ADDR 0xfeffd000u
 
-typedef struct KvmAccel { Accel accel; int irqchip; char *device; uint32_t shadow_mem_bytes; } KvmAccel;
+typedef enum NotifyVmexit { NOTIFY_RUN, NOTIFY_INTERNAL_ERROR, NOTIFY_DISABLE } NotifyVmexit;
+static const char *const notify_words[] = { "run", "internal-error", "disable", NULL };
+
+typedef struct KvmAccel {
+    Accel accel;
+    int irqchip, notify_vmexit;
+    char *device;
+    uint32_t shadow_mem_bytes, dirty_ring_size, notify_window;
+} KvmAccel;
 #define KVM(obj) ((KvmAccel *)(obj))
 
 static const char *const irqchip_words[] = {
@@ -97,6 +107,30 @@ static bool irqchip_create(KvmIrqchip wanted, GError **err)
     return true;
 }
 
+static bool idle_exits_off(GError **err)
+{
+    int exits = kvm_has(KVM_CAP_X86_DISABLE_EXITS) &
+                (KVM_X86_DISABLE_EXITS_MWAIT | KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE | KVM_X86_DISABLE_EXITS_CSTATE);
+    struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_DISABLE_EXITS, .args = { exits } };
+    int ret = exits ? kvm_vm_ioctl(KVM_ENABLE_CAP, &cap) : -ENOTSUP;
+
+    return ret >= 0 ||
+           error_set_errno(err, -ret, "-overcommit cpu-pm=on: this KVM does not let a guest keep the processor while it is idle");
+}
+
+static void notify_init(const KvmAccel *k)
+{
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_X86_NOTIFY_VMEXIT,
+        .args = { (uint64_t)k->notify_window << 32 | KVM_X86_NOTIFY_VMEXIT_ENABLED | KVM_X86_NOTIFY_VMEXIT_USER }
+    };
+
+    kvm.notify_is_error = k->notify_vmexit == NOTIFY_INTERNAL_ERROR;
+    if (k->notify_vmexit != NOTIFY_DISABLE && kvm_has(KVM_CAP_X86_NOTIFY_VMEXIT)) {
+        kvm_vm_ioctl(KVM_ENABLE_CAP, &cap);     /* a guard only: a host that refuses it runs guests as before */
+    }
+}
+
 static bool init_machine(Accel *accel, GError **err)
 {
     KvmAccel *k = KVM(accel);
@@ -125,6 +159,13 @@ static bool init_machine(Accel *accel, GError **err)
             return error_set_errno(err, -ret, "KVM refuses kvm-shadow-mem=%u", k->shadow_mem_bytes);
         }
     }
+    if (k->dirty_ring_size && !kvm_rings_enable(k->dirty_ring_size, err)) {
+        return false;
+    }
+    if (kvm_cpu_pm && !idle_exits_off(err)) {
+        return false;
+    }
+    notify_init(k);
     if (!irqchip_create(k->irqchip, err)) {
         return false;
     }
@@ -141,6 +182,11 @@ static const Property kvm_properties[] = {
       .description = "interrupt controllers in the kernel: on, off or split (local APICs only)" },
     PROP_UINT32("kvm-shadow-mem", KvmAccel, shadow_mem_bytes, 0,
                 "memory for shadow page tables in bytes; 0: the kernel's choice"),
+    PROP_UINT32("dirty-ring-size", KvmAccel, dirty_ring_size, 0,
+                "entries of each vCPU's ring of written pages, a power of two; 0: bitmaps instead"),
+    PROP_ENUM("notify-vmexit", KvmAccel, notify_vmexit, NOTIFY_RUN, notify_words, "NotifyVMExitOption",
+              "run, internal-error or disable: what if a guest keeps the processor from taking events (Intel)"),
+    PROP_UINT32("notify-window", KvmAccel, notify_window, 0, "for how long, in TSC ticks, beyond the processor's own least"),
     PROP_STR("device", KvmAccel, device, "KVM's device, instead of /dev/kvm"),
     {}
 };
