@@ -17,6 +17,7 @@ import qtest                                        # noqa: E402
 COUNT = int(os.environ.get('RHEA_BENCH_COUNT', 100000))
 ROUNDS = 3
 LOOP = kvmtest.PROTECTED + '''
+    SETUP
     movl $COUNT, %ecx
 1:  BODY
     decl %ecx
@@ -24,6 +25,7 @@ LOOP = kvmtest.PROTECTED + '''
     movb $0x21, %al
 ''' + kvmtest.EXIT
 BODIES = {
+    'IPI and what it does': kvmtest.IPI,
     'port write': 'outb %al, $0x80',
     'ACPI timer': 'movw $0x408, %dx\n inl %dx, %eax',
     'unassigned memory': 'movl 0xe0000000, %eax',
@@ -31,11 +33,11 @@ BODIES = {
 }
 
 
-def seconds(emulator, accel, bios):
+def seconds(emulator, accel, bios, *args):
     best = None
     for _ in range(ROUNDS):
         start = time.monotonic()
-        r = subprocess.run([emulator, '-accel', accel, '-display', 'none', '-nodefaults', '-bios', bios, *kvmtest.EXIT_DEVICE],
+        r = subprocess.run([emulator, '-accel', accel, '-display', 'none', '-nodefaults', '-bios', bios, *kvmtest.EXIT_DEVICE, *args],
                            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         assert r.returncode == 0x43, (emulator, r.returncode)
         took = time.monotonic() - start
@@ -57,8 +59,8 @@ def main():
                     for count in (1, COUNT):
                         bios = os.path.join(folder, 'bios')
                         with open(bios, 'wb') as f:
-                            f.write(kvmtest.assemble(LOOP.replace('COUNT', str(count)).replace('BODY', body), folder))
-                        times.append(seconds(emulator, accel, bios))
+                            f.write(kvmtest.assemble(LOOP.replace('COUNT', str(count)).replace('BODY', body).replace('SETUP', kvmtest.TWO_CPUS if body == kvmtest.IPI else ''), folder))
+                        times.append(seconds(emulator, accel, bios, *(('-smp', '2') if body == kvmtest.IPI else ())))
                     rate = COUNT / max(times[1] - times[0], 1e-9)
                     print(f'{name:24} {accel:24} {rate:10.0f}/s  start to end {times[0] * 1000:4.0f} ms  {emulator}')
 

@@ -220,6 +220,16 @@ class Guests(kvmtest.Case):
             for board in BOARDS:
                 self.assertEqual(self.run_guest(APIC, '-smp', '2', irqchip=irqchip, board=board), 0x24, (irqchip, board))
 
+    def test_nmi_that_comes_while_one_is_served(self):
+        """A round ends when the handler has counted, before its IRET: the next NMI waits, and HLT must not sleep over it."""
+        source = PROTECTED + kvmtest.TWO_CPUS + '    movl $3000, %ecx\n1:' + kvmtest.IPI + '''
+    decl %ecx
+    jnz 1b
+    movb $0x26, %al
+''' + EXIT
+        for irqchip in IRQCHIPS:
+            self.assertEqual(self.run_guest(source, '-smp', '2', irqchip=irqchip), 0x26, irqchip)
+
     def test_long_mode(self):
         for irqchip in IRQCHIPS:
             self.assertEqual(self.run_guest(LONG, irqchip=irqchip), 0x25, irqchip)

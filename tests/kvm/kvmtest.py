@@ -56,6 +56,33 @@ EXIT = '''
     jmp 1b
 '''
 
+# A second CPU, in real mode, counts the NMIs that it gets: an IPI that needs no end of interrupt.
+TWO_CPUS = '''
+    movl $0x050206ff, 0x8000              /* incw 0x502; 3: hlt; jmp 3b */
+    movl $0x00fdebf4, 0x8004
+    movw $count, 8
+    movw $0xf000, 10
+    movl $0, 0x500
+    movl $0x1ff, 0xfee000f0
+    movl $0x01000000, 0xfee00310
+    movl $0x4500, 0xfee00300
+    movl $0x4608, 0xfee00300
+5:  cmpw $0, 0x502
+    je 5b
+    jmp 4f
+.code16
+count: incw 0x500
+    iret
+.code32
+4:
+'''
+IPI = '''
+    movw 0x500, %bx
+    movl $0x4400, 0xfee00300
+2:  cmpw %bx, 0x500
+    je 2b
+'''
+
 
 def why_not():
     """A word on why there is no KVM for the tests; None: there is."""

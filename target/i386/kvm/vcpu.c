@@ -226,11 +226,20 @@ static KvmNext triple_fault(Cpu *c)
     return KVM_NEXT_LEAVE;
 }
 
+/* What was handed over to the kernel while the guest could not take it (an NMI in an NMI's handler) ends HLT too. */
+static bool kernel_has_event(Cpu *c)
+{
+    struct kvm_vcpu_events e = { .flags = 0 };
+
+    return kvm_vcpu_ioctl(c, KVM_GET_VCPU_EVENTS, &e) >= 0 &&
+           (e.nmi.pending || e.nmi.injected || e.interrupt.injected || e.smi.pending);
+}
+
 static KvmNext halt(Cpu *c)
 {
     BQL_GUARD();
 
-    if (!c->ops->has_work(c)) {
+    if (!c->ops->has_work(c) && !kernel_has_event(c)) {
         __atomic_store_n(&c->halted, 1, __ATOMIC_SEQ_CST);
     }
     return KVM_NEXT_LEAVE;
