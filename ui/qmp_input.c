@@ -96,3 +96,12 @@ GPtrArray *qmp_query_mice(GError **err)
     input_foreach_mouse(list_mouse, list);
     return list;
 }
+
+/* -display none is the only one so far. */
+DisplayOptions *qmp_query_display_options(GError **err)
+{
+    DisplayOptions *options = g_new0(DisplayOptions, 1);
+
+    options->type = DISPLAY_TYPE_NONE;
+    return options;
+}

@@ -36,6 +36,10 @@ extern KvmVm kvm;
 int kvm_system_ioctl(unsigned long request, void *arg);
 int kvm_vm_ioctl(unsigned long request, void *arg);
 int kvm_vcpu_ioctl(const Cpu *cpu, unsigned long request, void *arg);
+/* A statistic: flags are KVM_STATS_*; one value, or one a range of a histogram. */
+typedef struct KvmStat { char *name; uint32_t flags, bucket_bytes; int16_t exponent; GArray *values; } KvmStat;
+/** kvm_stats: GArray of KvmStat, of @cpu or (NULL) the machine. The caller's; NULL and @err: KVM gives none. */
+GArray *kvm_stats(const Cpu *cpu, GError **err);
 /** kvm_has: value of extension @capability for this machine; 0: not there. Before the machine exists, of the host. */
 int kvm_has(int capability);
 

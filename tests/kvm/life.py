@@ -148,6 +148,30 @@ class Life(kvmtest.Case):
                 self.assertEqual(len(m.qmp('query-cpus-fast')), 1)
                 self.assertEqual(self.word(m, 0x500), i + 1, 'each started once')
 
+    def test_statistics(self):
+        m = self.start_guest(COUNTING, '-smp', '2')
+        schemas = {s['target']: {v['name']: v for v in s['stats']} for s in m.qmp('query-stats-schemas', provider='kvm')}
+        self.assertEqual(sorted(schemas), ['vcpu', 'vm'])
+        self.assertEqual(schemas['vcpu']['exits'], {'name': 'exits', 'type': 'cumulative', 'exponent': 0})
+        self.assertEqual(m.qmp('query-stats-schemas', provider='cryptodev'), [])
+        for target, count in ('vm', 1), ('vcpu', 2):
+            results = m.qmp('query-stats', target=target)
+            self.assertEqual(len(results), count)
+            for r in results:
+                self.assertEqual([v['name'] for v in r['stats']], list(schemas[target]))
+                for v in r['stats']:
+                    kind = schemas[target][v['name']]
+                    self.assertIsInstance(v['value'], list if 'histogram' in kind['type'] else
+                                          bool if kind.get('unit') == 'boolean' else int, kind)
+        path = m.qmp('query-cpus-fast')[0]['qom-path']
+        ask = dict(target='vcpu', vcpus=[path], providers=[{'provider': 'kvm', 'names': ['exits']}])
+        before = m.qmp('query-stats', **ask)
+        self.assertEqual([(r['qom-path'], [v['name'] for v in r['stats']]) for r in before], [(path, ['exits'])])
+        while m.qmp('query-stats', **ask)[0]['stats'][0]['value'] <= before[0]['stats'][0]['value']:
+            m.qmp.hmp('info registers')                     # takes the vCPU out of the guest
+        self.assertEqual(m.qmp('query-stats', target='vcpu', vcpus=['/machine']), [])
+        self.assertEqual(m.qmp('query-stats', target='vm', providers=[{'provider': 'cryptodev'}]), [])
+
     def test_triple_fault_resets(self):
         for irqchip in IRQCHIPS:
             m = self.start_guest(TRIPLE_FAULT, '-S', '-no-reboot', irqchip=irqchip)

@@ -409,5 +409,18 @@ class TemporaryFolder:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Choices(qtest.Case):
+    def test_display(self):
+        self.assertEqual(self.start(*ARGS).qmp('query-display-options'), {'type': 'none'})
+
+    def test_statistics_without_a_provider(self):
+        qmp = self.start(*ARGS).qmp
+        self.assertEqual(qmp('query-stats-schemas'), [])
+        for target in 'vm', 'vcpu', 'cryptodev':
+            self.assertEqual(qmp('query-stats', target=target), [])
+        with self.assertRaisesRegex(qtest.QmpError, "'target'.*'cpu'"):
+            qmp('query-stats', target='cpu')
+
+
 if __name__ == '__main__':
     unittest.main()
