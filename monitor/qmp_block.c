@@ -88,6 +88,10 @@ static void list_backend(BlockBackend *blk, void *list)
     info->locked = block_backend_locked(blk);
     info->has_tray_open = block_backend_has_tray(blk);
     info->tray_open = block_backend_tray_open(blk);
+    BlockIoStatus status;
+    info->has_io_status = block_backend_io_status(blk, &status);
+    info->io_status = status == BLOCK_IO_OK ? BLOCK_DEVICE_IO_STATUS_OK : status == BLOCK_IO_FAILED ?
+        BLOCK_DEVICE_IO_STATUS_FAILED : BLOCK_DEVICE_IO_STATUS_NOSPACE;
     info->inserted = n ? node_info(n, blk->write_cache) : NULL;
     g_ptr_array_add(list, info);
 }

@@ -92,6 +92,7 @@ struct KvmCpuOps {
 
 struct KvmCpu {
     int fd;
+    int stats_fd;                               /* opened at once: while the guest runs, it cannot be. -1: none */
     struct kvm_run *run;                        /* shared with the kernel */
     bool dirty;                                 /* the target's registers are newer than the kernel's */
     KvmLevel level;                             /* how much of them */

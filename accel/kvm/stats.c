@@ -3,7 +3,6 @@
  * KVM's statistics of the machine and of its vCPUs, as KVM_GET_STATS_FD gives them: a file of header, descriptors and
  * values, read as a whole.
  */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,16 +52,18 @@ static void stat_clear(void *p)
 GArray *kvm_stats(const Cpu *cpu, GError **err)
 {
     GArray *stats = g_array_new(false, false, sizeof(KvmStat));
-    int fd = cpu ? kvm_vcpu_ioctl(cpu, KVM_GET_STATS_FD, NULL) : kvm_vm_ioctl(KVM_GET_STATS_FD, NULL);
+    int fd = cpu ? cpu->kvm->stats_fd : kvm_vm_ioctl(KVM_GET_STATS_FD, NULL);
 
     g_array_set_clear_func(stats, stat_clear);
     if (fd < 0) {
-        error_set_errno(err, -fd, "KVM gives no statistics");
+        error_set(err, "KVM gives no statistics");
         g_array_unref(stats);
         return NULL;
     }
     bool ok = read_file(fd, stats);
-    close(fd);
+    if (!cpu) {
+        close(fd);
+    }
     if (!ok) {
         error_set(err, "KVM's statistics have an unknown form");
         g_array_unref(stats);

@@ -339,6 +339,7 @@ bool kvm_vcpu_init(Cpu *cpu, GError **err)
         close(k->fd);
         return false;
     }
+    k->stats_fd = kvm_has(KVM_CAP_BINARY_STATS_FD) ? ioctl(k->fd, KVM_GET_STATS_FD, NULL) : -1;
     k->dirty = true;
     k->level = KVM_LEVEL_FULL;
     __atomic_store_n(&cpu->kvm, g_steal_pointer(&k), __ATOMIC_RELEASE);
@@ -354,6 +355,9 @@ void kvm_vcpu_destroy(Cpu *cpu)
         park(cpu);
         kvm_ring_unmap(k);
         k->ops->destroy(cpu);
+        if (k->stats_fd >= 0) {
+            close(k->stats_fd);
+        }
         munmap(k->run, kvm.run_bytes);
         cpu->kvm = NULL;
         g_free(k);
