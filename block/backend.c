@@ -429,8 +429,36 @@ void block_error_act(BlockBackend *blk, BlockErrorAction action, bool is_read, i
         block_io_error_hook(blk, is_read, action, ABS(error));
     }
     if (action == BLOCK_ERROR_STOP) {
+        if (blk->io_status == BLOCK_IO_OK) {            /* the first error counts */
+            blk->io_status = ABS(error) == ENOSPC ? BLOCK_IO_NO_SPACE : BLOCK_IO_FAILED;
+        }
         vm_request_stop(RUN_STATE_IO_ERROR);
     }
+}
+
+void block_backend_keep_io_status(BlockBackend *blk)
+{
+    blk->keeps_io_status = true;
+    blk->io_status = BLOCK_IO_OK;
+}
+
+bool block_backend_io_status(const BlockBackend *blk, BlockIoStatus *status)
+{
+    bool may_stop = blk->werror == BLOCK_ON_ERROR_STOP || blk->werror == BLOCK_ON_ERROR_ENOSPC ||
+        blk->werror == BLOCK_ON_ERROR_AUTO || blk->rerror == BLOCK_ON_ERROR_STOP;
+
+    *status = blk->io_status;
+    return blk->keeps_io_status && may_stop;
+}
+
+static void reset_io_status(BlockBackend *blk, void *opaque)
+{
+    blk->io_status = BLOCK_IO_OK;
+}
+
+void block_io_status_reset(void)
+{
+    block_backend_foreach(reset_io_status, NULL);
 }
 
 /* ---- property of a device ---- */

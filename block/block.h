@@ -131,6 +131,14 @@ bool block_flush_all(GError **err);             /* at exit and on stop */
 void block_close_all(void);
 /** block_error_action: what werror/rerror of the drive say about errno @error of a read or write. */
 BlockErrorAction block_error_action(BlockBackend *blk, bool is_read, int error);
+/*
+ * How the requests of a device went since the machine was last told to go on: set where an error stops it. A device that
+ * calls block_backend_keep_io_status() in realize() has one, as far as its drive may stop at all.
+ */
+typedef enum BlockIoStatus { BLOCK_IO_OK, BLOCK_IO_FAILED, BLOCK_IO_NO_SPACE } BlockIoStatus;
+void block_backend_keep_io_status(BlockBackend *blk);
+bool block_backend_io_status(const BlockBackend *blk, BlockIoStatus *status);   /* false: it has none */
+void block_io_status_reset(void);               /* of all: the machine goes on */
 /** block_error_act: tells the monitor of @action (BLOCK_IO_ERROR) and, if it is STOP, stops the machine. */
 void block_error_act(BlockBackend *blk, BlockErrorAction action, bool is_read, int error);
 /* Set by the monitor. */

@@ -176,6 +176,8 @@ struct BlockBackend {
     bool write_cache;                           /* false: every write goes to stable storage before it ends */
     bool read_only;                             /* asked for, also while there is no medium */
     int werror, rerror;                         /* BlockOnError */
+    bool keeps_io_status;                       /* the device takes part in the next */
+    BlockIoStatus io_status;
     unsigned in_flight;
     BlockAccount accounts[BLOCK_COUNTS];
     int64_t last_end_ns;                        /* of a request; 0: there was none */

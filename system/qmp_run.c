@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* QMP: life of the machine. */
+#include "block/block.h"
 #include "core/vm.h"
 #include "qapi/qapi.h"
 #include "system/runstate.h"
@@ -19,6 +20,7 @@ void qmp_stop(GError **err)
 
 void qmp_cont(GError **err)
 {
+    block_io_status_reset();
     machine_start(err);
 }
 

@@ -373,6 +373,7 @@ static bool cd_realize(Device *d, GError **err)
     if (!block_conf_realize(&dev->conf, &d->object, BLOCK_CONF_READ_ONLY, false, err)) {
         return false;
     }
+    block_backend_keep_io_status(dev->conf.blk);
     if (dev->conf.logical_block_size != IDE_SECTOR_BYTES) {
         return error_set(err, "logical_block_size must be %d for IDE, not %u", IDE_SECTOR_BYTES,
                          dev->conf.logical_block_size);

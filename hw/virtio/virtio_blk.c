@@ -420,6 +420,7 @@ static bool blk_realize(Device *dev, GError **err)
         !machine_add_boot_device(dev, s->bootindex, "/disk@0,0", err)) {
         return false;
     }
+    block_backend_keep_io_status(s->conf.blk);
     s->write_cache_at_reset = has_given_cache ? s->conf.write_cache == ON_OFF_AUTO_ON : block_backend_write_cache(s->conf.blk);
     for (unsigned i = 0; i < s->queue_count; i++) {
         virtio_add_queue(&s->virtio, s->queue_size, queue_notified);

@@ -252,6 +252,7 @@ class HostErrors(Blk):
         m, d = self.limited('report')
         self.assertEqual(self.request(d, OUT, self.BAD, [(DATA, 512, False)]), IOERR)
         self.assertEqual(m.qmp.event('BLOCK_IO_ERROR')['data']['action'], 'report')
+        self.assertNotIn('io-status', m.qmp('query-block')[0])
         self.assertEqual(self.request(d, OUT, 5, [(DATA, 512, False)]), OK)
 
     def test_ignored(self):
@@ -265,12 +266,14 @@ class HostErrors(Blk):
         self.offer(d, OUT, self.BAD, [(DATA, 512, False)])
         m.qmp.event('STOP')
         self.assertEqual((m.qmp('query-status')['status'], d.used_index()), ('io-error', 0))
+        self.assertEqual(m.qmp('query-block')[0]['io-status'], 'failed')
         self.offer(d, OUT, self.BAD + 1, [(DATA + 512, 512, False)], head=3, status=STATUS + 1)     # waits too
         m.state_cycle()
         self.assertEqual(d.used_index(), 0)
         resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         m.qmp('cont')
         self.assertEqual({d.take()[0], d.take()[0]}, {0, 3})
+        self.assertEqual(m.qmp('query-block')[0]['io-status'], 'ok')
         self.assertEqual([m.readb(STATUS), m.readb(STATUS + 1)], [OK, OK])
         self.assertEqual(self.on_disk(self.BAD, 2), b'A' * 512 + b'B' * 512)
 
