@@ -59,7 +59,7 @@ class Negotiation(qtest.Case):
 
 REJECTED = [    # claim, message, error class, part of the description
     ('an unknown command', {'execute': 'foo'}, 'CommandNotFound', 'The command foo has not been found'),
-    ('a misspelt command', {'execute': 'query-statsu'}, 'CommandNotFound', "did you mean 'query-status'?"),
+    ('a misspelt command', {'execute': 'query-sttus'}, 'CommandNotFound', "did you mean 'query-status'?"),
     ('underscores for hyphens', {'execute': 'query_status'}, 'CommandNotFound', "did you mean 'query-status'?"),
     ('no command', {'id': 1}, 'GenericError', "lacks member 'execute'"),
     ('an unknown member', {'exec': 'stop'}, 'GenericError', "QMP input member 'exec' is unexpected"),
