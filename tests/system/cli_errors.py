@@ -45,7 +45,7 @@ CASES = [
     ('-audiodev alsa,id=a', ['alsa', 'not supported yet']),
     ('-audiodev nnoe,id=a', ['nnoe', "'none'"]),
     ('-overcommit mem-lock=sometimes', ['mem-lock', 'sometimes']),
-    ('-overcommit cpu-pm=on', ['cpu-pm', 'not supported yet']),
+    ('-overcommit cpu-pm=maybe', ['cpu-pm', 'maybe']),
     ('-echr 300', ['300']),
     ('-k klingon', ['klingon']),
     ('-parallel foo', ['-parallel', 'foo']),
