@@ -255,7 +255,10 @@ bool block_run_native(const TestBlock *b, const State *in, State *out)
     }
     to_host(in, &host_in);
     memset(&host_out, 0, sizeof host_out);
+    /* What the translator keeps lies low, where wild addresses may hit it: they are to fault, as they do in the guest. */
+    mprotect(cpu->exec, sizeof *cpu->exec, PROT_NONE);
     native_enter(&host_in, &host_out, host_pointer(p->code + b->start), p->bits == 32, &fault);
+    mprotect(cpu->exec, sizeof *cpu->exec, PROT_READ | PROT_WRITE);
     memset(out, 0, offsetof(State, memory));
     from_host(&host_out, out);
     if (fault.signal) {
