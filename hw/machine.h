@@ -72,6 +72,7 @@ struct Machine {
     ClockType rtc_clock; bool rtc_slew;
     /* Set by the board. */
     MemoryRegion *ram;                          /* all of guest RAM */
+    AddressSpace *smm_as;                       /* memory as CPUs see it in SMM; NULL: as ever. Before they are made */
     void (*set_boot_order)(Machine *m, const char *order);
     void (*inject_nmi)(void);
     void (*print_roms)(Machine *m, GString *out);       /* `info roms` */

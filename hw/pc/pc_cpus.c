@@ -56,7 +56,7 @@ static void settle(CpuX86 *cpu, const Machine *m, unsigned index)
     cpu->dies_per_socket = smp->dies;
     cpu->cores_per_socket = smp->dies * smp->modules * smp->cores;
     cpu->threads_per_core = smp->threads;
-    cpu->smm_as = PC_MACHINE(m)->memory.smm ? &PC_MACHINE(m)->smm_as : NULL;
+    cpu->smm_as = m->smm_as;
 }
 
 /* Those that users add. */
@@ -128,7 +128,7 @@ static bool ids_agree(const CpuX86 *cpu, const SmpConfig *smp, int index, GError
 /* Firmware that has SMIs sent to all CPUs must move the SMRAM of each before somebody else does; it knows of no new ones. */
 static bool firmware_agrees(GError **err)
 {
-    if (PC_MACHINE(current_machine)->q35 && PC_MACHINE(current_machine)->memory.smm && ich9_lpc_smi_broadcast()) {
+    if (PC_MACHINE(current_machine)->q35 && current_machine->smm_as && ich9_lpc_smi_broadcast()) {
         return error_set(err, "the firmware has SMIs sent to all CPUs, and does not serve CPUs that come or go later");
     }
     return true;

@@ -177,6 +177,7 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err)
             memory_region_add(&pc->smm_root, 0, &pc->smm_system);
             memory_region_add_overlap(&pc->smm_root, 0, &pc->smram, 1);
             address_space_init(&pc->smm_as, &pc->smm_root, "cpu-smm");
+            pc->machine.smm_as = &pc->smm_as;
             if (accel_is("kvm")) {
                 kvm_watch_memory(&pc->smm_as, 1);
             }
