@@ -7,28 +7,16 @@ import unittest
 
 import qtest
 import virtio_ring
+from firmware import FwCfg
 
 NOTHING = 0xffffffff
 IOAPIC, IOAPIC2, VIRTIO, ECAM, GED, GED_REGS = 0xfec00000, 0xfec10000, 0xfeb00000, 0xe0000000, 0xfea00000, 0xfea00200
 MIB = 1 << 20
 
 
-def selected(m, key, size):
-    m.outw(0x510, key)
-    return bytes(m.inb(0x511) for _ in range(size))
-
-
-def files(m):
-    """{name: (key, bytes)} of fw_cfg."""
-    m.outw(0x510, 0x19)
-    count, = struct.unpack('>I', bytes(m.inb(0x511) for _ in range(4)))
-    entries = [struct.unpack('>IHH56s', bytes(m.inb(0x511) for _ in range(64))) for _ in range(count)]
-    return {name.rstrip(b'\0').decode(): (key, size) for size, key, _, name in entries}
-
-
 def tables(m):
     """{signature: [table]} of the ACPI tables."""
-    data, found = selected(m, *files(m)['etc/acpi/tables']), {}
+    data, found = FwCfg(m).file('etc/acpi/tables'), {}
     while data[:4].isalpha():
         length, = struct.unpack('<I', data[4:8])
         found.setdefault(data[:4].decode(), []).append(data[:length])
@@ -85,7 +73,7 @@ class Microvm(qtest.Case):
 
     def test_memory_map_is_told(self):
         m = self.machine('', '-m', '4G')
-        e820 = selected(m, *files(m)['etc/e820'])
+        e820 = FwCfg(m).file('etc/e820')
         self.assertEqual(list(struct.iter_unpack('<QQI', e820)), [(0, 3 << 30, 1), (4 << 30, 1 << 30, 1)])
         m.writel((5 << 30) - 4, 0x1234)
         self.assertEqual((m.readl((5 << 30) - 4), m.readl(3 << 30)), (0x1234, NOTHING))
@@ -141,7 +129,7 @@ class Microvm(qtest.Case):
         self.assertNotIn('MCFG', bare)
         for name in (b'COM1', b'RTC_', b'PCI0', b'VR'):
             self.assertNotIn(name, bare['DSDT'][0])
-        self.assertNotIn('etc/acpi/tables', files(self.machine(',acpi=off')))
+        self.assertNotIn('etc/acpi/tables', FwCfg(self.machine(',acpi=off')).directory())
 
     def test_pci_express(self):
         m = self.machine(',pcie=on', '-device', 'edu,addr=3')
