@@ -233,23 +233,29 @@ static void add_leaf(struct kvm_cpuid2 *table, CpuX86 *cpu, uint32_t leaf)
 
 /*
  * The kernel does not let CPUID of a vCPU that has run change, and takes it as changed where it adjusted it itself. So one
- * that is used again (by the next CPU in its place) is given what it already has by not asking.
+ * that is used again (by the next CPU in its place) is given what it already has by not asking: what it took, by APIC id.
  */
+static GHashTable *given;                       /* -> GBytes */
+
+static GBytes *table_bytes(const struct kvm_cpuid2 *table)
+{
+    return g_bytes_new(table, sizeof *table + table->nent * sizeof table->entries[0]);
+}
+
 static bool has_already(const CpuX86 *cpu, const struct kvm_cpuid2 *table)
 {
-    static GHashTable *given;                   /* APIC id -> GBytes */
-    GBytes *bytes = g_bytes_new(table, sizeof *table + table->nent * sizeof table->entries[0]);
+    g_autoptr(GBytes) bytes = table_bytes(table);
+    const GBytes *before = given ? g_hash_table_lookup(given, GUINT_TO_POINTER(cpu->apic_id)) : NULL;
 
+    return before && g_bytes_equal(before, bytes);
+}
+
+static void note_given(const CpuX86 *cpu, const struct kvm_cpuid2 *table)
+{
     if (!given) {
         given = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_bytes_unref);
     }
-    const GBytes *before = g_hash_table_lookup(given, GUINT_TO_POINTER(cpu->apic_id));
-    if (before && g_bytes_equal(before, bytes)) {
-        g_bytes_unref(bytes);
-        return true;
-    }
-    g_hash_table_insert(given, GUINT_TO_POINTER(cpu->apic_id), bytes);
-    return false;
+    g_hash_table_insert(given, GUINT_TO_POINTER(cpu->apic_id), table_bytes(table));
 }
 
 bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
@@ -288,7 +294,7 @@ bool kvm_set_cpuid(CpuX86 *cpu, GError **err)
     }
     ret = kvm_vcpu_ioctl(&cpu->cpu, KVM_SET_CPUID2, table);
     if (ret >= 0) {
-        has_already(cpu, table);
+        note_given(cpu, table);
         return true;
     }
     return cpu->cpu.kvm->used_before
