@@ -14,8 +14,6 @@ enum {
     HOST_QUEUE_RESET, HOST_IN_ORDER, HOST_USE_STARTED, HOST_USE_DISABLED_FLAG, HOST_DISABLE_LEGACY_CHECK
 };
 
-static VirtioBus *bus_of(const VirtioDevice *v) { return (VirtioBus *)v->device.bus; }
-
 /* Bus */
 
 const BusType virtio_bus_type = {
@@ -115,7 +113,7 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
 
 void virtio_config_changed(VirtioDevice *v)
 {
-    VirtioBus *bus = bus_of(v);
+    VirtioBus *bus = virtio_bus_of(v);
 
     v->generation++;
     if (v->status & VIRTIO_STATUS_DRIVER_OK) {

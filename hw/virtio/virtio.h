@@ -122,6 +122,7 @@ struct VirtioDevice {
 #define virtio_type_of(v) ((const VirtioDeviceType *)((VirtioDevice *)(v))->device.object.type)
 
 extern const VirtioDeviceType virtio_device_type;       /* "virtio-device": abstract */
+static inline VirtioBus *virtio_bus_of(const VirtioDevice *v) { return (VirtioBus *)v->device.bus; }
 
 /* --- for devices --- */
 
@@ -133,6 +134,9 @@ static inline bool virtio_has(const VirtioDevice *v, unsigned feature) { return 
  * The device has it until virtqueue_push() or virtqueue_drop().
  */
 VirtqElement *virtqueue_pop(VirtQueue *q);
+/** virtq_read: from the `out` buffers of @e, at @at; virtq_write: to the `in` buffers. The range is inside. */
+void virtq_read(const VirtqElement *e, size_t at, void *buf, size_t len);
+void virtq_write(const VirtqElement *e, size_t at, const void *buf, size_t len);
 /** virtqueue_push: returns @e, of whose `in` buffers the first @written bytes were filled. Frees it. */
 void virtqueue_push(VirtqElement *e, size_t written);
 /** virtqueue_drop: frees @e without a word to the driver: at a reset. */

@@ -69,23 +69,6 @@ static bool is_read(const Request *r) { return r->type == T_IN; }
 
 /* Buffers */
 
-/* Copies @len bytes at @at of @iov to or from @buf; the range is inside. */
-static void iov_copy(const struct iovec *iov, unsigned count, size_t at, void *buf, size_t len, bool out)
-{
-    for (unsigned i = 0; i < count && len; i++) {
-        if (at >= iov[i].iov_len) {
-            at -= iov[i].iov_len;
-            continue;
-        }
-        size_t n = MIN(len, iov[i].iov_len - at);
-        uint8_t *host = (uint8_t *)iov[i].iov_base + at;
-        memcpy(out ? host : buf, out ? buf : host, n);
-        buf = (uint8_t *)buf + n;
-        len -= n;
-        at = 0;
-    }
-}
-
 /* [@at, +@len) of @iov as buffers of its own. */
 static IoVec iov_slice(const struct iovec *iov, unsigned count, size_t at, size_t len)
 {
@@ -118,7 +101,7 @@ static void request_end(Request *r, uint8_t status)
     VirtqElement *e = r->element;
     VirtQueue *q = e->queue;
 
-    iov_copy(e->in, e->in_count, e->in_bytes - 1, &status, 1, true);
+    virtq_write(e, e->in_bytes - 1, &status, 1);
     virtqueue_push(e, e->in_bytes);
     virtqueue_notify(q);
     request_free(r);
@@ -186,7 +169,7 @@ static uint8_t take_segment(VirtioBlk *s, Request *r)
     if (e->out_bytes != HEADER_BYTES + SEGMENT_BYTES) {
         return e->out_bytes > HEADER_BYTES + SEGMENT_BYTES ? S_UNSUPP : S_IOERR;
     }
-    iov_copy(e->out, e->out_count, HEADER_BYTES, segment, sizeof(segment), false);
+    virtq_read(e, HEADER_BYTES, segment, sizeof(segment));
     memcpy(&sector, segment, 8);
     memcpy(&count, segment + 8, 4);
     memcpy(&flags, segment + 12, 4);
@@ -209,7 +192,7 @@ static void give_id(VirtioBlk *s, Request *r)
     if (s->serial) {
         memcpy(id, s->serial, MIN(strlen(s->serial), sizeof(id)));
     }
-    iov_copy(e->in, e->in_count, 0, id, MIN(e->in_bytes - 1, sizeof(id)), true);
+    virtq_write(e, 0, id, MIN(e->in_bytes - 1, sizeof(id)));
     request_end(r, S_OK);
 }
 
@@ -224,7 +207,7 @@ static void request_begin(VirtioBlk *s, VirtqElement *e)
         virtqueue_drop(e);
         return;
     }
-    iov_copy(e->out, e->out_count, 0, &header, HEADER_BYTES, false);
+    virtq_read(e, 0, &header, HEADER_BYTES);
     uint64_t sector = GUINT64_FROM_LE(header.sector);
     Request *r = g_new0(Request, 1);
     *r = (Request){ .dev = s, .element = e, .type = GUINT32_FROM_LE(header.type) };

@@ -29,17 +29,13 @@ static void got_bytes(void *opaque, const uint8_t *data, size_t len)
 {
     VirtioRng *s = opaque;
     VirtqElement *e = s->element;
-    size_t done = 0;
 
     s->asked = false;
     if (!e || !vm_running()) {                  /* a stopped machine's memory keeps still: asked again when it runs */
         return;
     }
-    for (unsigned i = 0; i < e->in_count && done < len; i++) {
-        size_t n = MIN(e->in[i].iov_len, len - done);
-        memcpy(e->in[i].iov_base, data + done, n);
-        done += n;
-    }
+    size_t done = MIN(len, e->in_bytes);
+    virtq_write(e, 0, data, done);
     s->quota_left -= MIN(done, s->quota_left);
     s->element = NULL;
     virtqueue_push(e, done);

@@ -23,7 +23,7 @@ typedef struct Desc { uint64_t addr; uint32_t len; uint16_t flags, next; } Desc;
 
 static AddressSpace *dma_of(const VirtQueue *q)
 {
-    VirtioBus *bus = (VirtioBus *)q->device->device.bus;
+    VirtioBus *bus = virtio_bus_of(q->device);
     return bus->transport->dma(bus);
 }
 
@@ -212,6 +212,33 @@ static void element_free(VirtqElement *e, size_t written)
     g_free(e);
 }
 
+/* The piece of @len bytes at *@at that lies in @v, or one of none if *@at is behind; *@at and *@len move on. */
+static struct iovec piece(const struct iovec *v, size_t *at, size_t *len)
+{
+    size_t skip = MIN(*at, v->iov_len), n = MIN(*len, v->iov_len - skip);
+
+    *at -= skip;
+    *len -= n;
+    return (struct iovec){ (uint8_t *)v->iov_base + skip, n };
+}
+
+void virtq_read(const VirtqElement *e, size_t at, void *buf, size_t len)
+{
+    for (unsigned i = 0; len; i++) {
+        struct iovec p = piece(&e->out[i], &at, &len);
+        buf = (uint8_t *)memcpy(buf, p.iov_base, p.iov_len) + p.iov_len;
+    }
+}
+
+void virtq_write(const VirtqElement *e, size_t at, const void *buf, size_t len)
+{
+    for (unsigned i = 0; len; i++) {
+        struct iovec p = piece(&e->in[i], &at, &len);
+        memcpy(p.iov_base, buf, p.iov_len);
+        buf = (const uint8_t *)buf + p.iov_len;
+    }
+}
+
 void virtqueue_abandon(VirtqElement *e)
 {
     g_queue_unlink(&e->queue->pending, &e->link);
@@ -220,11 +247,17 @@ void virtqueue_abandon(VirtqElement *e)
 
 /* Rings */
 
+/* Is there something in the available ring, whose index is *@idx? */
+static bool is_available(VirtQueue *q, uint16_t *idx)
+{
+    return !q->device->broken && q->ready && get16(q, q->avail + AVAIL_IDX, idx) && *idx != q->avail_next;
+}
+
 bool virtqueue_is_empty(VirtQueue *q)
 {
     uint16_t idx;
 
-    return q->device->broken || !q->ready || !get16(q, q->avail + AVAIL_IDX, &idx) || idx == q->avail_next;
+    return !is_available(q, &idx);
 }
 
 VirtqElement *virtqueue_pop(VirtQueue *q)
@@ -232,7 +265,7 @@ VirtqElement *virtqueue_pop(VirtQueue *q)
     VirtioDevice *v = q->device;
     uint16_t idx, head;
 
-    if (v->broken || !q->ready || !get16(q, q->avail + AVAIL_IDX, &idx) || idx == q->avail_next) {
+    if (!is_available(q, &idx)) {
         return NULL;
     }
     if ((uint16_t)(idx - q->avail_next) > q->size) {
@@ -311,7 +344,7 @@ static bool driver_wants_to_know(VirtQueue *q)
 void virtqueue_notify(VirtQueue *q)
 {
     VirtioDevice *v = q->device;
-    VirtioBus *bus = (VirtioBus *)v->device.bus;
+    VirtioBus *bus = virtio_bus_of(v);
 
     if (!v->broken && q->ready && driver_wants_to_know(q)) {
         v->isr |= VIRTIO_ISR_QUEUE;
