@@ -11,7 +11,7 @@
 #include "hw/acpi/acpi_dsdt.h"
 #include "hw/acpi/cpu_hotplug.h"
 
-enum { STA_PRESENT_ENABLED = 0x0b, STA_ALL = 0x0f, MUTEX_FOREVER = 0xffff, DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
+enum { STA_ALL = 0x0f, MUTEX_FOREVER = 0xffff, DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
 enum { COMMAND_NEXT = 0, COMMAND_OST_EVENT = 1, COMMAND_OST_STATUS = 2 };
 
 static char *processor_name(unsigned index)
@@ -96,11 +96,7 @@ static Aml *registers(const AcpiMachine *m)
     uint16_t base = m->cpu_hotplug_base;
 
     return aml_list(
-        aml_device("CPHP",
-            aml_name("_HID", aml_string("PNP0A06")),
-            aml_name("_UID", aml_string("CPU Hotplug resources")),
-            aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
-            aml_name("_CRS", aml_resources(aml_io(base, base, 1, ACPI_CPU_HOTPLUG_BYTES)))),
+        acpi_hotplug_ports("CPHP", "CPU Hotplug resources", base, ACPI_CPU_HOTPLUG_BYTES),
         aml_operation_region("CPRG", AML_SYSTEM_IO, aml_int(base), aml_int(ACPI_CPU_HOTPLUG_BYTES)),
         aml_field("CPRG", AML_DWORD_ACC, false, AML_PRESERVE, numbers),
         aml_field("CPRG", AML_BYTE_ACC, false, AML_WRITE_AS_ZEROS, bits),

@@ -265,6 +265,15 @@ Aml *acpi_fw_cfg_device(void)
         aml_name("_CRS", aml_resources(aml_io(0x510, 0x510, 1, 12))));
 }
 
+Aml *acpi_hotplug_ports(const char *name, const char *uid, uint16_t base, uint8_t bytes)
+{
+    return aml_device(name,
+        aml_name("_HID", aml_string("PNP0A06")),
+        aml_name("_UID", aml_string(uid)),
+        aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
+        aml_name("_CRS", aml_resources(aml_io(base, base, 1, bytes))));
+}
+
 static Aml *isa_devices(const AcpiMachine *m)
 {
     Aml *a = aml_none();

@@ -12,6 +12,8 @@ Aml *acpi_pci_gpe(const AcpiMachine *m);
 /** acpi_cpus: what stands in \\_SB for processors; acpi_cpus_gpe: \\_GPE._E02, if they can come and go. */
 Aml *acpi_cpus(const AcpiMachine *m);
 Aml *acpi_cpus_gpe(const AcpiMachine *m);
+/** acpi_hotplug_ports: a device that claims the ports by which devices come and go. */
+Aml *acpi_hotplug_ports(const char *name, const char *uid, uint16_t base, uint8_t bytes);
 /** acpi_madt_cpu: appends MADT's entry of the processor with _UID @uid. */
 void acpi_madt_cpu(GByteArray *o, unsigned uid, uint32_t apic_id, bool enabled);
 Aml *acpi_dsdt(const AcpiMachine *m);

@@ -13,7 +13,7 @@
  */
 #include "hw/acpi/acpi_dsdt.h"
 
-enum { HOTPLUG_BYTES = 0x18, STA_PRESENT_ENABLED = 0x0b, MUTEX_FOREVER = 0xffff, DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
+enum { HOTPLUG_BYTES = 0x18, MUTEX_FOREVER = 0xffff, DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
 
 static char *slot_name(const AcpiPciSlot *slot)
 {
@@ -138,11 +138,7 @@ Aml *acpi_pci_slots(const AcpiMachine *m)
         return bus_terms(m->pci);
     }
     return aml_list(
-        aml_device("PHPR",
-            aml_name("_HID", aml_string("PNP0A06")),
-            aml_name("_UID", aml_string("PCI Hotplug resources")),
-            aml_name("_STA", aml_int(STA_PRESENT_ENABLED)),
-            aml_name("_CRS", aml_resources(aml_io(base, base, 1, HOTPLUG_BYTES)))),
+        acpi_hotplug_ports("PHPR", "PCI Hotplug resources", base, HOTPLUG_BYTES),
         aml_operation_region("PCST", AML_SYSTEM_IO, aml_int(base), aml_int(8)),
         aml_field("PCST", AML_DWORD_ACC, false, AML_WRITE_AS_ZEROS, status),
         aml_operation_region("SEJ", AML_SYSTEM_IO, aml_int(base + 8), aml_int(4)),
