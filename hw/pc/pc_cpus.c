@@ -71,17 +71,28 @@ static void begin(Cpu *cpu)
     }
 }
 
-/* The index of the place that socket-id, core-id ... name, -1: none. An id that has one value only may be left out. */
-static int index_of_ids(const CpuX86 *cpu, const SmpConfig *smp, GError **err)
+/* socket-id ... thread-id: what the user said, -1: nothing; how many there are. An id that has one value may be left out. */
+enum { PLACE_IDS = 5 };
+typedef struct PlaceId { const char *name; int32_t id; unsigned count; bool optional; } PlaceId;
+
+static void place_ids(const CpuX86 *cpu, const SmpConfig *smp, PlaceId ids[PLACE_IDS])
 {
-    const struct { const char *name; int32_t id; unsigned count; bool optional; } ids[] = {
+    const PlaceId rows[PLACE_IDS] = {
         { "socket-id", cpu->socket_id, smp->sockets, false }, { "die-id", cpu->die_id, smp->dies, smp->dies == 1 },
         { "module-id", cpu->module_id, smp->modules, smp->modules == 1 },
         { "core-id", cpu->core_id, smp->cores, false }, { "thread-id", cpu->thread_id, smp->threads, false },
     };
+    memcpy(ids, rows, sizeof rows);
+}
+
+/* The index of the place that they name, -1: none. */
+static int index_of_ids(const CpuX86 *cpu, const SmpConfig *smp, GError **err)
+{
+    PlaceId ids[PLACE_IDS];
     int index = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+    place_ids(cpu, smp, ids);
+    for (size_t i = 0; i < PLACE_IDS; i++) {
         int32_t id = ids[i].optional && ids[i].id < 0 ? 0 : ids[i].id;
         if (id < 0) {
             error_set(err, "CPU %s is not set", ids[i].name);
@@ -111,15 +122,14 @@ static int index_of_apic_id(uint32_t apic_id, const SmpConfig *smp, GError **err
 static bool ids_agree(const CpuX86 *cpu, const SmpConfig *smp, int index, GError **err)
 {
     CpuPlace p = machine_cpu_place(smp, index);
-    const struct { const char *name; int32_t id; unsigned place; } ids[] = {
-        { "socket-id", cpu->socket_id, p.socket }, { "die-id", cpu->die_id, p.die }, { "module-id", cpu->module_id, p.module },
-        { "core-id", cpu->core_id, p.core }, { "thread-id", cpu->thread_id, p.thread },
-    };
+    const unsigned place[PLACE_IDS] = { p.socket, p.die, p.module, p.core, p.thread };
+    PlaceId ids[PLACE_IDS];
 
-    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
-        if (ids[i].id >= 0 && (unsigned)ids[i].id != ids[i].place) {
+    place_ids(cpu, smp, ids);
+    for (size_t i = 0; i < PLACE_IDS; i++) {
+        if (ids[i].id >= 0 && (unsigned)ids[i].id != place[i]) {
             return error_set(err, "%s=%d contradicts apic-id=%u, which has %u", ids[i].name, ids[i].id, cpu->apic_id,
-                             ids[i].place);
+                             place[i]);
         }
     }
     return true;
