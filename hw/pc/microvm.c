@@ -247,6 +247,7 @@ static bool devices_init(Microvm *s, GError **err)
     if (pc_on(s->rtc, !accel_is("kvm"))) {      /* with KVM there is a better clock */
         s->rtc_device = mc146818_create(s->isa_bus);
         pc_cmos_set_memory(s->rtc_device, s->below_4g_bytes, s->machine.ram_size - s->below_4g_bytes);
+        pc_cmos_count_cpus(s->rtc_device);
     }
     if (s->isa_serial && s->machine.serials[0]) {
         serial_create_isa(s->isa_bus, 0, s->machine.serials[0]);

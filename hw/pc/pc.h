@@ -92,7 +92,7 @@ bool pc_firmware_init(PcMachine *pc, GError **err);
 void pc_count_cpus(PcMachine *pc);              /* tells the firmware, and its ACPI tables, which CPUs there are now */
 uint32_t pc_apic_id(const SmpConfig *smp, unsigned cpu_index);
 void pc_cmos_init(PcMachine *pc);
-void pc_cmos_count_cpus(PcMachine *pc);         /* as many as there are now */
+void pc_cmos_count_cpus(Device *rtc);           /* as many as there are now */
 /** pc_check_boot_order: @order is one to three of a, c, d, n. */
 bool pc_check_boot_order(const char *order, GError **err);
 void pc_set_boot_order(Machine *m, const char *order);

@@ -115,9 +115,9 @@ static void s3_to_cmos(void *opaque)
     mc146818_set_cmos(((PcMachine *)opaque)->rtc, CMOS_SHUTDOWN_STATUS, SHUTDOWN_STATUS_S3);
 }
 
-void pc_cmos_count_cpus(PcMachine *pc)
+void pc_cmos_count_cpus(Device *rtc)
 {
-    mc146818_set_cmos(pc->rtc, CMOS_CPUS, cpu_count() - 1);
+    mc146818_set_cmos(rtc, CMOS_CPUS, cpu_count() - 1);
 }
 
 void pc_cmos_set_memory(Device *rtc, uint64_t below_4g, uint64_t above_4g)
@@ -130,7 +130,6 @@ void pc_cmos_set_memory(Device *rtc, uint64_t below_4g, uint64_t above_4g)
     set16(rtc, CMOS_ABOVE_16M_64KIB, below_4g > 16 * MIB ? (below_4g - 16 * MIB) / (64 * KIB) : 0);
     set16(rtc, CMOS_ABOVE_4G_64KIB, above_64kib & 0xffff);
     mc146818_set_cmos(rtc, CMOS_ABOVE_4G_64KIB + 2, above_64kib >> 16);
-    mc146818_set_cmos(rtc, CMOS_CPUS, cpu_count() - 1);
 }
 
 void pc_cmos_init(PcMachine *pc)

@@ -250,7 +250,7 @@ static void add_smbios(PcMachine *pc)
 void pc_count_cpus(PcMachine *pc)
 {
     fw_cfg_modify_u16(pc->fw_cfg, FW_CFG_NB_CPUS, cpu_count());
-    pc_cmos_count_cpus(pc);
+    pc_cmos_count_cpus(pc->rtc);
 }
 
 static void machine_done(void *opaque)
