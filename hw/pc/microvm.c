@@ -22,13 +22,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "accel/kvm/kvm.h"
 #include "hw/acpi/acpi_tables.h"
 #include "hw/acpi/ged.h"
 #include "hw/char/serial.h"
 #include "hw/firmware/linux_boot.h"
 #include "hw/intc/i8259.h"
-#include "hw/intc/ioapic.h"
 #include "hw/kvm/kvm_devices.h"
 #include "hw/pc/pc.h"
 #include "hw/pci/gpex.h"
@@ -49,14 +47,13 @@
 #define GED_SELECTOR_BASE 0xfea00000u
 #define GED_REGS_BASE 0xfea00200u
 #define VIRTIO_BASE 0xfeb00000u
-#define IOAPIC2_BASE 0xfec10000u
 #define ISA_BIOS_BYTES (128 * KIB)
 #define FIRMWARE_MAX (8u << 20)
 #define ACPI_FIRMWARE "bios-microvm.bin"
 #define PLAIN_FIRMWARE "qboot.rom"
 #define IOAPIC2_GSI IOAPIC_PINS
 
-enum { PIT_GSI = 0, PIT_PIN = 2, GED_GSI = 9, GSIS_MAX = 2 * IOAPIC_PINS, VIRTIO_MAX = 24 };
+enum { GED_GSI = 9, VIRTIO_MAX = 24 };
 
 typedef struct Microvm {
     Machine machine;
@@ -70,10 +67,10 @@ typedef struct Microvm {
     uint8_t *firmware;                          /* as it was in its file */
     size_t firmware_bytes;
     MemoryRegion ram_region, ram_below_4g, ram_above_4g, bios, isa_bios, isa_memory, msi_window;
-    unsigned gsi_count, virtio_gsi, virtio_count, pcie_gsi;
-    IrqLine *gsi_lines, *gsis[GSIS_MAX], *pic_inputs[ISA_IRQS], *ioapic_inputs[GSIS_MAX];
+    unsigned virtio_gsi, virtio_count, pcie_gsi;
+    PcInterrupts irqs;
     IsaBus *isa_bus;
-    Device *ioapic, *rtc_device, *pit_device, *transports[VIRTIO_MAX];
+    Device *rtc_device, *pit_device, *transports[VIRTIO_MAX];
     GpexConfig gpex;
     FwCfg *fw_cfg;
     AcpiCpu *acpi_cpus;
@@ -81,8 +78,6 @@ typedef struct Microvm {
     AcpiVirtioMmio acpi_virtio[VIRTIO_MAX];
 } Microvm;
 #define MICROVM(m) ((Microvm *)(m))
-
-static bool irqchip_in_kernel(void) { return accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_ON; }
 
 /* Memory */
 
@@ -142,62 +137,12 @@ static bool firmware_init(Microvm *s, GError **err)
 
 /* Interrupts */
 
-static void gsi_changed(void *opaque, int n, int level)
-{
-    Microvm *s = opaque;
-
-    if (n < ISA_IRQS) {
-        irq_set(s->pic_inputs[n], level);
-    }
-    irq_set(s->ioapic_inputs[n == PIT_GSI ? PIT_PIN : n], level);
-}
-
-static void kernel_gsi_changed(void *opaque, int n, int level) { kvm_set_gsi(n, level); }
-static void intr_changed(void *opaque, int n, int level) { apic_pic_intr(level); }
-
-/* The PIT sleeps while an edge of its output would change nothing. */
-static bool pit_edge_is_lost(void *opaque)
-{
-    Microvm *s = opaque;
-    return (!s->pic_inputs[PIT_GSI] || i8259_edge_is_lost(PIT_GSI)) && ioapic_edge_is_lost(s->ioapic, PIT_PIN);
-}
-
 static void pin_listens(void *opaque, unsigned pin)
 {
     Microvm *s = opaque;
-    if (s->pit_device && (pin == PIT_PIN || pin == PIT_GSI)) {
+    if (s->pit_device && (pin == PIT_IOAPIC_PIN || pin == PIT_GSI)) {
         i8254_listen(s->pit_device);
     }
-}
-
-static void gsis_init(Microvm *s)
-{
-    s->gsi_lines = irq_lines_new(irqchip_in_kernel() ? kernel_gsi_changed : gsi_changed, s, s->gsi_count);
-    for (unsigned n = 0; n < s->gsi_count; n++) {
-        s->gsis[n] = &s->gsi_lines[n];
-    }
-}
-
-static void interrupt_controllers_init(Microvm *s)
-{
-    if (irqchip_in_kernel()) {
-        s->ioapic = kvm_irqchip_create(s->isa_bus);
-        return;
-    }
-    if (pc_on(s->pic, true)) {
-        i8259_create_pair(s->isa_bus, irq_lines_new(intr_changed, NULL, 1), s->pic_inputs);
-        apic_set_pic_ack(i8259_acknowledge, NULL);
-        i8259_set_listen_hook(pin_listens, s);
-    }
-    if (accel_is("kvm") && kvm.irqchip == KVM_IRQCHIP_SPLIT) {
-        kvm_irqchip_route_split();
-    }
-    s->ioapic = ioapic_create(IOAPIC_BASE, s->ioapic_inputs);
-    if (s->gsi_count > IOAPIC2_GSI) {
-        ioapic_create(IOAPIC2_BASE, s->ioapic_inputs + IOAPIC2_GSI);
-    }
-    apic_set_eoi_hook(ioapic_eoi_broadcast, NULL);
-    ioapic_set_listen_hook(pin_listens, s);
 }
 
 /* Devices */
@@ -206,7 +151,7 @@ static void interrupt_controllers_init(Microvm *s)
 static void transports_init(Microvm *s)
 {
     for (unsigned i = s->virtio_count; i-- > 0; ) {
-        s->transports[i] = virtio_mmio_create(i, VIRTIO_BASE + i * VIRTIO_MMIO_BYTES, s->gsis[s->virtio_gsi + i]);
+        s->transports[i] = virtio_mmio_create(i, VIRTIO_BASE + i * VIRTIO_MMIO_BYTES, s->irqs.gsis[s->virtio_gsi + i]);
     }
 }
 
@@ -223,7 +168,7 @@ static bool pcie_init(Microvm *s, GError **err)
     s->gpex = (GpexConfig){ .ecam_base = PCIE_ECAM_BASE, .ecam_bytes = PCIE_ECAM_BYTES, .mmio32_base = PCIE_MMIO_BASE,
                             .mmio32_bytes = PCIE_MMIO_BYTES, .mmio64_base = base, .mmio64_bytes = window };
     for (unsigned i = 0; i < GPEX_IRQS; i++) {
-        s->gpex.irqs[i] = s->gsis[s->pcie_gsi + i];
+        s->gpex.irqs[i] = s->irqs.gsis[s->pcie_gsi + i];
     }
     gpex_create(&s->gpex);
     return true;
@@ -231,15 +176,14 @@ static bool pcie_init(Microvm *s, GError **err)
 
 static bool devices_init(Microvm *s, GError **err)
 {
-    interrupt_controllers_init(s);
-    object_ref(&s->ioapic->object);
-    object_unparent(&s->ioapic->object);        /* from /machine/unattached to where QEMU shows it */
-    object_add_child(&s->machine.object, "ioapic", &s->ioapic->object);
-    if (pc_on(s->pit, true) && irqchip_in_kernel()) {
-        s->pit_device = kvm_pit_create(s->isa_bus);
-    } else if (pc_on(s->pit, true)) {
-        s->pit_device = i8254_create(s->isa_bus, s->gsis[PIT_GSI]);
-        i8254_set_audience(s->pit_device, pit_edge_is_lost, s);
+    pc_interrupt_controllers_create(&s->irqs, s->isa_bus, pc_on(s->pic, true), false);
+    if (!pc_irqchip_in_kernel()) {
+        i8259_set_listen_hook(pin_listens, s);
+        ioapic_set_listen_hook(pin_listens, s);
+    }
+    pc_ioapic_show(&s->irqs, &s->machine.object);
+    if (pc_on(s->pit, true)) {
+        s->pit_device = pc_pit_create(&s->irqs, s->isa_bus);
     }
     if (accel_is("kvm") && cpu_has(CPU_X86(cpu_by_index(0)), FEATURE_KVMCLOCK)) {
         kvm_clock_create();
@@ -254,7 +198,7 @@ static bool devices_init(Microvm *s, GError **err)
     }
     transports_init(s);
     if (s->has_acpi) {
-        ged_create(GED_SELECTOR_BASE, GED_REGS_BASE, s->gsis[GED_GSI]);
+        ged_create(GED_SELECTOR_BASE, GED_REGS_BASE, s->irqs.gsis[GED_GSI]);
     }
     return !s->has_pcie || pcie_init(s, err);
 }
@@ -276,7 +220,7 @@ static void describe_acpi(AcpiMachine *a, void *opaque)
     *a = (AcpiMachine){
         .cpus = s->acpi_cpus, .cpu_count = s->machine.smp.max_cpus, .rtc = s->rtc_device != NULL, .fw_cfg = true,
         .com[0] = s->isa_serial && s->machine.serials[0], .ioapic_address = IOAPIC_BASE,
-        .ioapic2_address = s->gsi_count > IOAPIC2_GSI ? IOAPIC2_BASE : 0, .reduced = r, .oem_id = s->oem_id,
+        .ioapic2_address = s->irqs.count > IOAPIC2_GSI ? IOAPIC2_BASE : 0, .reduced = r, .oem_id = s->oem_id,
         .oem_table_id = s->oem_table_id,
     };
     if (s->has_pcie) {
@@ -350,7 +294,7 @@ static bool fw_cfg_init(Microvm *s, GError **err)
 
 static bool choose_layout(Microvm *s, GError **err)
 {
-    bool in_kernel = irqchip_in_kernel();
+    bool in_kernel = pc_irqchip_in_kernel();
 
     s->has_acpi = pc_on(s->acpi, true);
     s->has_pcie = s->has_acpi && pc_on(s->pcie, false);
@@ -358,7 +302,7 @@ static bool choose_layout(Microvm *s, GError **err)
         return error_set(err, "ioapic2=on: KVM has one IO APIC; use kernel-irqchip=split");
     }
     bool two = s->has_acpi && pc_on(s->ioapic2, !in_kernel);
-    s->gsi_count = two ? 2 * IOAPIC_PINS : IOAPIC_PINS;
+    pc_gsis_init(&s->irqs, two ? 2 * IOAPIC_PINS : IOAPIC_PINS);
     s->virtio_count = two ? VIRTIO_MAX : 8;
     s->virtio_gsi = two ? IOAPIC2_GSI : s->has_acpi ? 16 : 5;
     s->pcie_gsi = two ? 16 : 12;
@@ -397,8 +341,7 @@ static bool init_board(Machine *machine, GError **err)
     }
     memory_transaction_begin();
     memory_region_init(&s->isa_memory, &machine->object, "isa-memory", GIB);
-    gsis_init(s);
-    s->isa_bus = isa_bridge_create(&s->isa_memory, system_io(), s->gsis);
+    s->isa_bus = isa_bridge_create(&s->isa_memory, system_io(), s->irqs.gsis);
     ok = devices_init(s, err) && fw_cfg_init(s, err);
     memory_transaction_commit();
     machine->inject_nmi = apic_nmi_all;

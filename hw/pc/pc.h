@@ -13,6 +13,7 @@
 #include "hw/acpi/acpi_tables.h"
 #include "hw/machine.h"
 #include "hw/pc/chipset.h"
+#include "hw/pc/pc_interrupts.h"
 
 #define PC_FLASHES 2                            /* 0: code, ending at 4 GiB; 1: variables, below it */
 
@@ -35,13 +36,11 @@ typedef struct PcMachine {
     MemoryRegion bios, isa_bios, option_roms, msi_window;
     MemoryRegion smm_root, smm_system;
     AddressSpace smm_as;
-    /* 24 inputs: GSI n is PIC input n (below 16) and IO APIC pin n; 0 is pin 2 */
-    IrqLine *gsi_lines;
-    IrqLine *gsis[GSI_COUNT], *pic_inputs[ISA_IRQS], *ioapic_inputs[GSI_COUNT];
+    PcInterrupts irqs;
     PciBus *pci_bus;
     IsaBus *isa_bus;
     PciDevice *piix4_pm;                        /* pc only */
-    Device *ioapic, *rtc, *pit_device, *hpet_device, *i8042_device;
+    Device *rtc, *pit_device, *hpet_device, *i8042_device;
     FwCfg *fw_cfg;
     AcpiCpu *acpi_cpus;
     unsigned apic_id_limit;                     /* highest possible APIC id plus 1 */
@@ -86,7 +85,6 @@ bool pc_memory_init(PcMachine *pc, uint64_t below_4g, GError **err);
 bool pc_flash_init(PcMachine *pc, MemoryRegion **code, GError **err);
 /** pc_devices_init: interrupt controllers, timers, RTC, keyboard, serial ports, VGA on pc->isa_bus and pc->pci_bus. */
 bool pc_devices_init(PcMachine *pc, GError **err);
-void pc_gsis_init(PcMachine *pc);               /* pc->gsis, for the chip set to drive */
 /** pc_firmware_init: CMOS, fw_cfg, boot options, -kernel. */
 bool pc_firmware_init(PcMachine *pc, GError **err);
 void pc_count_cpus(PcMachine *pc);              /* tells the firmware, and its ACPI tables, which CPUs there are now */

@@ -33,9 +33,9 @@ static bool init_board(Machine *machine, GError **err)
         return false;
     }
     memory_transaction_begin();
-    pc_gsis_init(pc);
+    pc_gsis_init(&pc->irqs, GSI_COUNT);
     pc->pci_bus = i440fx_create(&pc->memory);
-    pc->isa_bus = piix3_create(pc->pci_bus, &pc->memory, pc->gsis);
+    pc->isa_bus = piix3_create(pc->pci_bus, &pc->memory, pc->irqs.gsis);
     bool ok = pc_devices_init(pc, err);
     if (ok) {
         ok = pc_ide_init(pc, PCI_DEVFN(1, 1), err);

@@ -49,8 +49,8 @@ static bool init_board(Machine *machine, GError **err)
     memory_region_init_alias(&pc->upper_memory, &machine->object, "upper-memory", &pc->pci, UPPER_MEMORY,
                              MIB - UPPER_MEMORY);
     memory_region_add_overlap(pc->memory.system, UPPER_MEMORY, &pc->upper_memory, 1);
-    pc_gsis_init(pc);
-    pc->isa_bus = isa_bridge_create(&pc->pci, pc->memory.io, pc->gsis);
+    pc_gsis_init(&pc->irqs, GSI_COUNT);
+    pc->isa_bus = isa_bridge_create(&pc->pci, pc->memory.io, pc->irqs.gsis);
     bool ok = pc_devices_init(pc, err) && pc_isa_ide_init(pc, err) && vga_init_isa(pc, err) && pc_firmware_init(pc,
                                                                                                                 err);
     memory_transaction_commit();

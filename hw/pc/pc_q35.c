@@ -32,9 +32,9 @@ static bool init_board(Machine *machine, GError **err)
         return false;
     }
     memory_transaction_begin();
-    pc_gsis_init(pc);
+    pc_gsis_init(&pc->irqs, GSI_COUNT);
     pc->pci_bus = q35_create(&pc->memory);
-    pc->isa_bus = ich9_lpc_create(pc->pci_bus, &pc->memory, pc->gsis);
+    pc->isa_bus = ich9_lpc_create(pc->pci_bus, &pc->memory, pc->irqs.gsis);
     bool ok = pc_devices_init(pc, err);
     if (ok && pc->sata) {
         ok = pc_ahci_init(pc, Q35_AHCI_DEVFN, err);
