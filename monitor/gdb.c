@@ -220,11 +220,8 @@ static void state_changed(void *unused, bool running, RunState state)
 
 static void stop_machine(void)
 {
-    GError *err = NULL;
-
     if (vm_running() || vm_run_state() == RUN_STATE_SUSPENDED) {
-        qmp_stop(&err);
-        g_clear_error(&err);
+        qmp_stop(NULL);
     }
 }
 
@@ -257,10 +254,10 @@ static void resume_chosen(char action)
 {
     g_autofree char *actions = g_malloc0(cpu_index_limit() + 1);
 
-    memset(actions, 'c', cpu_index_limit());
-    if (action == 's') {
-        memset(actions, 0, cpu_index_limit());
+    if (action == 's') {                        /* the others stay */
         actions[chosen(gdb.for_steps)->index] = 's';
+    } else {
+        memset(actions, action, cpu_index_limit());
     }
     resume(actions);
 }
@@ -345,12 +342,9 @@ static void leave(void)
 
 static void do_detach(const char *args)
 {
-    GError *err = NULL;
-
     leave();
     send_ok();
-    qmp_cont(&err);
-    g_clear_error(&err);
+    qmp_cont(NULL);
 }
 
 static void do_kill(const char *args)
@@ -749,14 +743,12 @@ static void event(void *unused, ChardevEvent what)
         stop_machine();
     } else if (what == CHARDEV_CLOSED && gdb.connected) {
         bool runs = vm_running();
-        GError *err = NULL;
 
         gdb.connected = false;
         stop_machine();                         /* its points go while the machine stands */
         leave();
         if (runs) {
-            qmp_cont(&err);
-            g_clear_error(&err);
+            qmp_cont(NULL);
         }
     }
 }

@@ -94,53 +94,47 @@ static const struct { const char *name; const Reg *regs; unsigned count; bool (*
 
 static unsigned reg_bytes(const CpuX86 *cpu, const Reg *r) { return r->bytes ? r->bytes : is64(cpu) ? 8 : 4; }
 
-typedef bool RegFn(const CpuX86 *cpu, const Reg *r, void *opaque);      /* false: enough */
+/* What it is called; NULL: this vCPU has no such register. */
+static const char *reg_name(const CpuX86 *cpu, const Reg *r) { return is64(cpu) ? r->name64 : r->name32; }
 
-static void foreach_reg(const CpuX86 *cpu, RegFn *fn, void *opaque)
+/* Register @n; NULL: there are not so many, and *@count, if wanted, is how many there are. */
+static const Reg *find_reg(const CpuX86 *cpu, unsigned n, unsigned *count)
 {
+    unsigned seen = 0;
+
     for (size_t f = 0; f < G_N_ELEMENTS(features); f++) {
         for (unsigned i = 0; features[f].there(cpu) && i < features[f].count; i++) {
             const Reg *r = &features[f].regs[i];
-            if ((is64(cpu) ? r->name64 : r->name32) && !fn(cpu, r, opaque)) {
-                return;
+            if (reg_name(cpu, r) && seen++ == n) {
+                return r;
             }
         }
     }
-}
-
-typedef struct Find { unsigned left, seen; const Reg *found; } Find;
-
-static bool find_one(const CpuX86 *cpu, const Reg *r, void *opaque)
-{
-    Find *f = opaque;
-    f->seen++;
-    f->found = f->left-- == 0 ? r : NULL;
-    return !f->found;
-}
-
-static const Reg *find_reg(const CpuX86 *cpu, unsigned n)
-{
-    Find f = { .left = n };
-    foreach_reg(cpu, find_one, &f);
-    return f.found;
+    if (count) {
+        *count = seen;
+    }
+    return NULL;
 }
 
 static unsigned register_count(Cpu *cpu)
 {
-    Find f = { .left = UINT_MAX };
-    foreach_reg(CPU_X86(cpu), find_one, &f);
-    return f.seen;
+    unsigned count;
+
+    find_reg(CPU_X86(cpu), UINT_MAX, &count);
+    return count;
 }
 
-static bool describe_one(const CpuX86 *cpu, const Reg *r, void *opaque)
+static void describe_reg(const CpuX86 *cpu, const Reg *r, GString *xml)
 {
     unsigned bits = reg_bytes(cpu, r) * 8;
     g_autofree char *plain = g_strdup_printf("int%u", bits);
 
-    g_string_append_printf(opaque, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"", is64(cpu) ? r->name64 : r->name32, bits,
+    g_string_append_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"", reg_name(cpu, r), bits,
                            *r->type ? r->type : plain);
-    g_string_append_printf(opaque, r->group ? " group=\"%s\"/>" : "/>", r->group);
-    return true;
+    if (r->group) {
+        g_string_append_printf(xml, " group=\"%s\"", r->group);
+    }
+    g_string_append(xml, "/>");
 }
 
 static const char *describe(Cpu *c)
@@ -155,8 +149,8 @@ static const char *describe(Cpu *c)
         }
         g_string_append_printf(xml, "<feature name=\"%s\">%s", features[f].name, features[f].types);
         for (unsigned i = 0; i < features[f].count; i++) {
-            if (is64(cpu) ? features[f].regs[i].name64 : features[f].regs[i].name32) {
-                describe_one(cpu, &features[f].regs[i], xml);
+            if (reg_name(cpu, &features[f].regs[i])) {
+                describe_reg(cpu, &features[f].regs[i], xml);
             }
         }
         g_string_append(xml, "</feature>");
@@ -277,7 +271,7 @@ static void set_number(CpuX86 *cpu, const Reg *r, uint64_t value)
 static bool read_register(Cpu *c, unsigned n, GByteArray *out)
 {
     CpuX86 *cpu = CPU_X86(c);
-    const Reg *r = find_reg(cpu, n);
+    const Reg *r = find_reg(cpu, n, NULL);
 
     if (!r) {
         return false;
@@ -290,7 +284,7 @@ static bool read_register(Cpu *c, unsigned n, GByteArray *out)
 static unsigned write_register(Cpu *c, unsigned n, const uint8_t *data, size_t len)
 {
     CpuX86 *cpu = CPU_X86(c);
-    const Reg *r = find_reg(cpu, n);
+    const Reg *r = find_reg(cpu, n, NULL);
     uint64_t value = 0;
 
     if (!r || len < reg_bytes(cpu, r)) {
